@@ -1,0 +1,70 @@
+# The targets of plexguard. Each installs what it needs with apt first, so that it works on a fresh Debian machine as root.
+
+PYTHON := /usr/bin/python3
+VENV := build/venv
+DEB := build/deb/plexguard_all.deb
+SOURCES := $(shell find plexguard units packaging debian -type f -not -name "*.pyc") pyproject.toml LICENSE README.md
+export DEBIAN_FRONTEND := noninteractive
+# Debian's tools and its python3, whatever else the machine has.
+export PATH := /usr/sbin:/usr/bin:/sbin:/bin
+
+PACKAGES := bash-completion chromium- debhelper devscripts- dh-python dh-sequence-installsysusers lintian make man-db mmdebstrap \
+	pybuild-plugin-pyproject python3 python3-all python3-click python3-hypothesis python3-psutil python3-pytest \
+	python3-pytest-xdist python3-sdnotify python3-setuptools python3-systemd python3-venv shellcheck systemd systemd-container
+PACKAGES := $(filter-out %-,$(PACKAGES))
+
+.PHONY: all deb check lint demo bench machine generate clean unit
+all: deb
+
+# What the targets need, installed once; a stamp remembers.
+build/installed: Makefile
+	apt-get update -q
+	apt-get install -qy --no-install-recommends $(PACKAGES)
+	mkdir -p build && touch $@
+
+# ruff and mypy are younger than Debian's, and only for the tests.
+$(VENV)/installed: build/installed
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(VENV)/bin/pip install -q 'ruff==0.15.*' 'mypy==1.*' types-psutil
+	touch $@
+
+deb: $(DEB)
+
+# Built from a copy, so that the tree stays as it is.
+$(DEB): build/installed $(SOURCES)
+	rm -rf build/deb && mkdir -p build/deb/source
+	tar -c --exclude=./build --exclude=./.git . | tar -x -C build/deb/source
+	cd build/deb/source && dpkg-buildpackage -us -uc -b -rfakeroot -d
+	rm -rf build/deb/source
+	cd build/deb && ln -sf plexguard_*_all.deb plexguard_all.deb
+
+# The files that are made from the code: catalog and example configuration. A test fails when they are not up to date.
+generate:
+	$(PYTHON) -m tests.generate
+
+unit: build/installed
+	$(PYTHON) -m pytest -q tests/unit
+
+check: $(DEB) $(VENV)/installed
+	$(PYTHON) -m pytest -q -n 4 --dist loadgroup tests
+
+lint: $(DEB) $(VENV)/installed
+	$(VENV)/bin/ruff check plexguard tests
+	$(VENV)/bin/ruff format --check plexguard tests
+	$(VENV)/bin/mypy
+	shellcheck .ci/run packaging/completions/*
+	$(PYTHON) -m tests.verify_units
+	lintian --fail-on error,warning --allow-root $(DEB)
+
+demo: $(DEB)
+	$(PYTHON) -m tests.demo $(DEB)
+
+bench: build/installed
+	$(PYTHON) -m tests.bench
+
+# A booted machine with the package and a shell, for trying things.
+machine: $(DEB)
+	$(PYTHON) -m tests.machine --deb $(DEB)
+
+clean:
+	rm -rf build

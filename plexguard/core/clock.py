@@ -1,0 +1,61 @@
+"""The port for time. Nothing else in the suite asks what time it is, and nothing else waits."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A point in time that can be kept on disk and still gives true intervals.
+
+    wall: UTC, for people and across boots. boot_id and uptime_s: which boot, and seconds of CLOCK_BOOTTIME in it, which
+    no clock correction moves.
+    """
+
+    wall: datetime
+    boot_id: str
+    uptime_s: float
+
+    def seconds_since(self, earlier: "Moment") -> float:
+        """Return the seconds between two moments, never negative.
+
+        Within a boot this is exact. Across boots only the wall clock is left: a clock that went backwards gives 0, so
+        that what happened before counts as just now.
+        """
+        if self.boot_id == earlier.boot_id:
+            return max(0.0, self.uptime_s - earlier.uptime_s)
+        return max(0.0, (self.wall - earlier.wall).total_seconds())
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Return the aware UTC time, for showing and storing; not for intervals."""
+        ...
+
+    def moment(self) -> Moment: ...
+
+    def monotonic_s(self) -> float:
+        """Return CLOCK_MONOTONIC in seconds, as systemd stamps its units."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The real one."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def moment(self) -> Moment:
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Moment(wall=self.now(), boot_id=boot_id, uptime_s=time.clock_gettime(time.CLOCK_BOOTTIME))
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))

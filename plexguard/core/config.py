@@ -1,0 +1,356 @@
+"""Configuration: plexguard.toml and its drop-ins, over defaults in the code, into frozen dataclasses.
+
+A section is a frozen dataclass with SECTION, its fields made by `option(KIND, default, help)`. That one table feeds this
+loader, the commented example file and the man pages. Every mistake of every section is collected, then told at once.
+"""
+
+import dataclasses
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+
+from plexguard.core.errors import ConfigError
+from plexguard.core.events import Mode
+
+T = TypeVar("T")
+DEFAULT_PATH = Path("/etc/plexguard/plexguard.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """What a value may be. parse: TOML value to typed value, raises ValueError. show: typed value to TOML text."""
+
+    allowed: str
+    parse: Callable[[object], T]
+    show: Callable[[T], str]
+    # Environment variables are text; a list, for one, is colon-separated there.
+    from_environment: Callable[[str], object] = str
+
+
+class Section(Protocol):
+    """A section of the file: a frozen dataclass whose fields are options."""
+
+    SECTION: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is known about a field beside its default."""
+
+    kind: Kind[Any]
+    help: str
+    environment: str
+
+
+def option(kind: Kind[T], default: T, help: str, *, environment: str = "") -> T:
+    """Declare a field of a section. environment: a variable of the seeds that wins over the files."""
+    return field(default=default, metadata={"option": Option(kind, help, environment)})
+
+
+def options(section: type[Section]) -> dict[str, tuple[Option, Any]]:
+    """Return each option of a section with its default, by name, in order."""
+    return {f.name: (f.metadata["option"], f.default) for f in dataclasses.fields(cast("Any", section)) if "option" in f.metadata}
+
+
+# -- kinds ------------------------------------------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\x00" in value or "\n" in value:
+        raise ValueError
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _boolean_from_environment(text: str) -> object:
+    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+TEXT = Kind("a text of one line", _text, _quote)
+BOOLEAN = Kind("true or false", _boolean, lambda v: str(v).lower(), _boolean_from_environment)
+
+
+def count(low: int, high: int) -> Kind[int]:
+    """Return the kind of a whole number within bounds, both included."""
+
+    def parse(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(f"a whole number from {low} to {high}", parse, str, lambda text: int(text) if text.strip("-").isdigit() else text)
+
+
+_UNITS_S = {
+    **dict.fromkeys(("us", "usec", "µs"), 1e-6),
+    **dict.fromkeys(("ms", "msec"), 1e-3),
+    **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("d", "day", "days"), 86400.0),
+    **dict.fromkeys(("w", "week", "weeks"), 604800.0),
+}
+_SPAN_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]*)\s*", re.ASCII)
+
+
+def parse_span(value: object) -> timedelta:
+    """Parse a time span as systemd.time(7) writes it: "90s", "15min", "1h 30min", a bare number is seconds.
+
+    Raises ValueError. Months and years are left out: they have no fixed length.
+    """
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text.strip() or len(text) > 100:
+        raise ValueError
+    seconds, place = 0.0, 0
+    while place < len(text):
+        part = _SPAN_PART.match(text, place)
+        if part is None or part[2] not in _UNITS_S:
+            raise ValueError
+        seconds, place = seconds + float(part[1]) * _UNITS_S[part[2]], part.end()
+    if seconds > timedelta(days=36500).total_seconds():
+        raise ValueError
+    return timedelta(seconds=seconds)
+
+
+def show_span(span: timedelta) -> str:
+    """Return a span as systemd writes it: "1h 30min", "90ms"."""
+    total_ms = round(span.total_seconds() * 1000)
+    parts = []
+    for name, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)):
+        amount, total_ms = divmod(total_ms, size)
+        if amount:
+            parts.append(f"{amount}{name}")
+    return " ".join(parts) or "0s"
+
+
+def span(low: str, high: str, *, environment_unit: str = "s") -> Kind[timedelta]:
+    """Return the kind of a time span within bounds, both included. environment_unit: of a bare number in the environment."""
+    low_span, high_span = parse_span(low), parse_span(high)
+
+    def parse(value: object) -> timedelta:
+        parsed = parse_span(value)
+        if not low_span <= parsed <= high_span:
+            raise ValueError
+        return parsed
+
+    return Kind(
+        f"a time span from {low} to {high}, such as {_quote(show_span(low_span))}",
+        parse,
+        lambda v: _quote(show_span(v)),
+        lambda text: text + environment_unit if text.isdigit() else text,
+    )
+
+
+def _mode(value: object) -> Mode:
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(r"0?[0-7]{3}", text, re.ASCII):
+        raise ValueError
+    return Mode(int(text, 8))
+
+
+MODE = Kind('three or four octal digits, such as "0644", without set-id or sticky bits', _mode, lambda v: _quote(str(v)))
+
+
+def _folders(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError
+    return tuple(_folder(item) for item in value)
+
+
+def _folder(value: object) -> str:
+    """An absolute path, normalised as text only: what it leads to may be away just now."""
+    text = _text(value)
+    if not text.startswith("/") or ".." in text.split("/"):
+        raise ValueError
+    return os.path.normpath("/" + text.lstrip("/"))
+
+
+FOLDERS: Kind[tuple[str, ...]] = Kind(
+    'a list of absolute paths, such as ["/srv/media"]',
+    _folders,
+    lambda v: "[" + ", ".join(map(_quote, v)) + "]",
+    lambda text: [part for part in text.split(":") if part],
+)
+
+
+def _url(value: object) -> str:
+    text = _text(value)
+    if text and not re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]]+)(?::\d{1,5})?/?", text):
+        raise ValueError
+    return text.rstrip("/")
+
+
+URL = Kind('an address such as "http://127.0.0.1:32400", without path, user or token; "" means: find it', _url, _quote)
+
+
+def _matching(pattern: str) -> Callable[[object], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def parse(value: object) -> str:
+        text = _text(value)
+        if not compiled.fullmatch(text):
+            raise ValueError
+        return text
+
+    return parse
+
+
+UNIT = Kind(
+    'the name of a service unit, such as "plexmediaserver.service"', _matching(r"[A-Za-z0-9:_.\\@-]{1,200}\.service"), _quote
+)
+CONTAINER = Kind("the name of a container", _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"), _quote)
+# Only what OnCalendar= can hold; whether it is a date is asked of `systemd-analyze calendar` by who writes it into a unit.
+CALENDAR = Kind(
+    'a calendar expression of systemd.time(7), such as "*-*-* 04:15"', _matching(r"[A-Za-z0-9:*,./~ _+-]{1,100}"), _quote
+)
+
+
+def choice(*words: str) -> Kind[str]:
+    """Return the kind of a word out of a few."""
+
+    def parse(value: object) -> str:
+        if value not in words:
+            raise ValueError
+        return str(value)
+
+    return Kind("one of " + ", ".join(map(_quote, words)), parse, _quote)
+
+
+# -- loading ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: object
+    source: str
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the files hold, merged, and every mistake found so far. Take sections out of it, then `check()`."""
+
+    values: dict[str, dict[str, _Found]]
+    mistakes: list[str]
+    environment: Mapping[str, str]
+
+    def take(self, section: type[S]) -> S:
+        """Return a section. A wrong value is noted as a mistake and its default stands in until `check()`."""
+        known = options(section)
+        found = self.values.get(section.SECTION, {})
+        for name in found.keys() - known.keys():
+            self.mistakes.append(f"{found[name].source}: [{section.SECTION}] {name}: unknown option{_suggest(name, known)}")
+        values = {name: self._parse(section.SECTION, name, declared, found) for name, (declared, _) in known.items()}
+        return section(**{name: value for name, value in values.items() if value is not None})
+
+    def check(self, known_sections: Iterable[str] | None = None) -> None:
+        """Raise ConfigError with all mistakes, if there are any. known_sections: all that exist in the suite."""
+        if known_sections is not None:
+            known = list(known_sections)
+            for name in sorted(self.values.keys() - set(known)):
+                source = next((f.source for f in self.values[name].values()), "plexguard.toml")
+                self.mistakes.append(f"{source}: [{name}]: unknown section{_suggest(name, known)}")
+        if self.mistakes:
+            raise ConfigError(tuple(sorted(self.mistakes)))
+
+    def _parse(self, section: str, name: str, declared: Option, found: dict[str, _Found]) -> Any:
+        given, place = found.get(name), f"[{section}] {name}"
+        # An empty variable is none: scripts write MTIME_HOURS= to mean "no limit".
+        if text := self.environment.get(declared.environment, ""):
+            given, place = _Found(declared.kind.from_environment(text), "environment"), declared.environment
+        if given is None:
+            return None
+        try:
+            return declared.kind.parse(given.value)
+        except ValueError:
+            self.mistakes.append(f"{given.source}: {place}: found {_show_found(given.value)}, allowed is {declared.kind.allowed}")
+            return None
+
+
+def read(path: Path, environment: Mapping[str, str]) -> Settings:
+    """Read a configuration file and the drop-ins in the folder `<path>.d`, later ones winning key by key.
+
+    The default file may be missing; a file that was asked for may not. Nothing is raised here: `Settings.check()` tells.
+    """
+    settings = Settings({}, [], environment)
+    if path != DEFAULT_PATH and not path.exists():
+        settings.mistakes.append(f"{path}: there is no such file")
+    folder = path.with_name(path.name + ".d")
+    try:
+        drop_ins = sorted(f for f in folder.iterdir() if f.suffix == ".toml")
+    except FileNotFoundError:
+        drop_ins = []
+    except OSError as error:
+        settings.mistakes.append(f"{folder}: cannot be read: {error.strerror}")
+        drop_ins = []
+    for file in [path, *drop_ins]:
+        _merge(settings, file)
+    return settings
+
+
+def _merge(settings: Settings, file: Path) -> None:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        settings.mistakes.append(f"{file}: cannot be read: {error.strerror}")
+        return
+    except UnicodeDecodeError:
+        settings.mistakes.append(f"{file}: is not UTF-8 text")
+        return
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        settings.mistakes.append(f"{file}: is not TOML: {error}")
+        return
+    for section, table in tables.items():
+        if not isinstance(table, dict):
+            settings.mistakes.append(f"{file}: {section}: found {_show_found(table)} outside of any section")
+            continue
+        settings.values.setdefault(section, {}).update({key: _Found(value, str(file)) for key, value in table.items()})
+
+
+def _show_found(value: object) -> str:
+    text = _quote(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    import difflib  # only for who mistyped
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f', did you mean "{near[0]}"?' if near else ""
+
+
+# -- the example file and the man pages -------------------------------------------------------------------------------
+
+
+def render_example(sections: Iterable[type[Section]]) -> str:
+    """Return the commented example file: every option with its help and its default."""
+    import textwrap
+
+    blocks = []
+    for section in sections:
+        lines = [f"[{section.SECTION}]"]
+        for name, (declared, default) in options(section).items():
+            lines += textwrap.wrap(declared.help, 100, initial_indent="# ", subsequent_indent="# ")
+            lines += [f"#{name} = {declared.kind.show(default)}", ""]
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)

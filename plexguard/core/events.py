@@ -1,0 +1,133 @@
+"""The Event type: everything an administrator may have to act on is defined once, as one of these.
+
+An event carries its journal form (MESSAGE_ID, priority, typed fields, one line for people) and its runbook, from which
+the catalog is generated. The events themselves stand in each program's `events.py`; `core/suite.py` finds them all.
+"""
+
+import string
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+FIELD_PREFIX = "PLEXGUARD_"
+
+
+class Priority(IntEnum):
+    """syslog(3) levels, as the suite uses them."""
+
+    CRIT = 2  # our own bug
+    ERR = 3  # a person must act
+    WARNING = 4  # a person will need to act if it goes on
+    NOTICE = 5  # a state changed
+    INFO = 6  # a run's one-line summary
+
+
+class Mode(int):
+    """Permission bits, shown as four octal digits."""
+
+    def __str__(self) -> str:
+        return f"{int(self):04o}"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+class FilePath(str):
+    """A path as the os module gives it (surrogateescape for bytes that are no UTF-8), shown on one line."""
+
+    def __format__(self, spec: str) -> str:
+        return format(show_path(self), spec)
+
+    def __bytes__(self) -> bytes:
+        return self.encode("utf-8", "surrogateescape")
+
+
+def show_path(path: str) -> str:
+    """Return a path as one printable line: control characters and bytes that are no UTF-8 as escapes."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One kind of thing that can happen.
+
+    name: "area.what". message_id: 32 hex digits, made once with `systemd-id128 new`, never reused or changed. message
+    and subject: format templates over the fields. meaning: what happened and how it was decided; answer: what the
+    program does about it; action: what to do, with the commands, one a line.
+    """
+
+    name: str
+    message_id: str
+    priority: Priority
+    message: str
+    subject: str
+    meaning: str
+    action: str
+    page: str = "plexguard(7)"
+    fields: Mapping[str, type] = field(default_factory=dict)
+
+    def render(self, values: Mapping[str, object]) -> str:
+        """Return the line for people. Raises TypeError when the values are not the declared fields: our bug."""
+        self._check(values)
+        return self.message.format(**values)
+
+    def journal_fields(self, values: Mapping[str, object]) -> dict[str, str | bytes]:
+        """Return the typed journal fields, PLEXGUARD_ and upper case."""
+        self._check(values)
+        fields: dict[str, str | bytes] = {FIELD_PREFIX + "EVENT": self.name}
+        for name, value in values.items():
+            fields[FIELD_PREFIX + name.upper()] = _field_text(value)
+        return fields
+
+    def _check(self, values: Mapping[str, object]) -> None:
+        wrong = set(values) ^ set(self.fields)
+        wrong |= {n for n in set(values) & set(self.fields) if not isinstance(values[n], self.fields[n])}
+        if wrong:
+            raise TypeError(f"event {self.name}: missing, unknown or of the wrong type: {', '.join(sorted(wrong))}")
+
+    def catalog_entry(self) -> str:
+        """Return this event as an entry of a systemd message catalog (systemd journal catalog documentation)."""
+        parts = [_fill(self.meaning), _fill(self.action)]
+        body = _as_catalog("\n\n".join(parts))
+        return (
+            f"-- {self.message_id}\n"
+            f"Subject: {_as_catalog(self.subject)}\n"
+            f"Defined-By: plexguard\n"
+            f"Documentation: man:{self.page}\n\n"
+            f"{body}\n"
+        )
+
+
+def _field_text(value: object) -> str | bytes:
+    if isinstance(value, FilePath):
+        return bytes(value)
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _fill(text: str) -> str:
+    """Wrap paragraphs to 72 columns; indented lines are commands and stay as they are."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+    for line in [*textwrap.dedent(text).strip().splitlines(), ""]:
+        if line.strip() and not line.startswith(" "):
+            paragraph.append(line)
+            continue
+        if paragraph:
+            lines += textwrap.wrap(" ".join(paragraph), 72, break_long_words=False, break_on_hyphens=False)
+            paragraph = []
+        lines.append(line.rstrip())
+    return "\n".join(lines).strip("\n")
+
+
+def _as_catalog(template: str) -> str:
+    """Turn {field} into @PLEXGUARD_FIELD@."""
+    return "".join(
+        text + (f"@{FIELD_PREFIX}{name.upper()}@" if name else "") for text, name, _, _ in string.Formatter().parse(template)
+    )
+
+
+def template_fields(template: str) -> set[str]:
+    """Return the names of the fields that a template uses."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}

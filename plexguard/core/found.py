@@ -1,0 +1,90 @@
+"""What the root side finds out and publishes in /run/plexguard for the programs that may not look for themselves.
+
+`plexguard-discover` writes PLEX (which server, where, as whom, which folders), `plexguard-container-watch` writes
+CONTAINER. Both are root's: the unprivileged programs read them, and nobody else can write them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+
+RUNTIME = Path("/run/plexguard")
+PLEX_FILE = RUNTIME / "plex.json"
+CONTAINER_FILE = RUNTIME / "container.json"
+# A link to the server's Preferences.xml: LoadCredential= reads it as root at each start, so the token is never copied
+# and follows when Plex is claimed anew.
+PREFERENCES_LINK = RUNTIME / "Preferences.xml"
+SCHEMA = 1
+
+
+class Server(Enum):
+    """What runs Plex."""
+
+    UNIT = "unit"
+    CONTAINER = "container"
+    REMOTE = "remote"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPlex:
+    """The Plex server of this machine.
+
+    name: of the unit or container. uid and gids: whom Plex runs as, -1 and () when unknown. preferences: the host's path
+    of Preferences.xml. folders: library folders as paths of the host. unmapped: folders of the server that no mount of
+    its container leads to. missing: one line on what to configure, when no server was found.
+    """
+
+    server: Server
+    name: str = ""
+    url: str = ""
+    uid: int = -1
+    gids: tuple[int, ...] = ()
+    preferences: str = ""
+    folders: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A bind mount of a container: a host's folder and where the container sees it."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundContainer:
+    """The state of Plex's container.
+
+    status: docker's word (created, running, paused, restarting, removing, exited, dead) or "absent". stopped_on_purpose:
+    it was ended by `docker stop` and its like, not by itself. seen_s: CLOCK_BOOTTIME of the look, so that an old file is
+    known as old. uid, gid: PLEX_UID and PLEX_GID, -1 when not given.
+    """
+
+    name: str
+    status: str = "absent"
+    image: str = ""
+    exit_code: int = 0
+    stopped_on_purpose: bool = False
+    started: datetime | None = None
+    seen_s: float = 0.0
+    uid: int = -1
+    gid: int = -1
+    mounts: tuple[Mount, ...] = ()
+
+    @property
+    def exists(self) -> bool:
+        return self.status != "absent"
+
+
+def host_path(path: str, mounts: tuple[Mount, ...]) -> str | None:
+    """Return the host's path of a container's path, or None when no mount leads there. The longest match wins."""
+    inside = path.rstrip("/") or "/"
+    for mount in sorted(mounts, key=lambda m: len(m.destination), reverse=True):
+        destination = mount.destination.rstrip("/")
+        if inside == destination or inside.startswith(destination + "/"):
+            return (mount.source.rstrip("/") + inside[len(destination) :]) or "/"
+    return None

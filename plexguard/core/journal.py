@@ -1,0 +1,66 @@
+"""The port to the journal: an event becomes one entry with typed fields, or one line on stderr outside of it."""
+
+import os
+import sys
+from types import FrameType
+from typing import Protocol, TextIO
+
+from plexguard.core.events import Event
+from plexguard.core.secret import mask
+
+
+class Journal(Protocol):
+    def send(self, event: Event, /, **values: object) -> None:
+        """Tell an event. Raises TypeError when the values are not the fields that the event declares."""
+        ...
+
+
+class SystemdJournal:
+    """Sends to journald, with the fields of the event and where in the code it was sent."""
+
+    def __init__(self, identifier: str) -> None:
+        self._identifier = identifier
+
+    def send(self, event: Event, /, **values: object) -> None:
+        # Imported where it is used: a healthy probe tick sends nothing, and 30 of them run for every event.
+        from systemd import journal
+
+        caller: FrameType = sys._getframe(1)
+        fields = {name: mask(value) if isinstance(value, str) else value for name, value in event.journal_fields(values).items()}
+        journal.send(
+            mask(event.render(values)),
+            MESSAGE_ID=event.message_id,
+            PRIORITY=str(int(event.priority)),
+            SYSLOG_IDENTIFIER=self._identifier,
+            CODE_FILE=caller.f_code.co_filename,
+            CODE_LINE=str(caller.f_lineno),
+            CODE_FUNC=caller.f_code.co_name,
+            **fields,
+        )
+
+
+class StderrJournal:
+    """Writes the line for people, with its <N> priority, which any service manager understands (sd-daemon(3))."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def send(self, event: Event, /, **values: object) -> None:
+        # A person at a terminal gets the level as a word; everything else reads the number.
+        level = f"{event.priority.name.lower()}: " if self._stream.isatty() else f"<{int(event.priority)}>"
+        for line in mask(event.render(values)).splitlines():
+            print(f"{level}{line}", file=self._stream, flush=True)
+
+
+def open_journal(identifier: str) -> Journal:
+    """Return the journal where stderr is connected to it ($JOURNAL_STREAM, systemd.exec(5)), else stderr."""
+    return SystemdJournal(identifier) if _stderr_is_journal() else StderrJournal()
+
+
+def _stderr_is_journal() -> bool:
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return False
+    return device.isdigit() and inode.isdigit() and (status.st_dev, status.st_ino) == (int(device), int(inode))

@@ -1,0 +1,138 @@
+"""The port to the service manager: what state is a unit in, start it, stop it, hold off a shutdown."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from plexguard.core.host import CommandFailed, Host
+
+# A question to the manager; a job may take longer and says so itself.
+_ASK_TIMEOUT_S = 10.0
+_PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "UnitFileState",
+    "User",
+    "Group",
+    "Environment",
+    "MainPID",
+    "InactiveExitTimestampMonotonic",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit as the manager sees it. Texts are those of systemctl(1); started_s: on CLOCK_MONOTONIC, 0 when never."""
+
+    name: str
+    load_state: str = "not-found"
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    result: str = "success"
+    file_state: str = ""
+    user: str = ""
+    group: str = ""
+    environment: str = ""
+    main_pid: int = 0
+    started_s: float = 0.0
+
+    @property
+    def exists(self) -> bool:
+        return self.load_state in ("loaded", "masked")
+
+    @property
+    def runs(self) -> bool:
+        return self.active_state in ("active", "reloading")
+
+
+class Manager(Protocol):
+    def unit(self, name: str) -> Unit: ...
+
+    def start(self, name: str, *, timeout_s: float | None = None) -> None:
+        """Start a unit and wait for it; with no timeout the job is only queued. Raises CommandError."""
+        ...
+
+    def stop(self, name: str, *, timeout_s: float) -> None: ...
+
+    def kill(self, name: str) -> None:
+        """Send SIGKILL to every process of a unit."""
+        ...
+
+    def reset_failed(self, name: str) -> None:
+        """Forget a unit's failures, and with them its start limit."""
+        ...
+
+    def try_restart(self, name: str, *, timeout_s: float) -> None:
+        """Restart a unit if it runs."""
+        ...
+
+    def reload(self) -> None:
+        """Read all unit files again, generators first."""
+        ...
+
+    def inhibit(self, *, what: str, why: str) -> contextlib.AbstractContextManager[None]:
+        """Delay sleep or shutdown for as long as the context lasts (systemd-inhibit(1))."""
+        ...
+
+
+class SystemdManager:
+    """systemd, asked through systemctl(1)."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def unit(self, name: str) -> Unit:
+        done = self._host.run(["systemctl", "show", "--property=" + ",".join(_PROPERTIES), "--", name], timeout_s=_ASK_TIMEOUT_S)
+        return parse_unit(name, done.stdout)
+
+    def start(self, name: str, *, timeout_s: float | None = None) -> None:
+        self._systemctl("start", name, timeout_s=timeout_s)
+
+    def stop(self, name: str, *, timeout_s: float) -> None:
+        self._systemctl("stop", name, timeout_s=timeout_s)
+
+    def try_restart(self, name: str, *, timeout_s: float) -> None:
+        self._systemctl("try-restart", name, timeout_s=timeout_s)
+
+    def kill(self, name: str) -> None:
+        self._systemctl("kill", "--signal=SIGKILL", name, timeout_s=_ASK_TIMEOUT_S)
+
+    def reset_failed(self, name: str) -> None:
+        # Nothing to forget is an exit code too.
+        with contextlib.suppress(CommandFailed):
+            self._systemctl("reset-failed", name, timeout_s=_ASK_TIMEOUT_S)
+
+    def reload(self) -> None:
+        self._systemctl("daemon-reload", timeout_s=60.0)
+
+    def inhibit(self, *, what: str, why: str) -> contextlib.AbstractContextManager[None]:
+        # cat ends when its stdin is closed, and the lock goes with it, however this process ends.
+        return self._host.hold(["systemd-inhibit", f"--what={what}", "--mode=delay", "--who=plexguard", f"--why={why}", "cat"])
+
+    def _systemctl(self, *words: str, timeout_s: float | None) -> None:
+        wait = ["--no-block"] if timeout_s is None else []
+        self._host.run(["systemctl", "--no-ask-password", *wait, *words], timeout_s=timeout_s or _ASK_TIMEOUT_S)
+
+
+def parse_unit(name: str, text: str) -> Unit:
+    """Parse `systemctl show`. Properties that are not there (a unit that is not loaded) keep their defaults."""
+    found = dict(line.partition("=")[::2] for line in text.splitlines())
+    return Unit(
+        name=name,
+        load_state=found.get("LoadState", "not-found"),
+        active_state=found.get("ActiveState", "inactive"),
+        sub_state=found.get("SubState", "dead"),
+        result=found.get("Result", "success"),
+        file_state=found.get("UnitFileState", ""),
+        user=found.get("User", ""),
+        group=found.get("Group", ""),
+        environment=found.get("Environment", ""),
+        main_pid=_number(found.get("MainPID", "")),
+        started_s=_number(found.get("InactiveExitTimestampMonotonic", "")) / 1e6,
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,72 @@
+"""The mount table, as text: which file system a path is on, and which mounts should be there. Asks no file system."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+# File systems that another machine or a user's program stands behind: they can hang, lie about modes, and be gone.
+_REMOTE_TYPES = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "ncpfs", "beegfs", "virtiofs", "autofs"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountPoint:
+    path: str
+    type: str
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the file system is a network's or a FUSE program's."""
+        return self.type in _REMOTE_TYPES or self.type.startswith("fuse")
+
+
+def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
+    """Parse /proc/self/mountinfo (proc_pid_mountinfo(5)); a later mount on the same path hides the earlier one."""
+    found: dict[str, MountPoint] = {}
+    for line in text.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields = before.split(" ")
+        if separator and len(fields) > 4 and after:
+            path = _unescape(fields[4])
+            found.pop(path, None)
+            found[path] = MountPoint(path=path, type=after.split(" ")[0])
+    return tuple(found.values())
+
+
+def parse_fstab(text: str) -> tuple[MountPoint, ...]:
+    """Parse /etc/fstab (fstab(5)): the mounts that the administrator means to be there, swap left out."""
+    lines = (line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return tuple(
+        MountPoint(path=_unescape(f[1]).rstrip("/") or "/", type=f[2]) for f in lines if len(f) >= 3 and f[1].startswith("/")
+    )
+
+
+def mount_of(path: str, mounts: Iterable[MountPoint]) -> MountPoint:
+    """Return the mount that a path lies on, by name alone."""
+    best = MountPoint(path="/", type="")
+    for mount in mounts:
+        if is_below(path, mount.path) and len(mount.path) >= len(best.path):
+            best = mount
+    return best
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder or lies in it: whole names, so /srv/TVShows is not below /srv/TV."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def read_mounts() -> tuple[MountPoint, ...]:
+    return parse_mountinfo(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+def read_fstab() -> tuple[MountPoint, ...]:
+    try:
+        return parse_fstab(Path("/etc/fstab").read_text(encoding="utf-8", errors="surrogateescape"))
+    except OSError:
+        return ()
+
+
+def _unescape(field: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), field)

@@ -1,0 +1,377 @@
+"""The port to Plex: its HTTP API, read only, every call bounded in time and size, every failure of a named kind.
+
+Facts and their sources: the answers are XML unless JSON is asked for, and error answers ignore what was asked for; an
+empty list is an absent key. No redirect is followed: Plex sends none, and who does is not Plex.
+"""
+
+import http.client
+import io
+import ipaddress
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+from plexguard.core.errors import Unavailable
+from plexguard.core.secret import Secret
+
+# A library list is a few KiB; what is larger than this is no answer of Plex to a question of ours.
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
+
+
+class PlexError(Unavailable):
+    """Plex did not give what was asked; the subclass says how."""
+
+
+class PlexRefused(PlexError):
+    """Nobody listens: the connection was refused."""
+
+
+class PlexTimeout(PlexError):
+    """The connection stands, or is being made, and no whole answer came in time."""
+
+
+class PlexUnauthorized(PlexError):
+    """401 or 403: the token is wrong or missing."""
+
+
+class PlexMaintenance(PlexError):
+    """503 with Plex's own maintenance text: it is starting or migrating its database. Not an outage."""
+
+
+class PlexBroken(PlexError):
+    """An answer that Plex does not give: wrong status, no Plex content, half a body, too much of it, a redirect."""
+
+
+class PlexFailing(PlexError):
+    """Plex itself says that it fails: a 5xx that is no maintenance."""
+
+
+class PlexUnreachable(PlexError):
+    """The address leads nowhere: unknown name, no route, TLS that does not stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    machine_identifier: str
+    version: str
+    claimed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """A library section. folders: as the server sees them, so inside its container if it has one."""
+
+    key: str
+    title: str
+    type: str
+    folders: tuple[str, ...]
+    scanning: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Something being played. state: playing, paused or buffering."""
+
+    kind: str
+    title: str
+    user: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """Something Plex is busy with. library: its section's id, "" for none."""
+
+    type: str
+    title: str
+    library: str
+
+
+class Plex(Protocol):
+    """A Plex server. Every call raises PlexError."""
+
+    def identity(self, *, timeout_s: float) -> Identity:
+        """Ask who it is. Answered from memory and without a token: a sign of life, no more."""
+        ...
+
+    def libraries(self, *, timeout_s: float) -> tuple[Library, ...]:
+        """Ask for the libraries: the cheapest question that needs the token and the database."""
+        ...
+
+    def sessions(self, *, timeout_s: float) -> tuple[Session, ...]: ...
+
+    def activities(self, *, timeout_s: float) -> tuple[Activity, ...]: ...
+
+    def preferences(self, *, timeout_s: float) -> dict[str, str]:
+        """Ask for the server's settings by id, values as text."""
+        ...
+
+
+class HttpPlex:
+    """A Plex server over HTTP. url: scheme, host and port only."""
+
+    def __init__(self, url: str, token: Secret | None) -> None:
+        self._url = urlsplit(url)
+        self._token = token
+
+    def identity(self, *, timeout_s: float) -> Identity:
+        root = self._ask("/identity", timeout_s)
+        identifier = root.text("machineIdentifier")
+        if not identifier:
+            raise PlexBroken("/identity: no machineIdentifier: something else than Plex answers there")
+        return Identity(machine_identifier=identifier, version=root.text("version"), claimed=root.flag("claimed"))
+
+    def libraries(self, *, timeout_s: float) -> tuple[Library, ...]:
+        root = self._ask("/library/sections", timeout_s)
+        return tuple(
+            Library(
+                key=section.text("key"),
+                title=section.text("title"),
+                type=section.text("type"),
+                folders=tuple(location.text("path") for location in section.children("Location")),
+                scanning=section.flag("refreshing"),
+            )
+            for section in root.children("Directory")
+        )
+
+    def sessions(self, *, timeout_s: float) -> tuple[Session, ...]:
+        root = self._ask("/status/sessions", timeout_s)
+        return tuple(
+            Session(
+                kind=item.text("type"),
+                title=item.text("title"),
+                user=item.child_text("User", "title"),
+                state=item.child_text("Player", "state"),
+            )
+            for item in root.children("Metadata", "Video", "Track", "Photo")
+        )
+
+    def activities(self, *, timeout_s: float) -> tuple[Activity, ...]:
+        root = self._ask("/activities", timeout_s)
+        return tuple(
+            Activity(type=item.text("type"), title=item.text("title"), library=item.child_text("Context", "librarySectionID"))
+            for item in root.children("Activity")
+        )
+
+    def preferences(self, *, timeout_s: float) -> dict[str, str]:
+        root = self._ask("/:/prefs", timeout_s)
+        return {item.text("id"): item.text("value") for item in root.children("Setting")}
+
+    def _ask(self, path: str, timeout_s: float, **query: str) -> "Node":
+        status, kind, body = self._get(path + ("?" + urlencode(query) if query else ""), time.monotonic() + timeout_s)
+        return interpret_answer(path, status, kind, body)
+
+    def _get(self, target: str, deadline: float) -> tuple[int, str, bytes]:
+        headers = {"Accept": "application/json", "User-Agent": "plexguard", "Connection": "close"}
+        if self._token is not None:
+            headers["X-Plex-Token"] = self._token.reveal()
+        connection = _connect(self._url.scheme, self._url.hostname or "", self._url.port or 32400, deadline)
+        try:
+            connection.request("GET", target, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.headers.get("Content-Type", ""), _read_bounded(response)
+        except TimeoutError as error:
+            raise PlexTimeout(f"{target}: no whole answer in time") from error
+        except (http.client.HTTPException, ConnectionError) as error:
+            raise PlexBroken(f"{target}: the answer broke off or is not HTTP: {_reason(error)}") from error
+        except OSError as error:
+            raise PlexUnreachable(f"{target}: {_reason(error)}") from error
+        finally:
+            connection.close()
+
+
+# -- connection -------------------------------------------------------------------------------------------------------
+
+
+def _connect(scheme: str, host: str, port: int, deadline: float) -> http.client.HTTPConnection:
+    """Return a connection whose every read and write ends at the deadline, however slowly the bytes drip."""
+    connection = http.client.HTTPConnection(host, port)
+    try:
+        plain = socket.create_connection((host, port), timeout=_left(deadline))
+    except ConnectionRefusedError as error:
+        raise PlexRefused(f"{host}:{port}: connection refused") from error
+    except TimeoutError as error:
+        raise PlexTimeout(f"{host}:{port}: no connection in time") from error
+    except (OSError, UnicodeError) as error:
+        raise PlexUnreachable(f"{host}:{port}: {_reason(error)}") from error
+    if scheme == "https":
+        plain = _wrap_tls(plain, host)
+    connection.sock = _DeadlineSocket(plain, deadline)
+    return connection
+
+
+def _wrap_tls(plain: socket.socket, host: str) -> socket.socket:
+    import ssl  # 10 ms of CPU that a plain local Plex does not need
+
+    context = ssl.create_default_context()
+    if _is_loopback(host):
+        # Plex's own certificate is for a name under plex.direct; on this very machine there is nobody in the middle.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(plain, server_hostname=host)
+    except TimeoutError as error:
+        raise PlexTimeout(f"{host}: no TLS handshake in time") from error
+    except OSError as error:
+        raise PlexUnreachable(f"{host}: no TLS: {_reason(error)}") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _DeadlineSocket:
+    """What http.client uses of a socket, with the time that is left as the timeout of each single read and write."""
+
+    def __init__(self, plain: socket.socket, deadline: float) -> None:
+        self._plain = plain
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._plain.settimeout(_left(self._deadline))
+        self._plain.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineReader(self._plain, self._deadline))
+
+    def close(self) -> None:
+        self._plain.close()
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, plain: socket.socket, deadline: float) -> None:
+        super().__init__()
+        self._plain = plain
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._plain.settimeout(_left(self._deadline))
+        return self._plain.recv_into(buffer)
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds left; raises TimeoutError when there are none (a timeout of 0 would mean non-blocking)."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _read_bounded(response: http.client.HTTPResponse) -> bytes:
+    body = response.read(MAX_ANSWER_BYTES + 1)
+    if len(body) > MAX_ANSWER_BYTES:
+        raise PlexBroken(f"an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+    if response.length:
+        # read(amount) does not complain when the peer closes early; the rest that was promised tells.
+        raise http.client.IncompleteRead(body, response.length)
+    return body
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+class Node:
+    """A part of an answer, XML or JSON alike: named values and child parts."""
+
+    __slots__ = ("_children", "_values")
+
+    def __init__(self, values: dict[str, Any], children: list[tuple[str, "Node"]]) -> None:
+        self._values = values
+        self._children = children
+
+    def text(self, name: str) -> str:
+        value = self._values.get(name, "")
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def flag(self, name: str) -> bool:
+        return self.text(name) in ("1", "true")
+
+    def children(self, *names: str) -> Iterator["Node"]:
+        return (node for name, node in self._children if name in names)
+
+    def child_text(self, child: str, name: str) -> str:
+        return next((node.text(name) for node in self.children(child)), "")
+
+
+def interpret_answer(path: str, status: int, kind: str, body: bytes) -> Node:
+    """Return the root part of an answer, or raise the PlexError that it stands for. Pure."""
+    if status in (200, 201, 204):
+        return _parse_body(path, kind, body)
+    if status in (401, 403):
+        raise PlexUnauthorized(f"{path}: {status}: the token is wrong or missing")
+    if status == 503 and b"aintenance" in body:
+        raise PlexMaintenance(_maintenance_text(body))
+    if status >= 500:
+        raise PlexFailing(f"{path}: {status} {_first_words(body)}")
+    if 300 <= status < 400:
+        raise PlexBroken(f"{path}: a redirect ({status}), which Plex never sends")
+    raise PlexBroken(f"{path}: status {status} {_first_words(body)}")
+
+
+def _parse_body(path: str, kind: str, body: bytes) -> Node:
+    if "json" in kind:
+        return _parse_json(path, body)
+    if "xml" in kind:
+        return _parse_xml(path, body)
+    raise PlexBroken(f"{path}: {kind.partition(';')[0] or 'content without a type'} instead of XML or JSON")
+
+
+def _parse_json(path: str, body: bytes) -> Node:
+    try:
+        data = json.loads(body)
+        container = data["MediaContainer"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PlexBroken(f"{path}: JSON that is not Plex's: {error}") from error
+    if not isinstance(container, dict):
+        raise PlexBroken(f"{path}: JSON that is not Plex's: MediaContainer is no object")
+    return _node_from_json(container)
+
+
+def _node_from_json(data: dict[str, Any]) -> Node:
+    children: list[tuple[str, Node]] = []
+    for name, value in data.items():
+        items = value if isinstance(value, list) else [value]
+        children += [(name, _node_from_json(item)) for item in items if isinstance(item, dict)]
+    return Node({name: value for name, value in data.items() if not isinstance(value, dict | list)}, children)
+
+
+def _parse_xml(path: str, body: bytes) -> Node:
+    from xml.etree import ElementTree  # JSON is what a healthy Plex sends
+
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise PlexBroken(f"{path}: XML that does not parse: {error}") from error
+    if root.tag != "MediaContainer":
+        raise PlexBroken(f"{path}: XML that is not Plex's: <{root.tag[:40]}>")
+    return _node_from_xml(root)
+
+
+def _node_from_xml(element: Any) -> Node:
+    return Node(dict(element.attrib), [(child.tag, _node_from_xml(child)) for child in element])
+
+
+def _maintenance_text(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
+    _, found, rest = text.partition('status="')
+    return rest.partition('"')[0][:200] if found else "maintenance"
+
+
+def _first_words(body: bytes) -> str:
+    text = body[:2000].decode("utf-8", "replace")
+    plain = "".join(part.partition(">")[2] if n else part for n, part in enumerate(text.split("<")))
+    return " ".join(plain.split())[:80]

@@ -1,0 +1,21 @@
+"""The section [plex]: what all programs share about the Plex server at hand."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from plexguard.core.config import CONTAINER, UNIT, URL, choice, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlexConfig:
+    SECTION: ClassVar[str] = "plex"
+
+    server: str = option(
+        choice("auto", "unit", "container", "remote"),
+        "auto",
+        'What runs Plex: a systemd unit, a Docker container, or another machine ("remote": watched, never restarted). '
+        '"auto" takes the unit if there is one, else the container.',
+    )
+    url: str = option(URL, "", "Where Plex answers. Empty: http://127.0.0.1:32400.")
+    unit: str = option(UNIT, "plexmediaserver.service", "The unit of a native Plex.")
+    container: str = option(CONTAINER, "plex", "The name of Plex's container.", environment="PLEX_CONTAINER")

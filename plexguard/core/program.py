@@ -1,0 +1,120 @@
+"""Start a program; turn an error into one event and one exit code. The one place of the suite that catches broadly."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from plexguard import __version__
+from plexguard.core import config, core_events
+from plexguard.core.clock import Clock, SystemClock
+from plexguard.core.errors import ConfigError, PlexguardError
+from plexguard.core.host import Host, LocalHost
+from plexguard.core.journal import Journal, open_journal
+from plexguard.core.manager import Manager, SystemdManager
+from plexguard.core.notify import Notifier, SystemdNotifier
+
+F = TypeVar("F", bound=Callable[..., Any])
+# Exit code 1: it ran as meant and found, or left, something wrong.
+FOUND_PROBLEMS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All that reaches the outside, in one place, so that a test can hand in fakes."""
+
+    journal: Journal
+    clock: Clock
+    host: Host
+    manager: Manager
+    notifier: Notifier
+
+
+def open_ports(name: str) -> Ports:
+    """Return the real ports for a program of that name."""
+    host = LocalHost()
+    return Ports(
+        journal=open_journal(f"plexguard-{name}"),
+        clock=SystemClock(),
+        host=host,
+        manager=SystemdManager(host),
+        notifier=SystemdNotifier(),
+    )
+
+
+def config_option(command: F) -> F:
+    """Add --config, the same for every program."""
+    return click.option(
+        "--config",
+        "config_path",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        default=config.DEFAULT_PATH,
+        help="Read this file and FILE.d/*.toml.",
+    )(command)
+
+
+def format_option(command: F) -> F:
+    """Add --format, the same for every program that reports."""
+    return click.option(
+        "--format", "output", type=click.Choice(["text", "json"]), default="text", help="Report for people or programs."
+    )(command)
+
+
+def version_option(name: str) -> Callable[[F], F]:
+    return click.version_option(__version__, prog_name=f"plexguard-{name}", message="%(prog)s %(version)s")
+
+
+CONTEXT: dict[str, Any] = {"max_content_width": 80, "help_option_names": ["-h", "--help"]}
+
+
+def launch(name: str, command: click.Command) -> NoReturn:
+    """Run a command and end the process with its exit code."""
+    # os._exit is not used: buffers and finalisers run.
+    sys.exit(run(name, command, sys.argv[1:]))
+
+
+def run(name: str, command: click.Command, arguments: list[str]) -> int:
+    """Run a command with its arguments and return its exit code (sysexits(3))."""
+    program = f"plexguard-{name}"
+    try:
+        code = command.main(arguments, prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        print(f"{program}: {error.format_message()} (see {program} --help)", file=sys.stderr)
+        return os.EX_USAGE
+    except click.ClickException as error:
+        print(f"{program}: {error.format_message()}", file=sys.stderr)
+        return os.EX_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            open_journal(program).send(core_events.CONFIG_INVALID, program=program, mistake=mistake)
+        return error.exit_code
+    except PlexguardError as error:
+        open_journal(program).send(
+            core_events.PROGRAM_FAILED,
+            program=program,
+            reason=str(error),
+            hint=error.hint or f"man {program}",
+            exit_code=error.exit_code,
+        )
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001  # the edge: a bug becomes an event, not a lost traceback
+        open_journal(program).send(
+            core_events.PROGRAM_BUG, program=program, error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()
+        )
+        return os.EX_SOFTWARE

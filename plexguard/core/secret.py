@@ -1,0 +1,85 @@
+"""Secrets: values that print as ***, and the net that keeps them out of logs.
+
+`Secret` values are the first line: they never reach a message. `mask` is the second: the journal helper runs every text
+through it, so that a token inside an error message or a URL does not reach a log either.
+"""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from plexguard.core.errors import NoPermission
+
+MASK = "***"
+
+# The names under which tokens travel, plain or percent-encoded any number of times (%3D, %253D), in URLs, headers, XML and JSON.
+_NAMED_TOKEN = re.compile(
+    r"(?P<name>X-Plex-Token|PlexOnlineToken|access_?token|auth_?token|claim_?token|X-Auth-Token|Authorization|password|secret_?key)"
+    r"(?P<join>\"?\s*(?:=|:|%(?:25)*3D|%(?:25)*3A)\s*(?:\"|'|%(?:25)*22)?)"
+    r"(?P<value>(?:Bearer\s+|Basic\s+|Token\s+)?[^\s\"'&;,<>%\\]+)",
+    re.IGNORECASE,
+)
+_CLAIM = re.compile(r"\bclaim-[A-Za-z0-9_-]{10,}")
+_known: set[str] = set()
+
+
+class Secret:
+    """A value that is only shown to who asks for it by `reveal()`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        if len(value) >= 6:
+            _known.update({value, quote(value, safe=""), quote(quote(value, safe=""), safe="")})
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+
+def mask(text: str) -> str:
+    """Return the text with everything that is, or looks like, a secret replaced by ***."""
+    for value in sorted(_known, key=len, reverse=True):
+        text = text.replace(value, MASK)
+    text = _NAMED_TOKEN.sub(rf"\g<name>\g<join>{MASK}", text)
+    return _CLAIM.sub(MASK, text)
+
+
+def hides_secret(text: str) -> bool:
+    """Tell whether a text holds a known secret under any depth of percent-encoding."""
+    for _ in range(5):
+        if any(value in text for value in _known):
+            return True
+        decoded = unquote(text)
+        if decoded == text:
+            return False
+        text = decoded
+    return True
+
+
+ADMIN_CREDENTIALS = Path("/etc/plexguard/credentials")
+# What SetCredential= of a unit gives when the file behind LoadCredential= does not exist: systemd 252 fails a unit whose
+# credential is empty.
+NO_CREDENTIAL = "none"
+
+
+def read_credential(name: str, directory: Path | None = None) -> str | None:
+    """Return a credential's text, or None where there is none.
+
+    Looked for in $CREDENTIALS_DIRECTORY (LoadCredential= of the unit), else, for commands run by hand, among the
+    files that the units load. Raises NoPermission when it is there and may not be read.
+    """
+    folder = directory or Path(os.environ.get("CREDENTIALS_DIRECTORY", ADMIN_CREDENTIALS))
+    try:
+        text = (folder / name).read_text(encoding="utf-8", errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as error:
+        raise NoPermission(f"Failed to read credential {name}: {error.strerror}", hint="run it as root") from error
+    return None if text in ("", NO_CREDENTIAL) else text

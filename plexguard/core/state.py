@@ -1,0 +1,169 @@
+"""State on disk: one small JSON record a program, written so that a crash leaves the old or the new one, never half.
+
+A record that is torn, foreign or from a newer version is set aside as `.bad`, told as an event and begun anew; every
+program must be safe without its state. Histories are JSON lines, trimmed.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from plexguard.core import core_events
+from plexguard.core.errors import DataError, IoFailed, NoPermission, TryAgain
+from plexguard.core.events import FilePath
+from plexguard.core.journal import Journal
+from plexguard.core.records import decode, encode
+
+T = TypeVar("T")
+STATE_ROOT = Path("/var/lib/plexguard")
+# Larger is no state of ours; reading it would only cost memory.
+MAX_STATE_BYTES = 16 * 1024 * 1024
+# What others read (status, notify) is published in spite of the unit's UMask=0077; secrets are never state.
+PUBLISHED = 0o644
+
+
+def state_directory(program: str) -> Path:
+    """Return where a program keeps its state: $STATE_DIRECTORY under systemd, the same folder when run by hand."""
+    return Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_ROOT / program)
+
+
+class StateFile(Generic[T]):
+    """One record of a dataclass in one file. schema: raised when the record changes so that old code would misread it."""
+
+    def __init__(self, path: Path, record: type[T], *, schema: int, journal: Journal) -> None:
+        self.path = path
+        self._record = record
+        self._schema = schema
+        self._journal = journal
+
+    def load(self) -> T | None:
+        """Return the record, or None where there is none that can be used. Raises NoPermission and IoFailed."""
+        try:
+            return self._parse(_read(self.path))
+        except FileNotFoundError:
+            return None
+        except DataError as error:
+            self._set_aside(str(error))
+            return None
+
+    def save(self, record: T) -> None:
+        """Replace the record on disk. Raises IoFailed (disk full, read-only) with the old record intact."""
+        text = json.dumps({"schema": self._schema, **encode(record)}, indent=1, ensure_ascii=True)
+        write_atomic(self.path, (text + "\n").encode("ascii"), mode=PUBLISHED)
+
+    def _parse(self, text: bytes) -> T:
+        data = _parse_object(text)
+        schema = data.pop("schema", None)
+        if schema != self._schema:
+            raise DataError(f"schema {schema!r} is not {self._schema}: from another version of plexguard")
+        return decode(self._record, data)
+
+    def _set_aside(self, reason: str) -> None:
+        aside = self.path.with_name(self.path.name + ".bad")
+        try:
+            os.replace(self.path, aside)
+        except OSError as error:
+            raise IoFailed(f"Failed to set aside {self.path}: {error.strerror}") from error
+        self._journal.send(core_events.STATE_SET_ASIDE, path=FilePath(self.path), aside=FilePath(aside), reason=reason)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_STATE_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise NoPermission(f"Failed to read {path}: {error.strerror}") from error
+    except OSError as error:
+        raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
+    if len(text) > MAX_STATE_BYTES:
+        raise DataError("far too large")
+    return text
+
+
+def _parse_object(text: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise DataError("not a JSON object")
+    return data
+
+
+def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file so that readers and crashes see the old or the new content. Raises IoFailed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise IoFailed(f"Failed to write {path}: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class History(Generic[T]):
+    """An append-only file of records, one JSON line each, trimmed to the newest `keep`."""
+
+    def __init__(self, path: Path, record: type[T], *, keep: int) -> None:
+        self.path = path
+        self._record = record
+        self._keep = keep
+
+    def read(self) -> tuple[T, ...]:
+        """Return the records, oldest first. A line that is torn or foreign is left out: the last one may be half written."""
+        try:
+            lines = _read(self.path).splitlines()
+        except FileNotFoundError:
+            return ()
+        return tuple(self._parse_lines(lines))
+
+    def append(self, record: T) -> None:
+        """Add one record and trim. Raises IoFailed with the old file intact."""
+        records = [*self.read(), record][-self._keep :]
+        text = "".join(json.dumps(encode(r), ensure_ascii=True) + "\n" for r in records)
+        write_atomic(self.path, text.encode("ascii"), mode=PUBLISHED)
+
+    def _parse_lines(self, lines: list[bytes]) -> Iterator[T]:
+        for line in lines:
+            try:
+                yield decode(self._record, _parse_object(line))
+            except DataError:
+                continue
+
+
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold a lock that the kernel releases with the process. Raises TryAgain when another holds it: it never waits."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _lock_now(fd, path)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _lock_now(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TryAgain(f"{path}: held by another run") from error

@@ -1,0 +1,47 @@
+"""Pieces of unit files that are made from the configuration."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from plexguard.core.config import show_span
+from plexguard.core.mounts import MountPoint
+
+# Content by "unit.d/file", below the generator's folder.
+DropIns = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What drop-ins depend on beside the configuration. folders: of Plex's libraries. mounts: those that are there, then
+    those that fstab(5) names, since at boot nothing is mounted yet."""
+
+    folders: tuple[str, ...]
+    mounts: tuple[MountPoint, ...]
+
+
+def quote_path(path: str) -> str:
+    """Return a path as a list in a unit file takes it (systemd.syntax(7)): quoted, % doubled, odd bytes escaped."""
+    escaped = "".join(_escape(byte) for byte in path.encode("utf-8", "surrogateescape"))
+    return f'"{escaped}"'
+
+
+def _escape(byte: int) -> str:
+    if byte == ord("%"):
+        return "%%"
+    if byte in b'"\\' or byte < 0x20 or byte >= 0x7F:
+        return f"\\x{byte:02x}"
+    return chr(byte)
+
+
+def interval_drop_in(timer: str, interval: timedelta, *, first: str) -> DropIns:
+    """Return the drop-in that gives a timer another time from one run to the next.
+
+    first: its OnBootSec=, which must be said again, since resetting one setting of a timer resets them all.
+    """
+    lines = ["[Timer]", "OnUnitInactiveSec=", f"OnBootSec={first}", f"OnUnitInactiveSec={show_span(interval)}"]
+    return {f"{timer}.d/50-interval.conf": "\n".join(lines) + "\n"}
+
+
+def calendar_drop_in(timer: str, calendar: str) -> DropIns:
+    """Return the drop-in that gives a timer another calendar. Whether it is one is for the caller to have asked."""
+    return {f"{timer}.d/50-calendar.conf": f"[Timer]\nOnCalendar=\nOnCalendar={calendar}\n"}

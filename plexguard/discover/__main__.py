@@ -1,0 +1,65 @@
+"""plexguard-discover: arguments and wiring."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from plexguard.core import config as core_config
+from plexguard.core import program
+from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, PREFERENCES_LINK, SCHEMA, FoundContainer, FoundPlex, Server
+from plexguard.core.plex import HttpPlex
+from plexguard.core.plex_config import PlexConfig
+from plexguard.core.program import Ports
+from plexguard.core.state import StateFile, state_directory
+from plexguard.core.suite import section_names
+from plexguard.core.token import read_token
+from plexguard.discover import act
+from plexguard.discover.decide import add_folders, choose_server
+from plexguard.discover.observe import ask_folders, observe
+
+NAME = "discover"
+
+
+@click.command(context_settings=program.CONTEXT, epilog="Manual: man plexguard-discover")
+@program.config_option
+@program.version_option(NAME)
+def cli(config_path: Path) -> int:
+    """Find this machine's Plex and publish it in /run/plexguard (root)."""
+    ports = program.open_ports(NAME)
+    settings = core_config.read(config_path, os.environ)
+    plex_config = settings.take(PlexConfig)
+    settings.check(section_names())
+    return _discover(plex_config, ports)
+
+
+def _discover(config: PlexConfig, ports: Ports) -> int:
+    published = StateFile(PLEX_FILE, FoundPlex, schema=SCHEMA, journal=ports.journal)
+    # What is published is forgotten at a reboot; folders that a Plex named while it was up are remembered here.
+    kept = StateFile(state_directory(NAME) / "plex.json", FoundPlex, schema=SCHEMA, journal=ports.journal)
+    container = StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=ports.journal).load()
+    past, last = published.load(), kept.load()
+    seen = observe(config, manager=ports.manager, container=container)
+    server = choose_server(seen, config)
+    act.link_preferences(PREFERENCES_LINK, server.preferences)
+    if server.server is not Server.NONE:
+        folders = ask_folders(lambda token: HttpPlex(server.url, token), read_token())
+        server = add_folders(server, folders, container, last)
+    if server != last and server.server is not Server.NONE:
+        kept.save(server)
+    if server != past:
+        published.save(server)
+        act.tell_changes(server, past, ports.journal)
+    if server.folders != (past.folders if past is not None else ()):
+        # The audit's unit may only write where its roots are: the generator turns them into ReadWritePaths=.
+        ports.manager.reload()
+    return 0
+
+
+def main() -> NoReturn:
+    program.launch(NAME, cli)
+
+
+if __name__ == "__main__":
+    main()

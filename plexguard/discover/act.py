@@ -1,0 +1,41 @@
+"""Publish what was found, and tell what changed."""
+
+import os
+from pathlib import Path
+
+from plexguard.core.errors import IoFailed
+from plexguard.core.found import FoundPlex, Server
+from plexguard.core.journal import Journal
+from plexguard.discover import events
+
+
+def link_preferences(link: Path, target: str) -> None:
+    """Make the link to Preferences.xml lead to the server at hand, or to nothing. Raises IoFailed."""
+    try:
+        if target and (not link.is_symlink() or os.readlink(link) != target):
+            temporary = link.with_name(f".{link.name}.{os.getpid()}")
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(target)
+            os.replace(temporary, link)
+        elif not target:
+            link.unlink(missing_ok=True)
+    except OSError as error:
+        raise IoFailed(f"Failed to link {link}: {error.strerror}") from error
+
+
+def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> None:
+    """Tell what is found when it is new or has changed; a run that finds the same is silent."""
+    if now.server is Server.NONE:
+        if past is None or past.server is not Server.NONE:
+            journal.send(events.NOT_FOUND, reason=now.missing)
+        return
+    if past is None or _told(now) != _told(past):
+        kind = {Server.UNIT: "unit", Server.CONTAINER: "container", Server.REMOTE: "remote server"}[now.server]
+        journal.send(events.FOUND, server=f"{kind} {now.name}", url=now.url, folders=len(now.folders))
+    for folder in now.unmapped:
+        if past is None or folder not in past.unmapped:
+            journal.send(events.UNMAPPED, folder=folder, container=now.name)
+
+
+def _told(found: FoundPlex) -> tuple[object, ...]:
+    return found.server, found.name, found.url, len(found.folders)

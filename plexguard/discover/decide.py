@@ -1,0 +1,68 @@
+"""From what was seen to the one server that is guarded. Pure."""
+
+import dataclasses
+
+from plexguard.core.found import FoundContainer, FoundPlex, Server, host_path
+from plexguard.core.plex_config import PlexConfig
+from plexguard.discover.observe import Observation
+
+DEFAULT_URL = "http://127.0.0.1:32400"
+
+
+def choose_server(seen: Observation, config: PlexConfig) -> FoundPlex:
+    """Return the server, without its folders.
+
+    With both a unit and a container the one that runs is taken, the unit first: an unused installation of the other kind
+    often stays behind after a move.
+    """
+    url = config.url or DEFAULT_URL
+    unit_there = seen.unit is not None and seen.unit.exists
+    container_there = seen.container is not None and seen.container.exists
+    if config.server == "remote" or (config.server == "auto" and config.url and not unit_there and not container_there):
+        if not config.url:
+            return FoundPlex(server=Server.NONE, missing='server = "remote" in [plex] needs an url')
+        return FoundPlex(server=Server.REMOTE, name=config.url, url=url)
+    if unit_there and container_there and seen.container is not None and seen.unit is not None:
+        unit_there = seen.unit.runs or seen.container.status != "running"
+    if unit_there and seen.unit is not None:
+        return FoundPlex(
+            server=Server.UNIT, name=seen.unit.name, url=url, uid=seen.uid, gids=seen.gids, preferences=seen.unit_preferences
+        )
+    if container_there and seen.container is not None:
+        return _from_container(seen.container, url, seen.container_preferences)
+    return FoundPlex(server=Server.NONE, missing=_describe_missing(config))
+
+
+def _from_container(container: FoundContainer, url: str, preferences: str) -> FoundPlex:
+    gids = (container.gid,) if container.gid >= 0 else ()
+    return FoundPlex(server=Server.CONTAINER, name=container.name, url=url, uid=container.uid, gids=gids, preferences=preferences)
+
+
+def _describe_missing(config: PlexConfig) -> str:
+    sought = {
+        "auto": f"neither {config.unit} nor a Docker container called {config.container}",
+        "unit": f"no {config.unit}",
+        "container": f"no Docker container called {config.container}",
+    }[config.server]
+    return f"there is {sought}; name yours in [plex] of /etc/plexguard/plexguard.toml"
+
+
+def add_folders(
+    server: FoundPlex, folders: tuple[str, ...] | None, container: FoundContainer | None, past: FoundPlex | None
+) -> FoundPlex:
+    """Return the server with its library folders as paths of the host. When it could not be asked, what it last told holds."""
+    if folders is None:
+        if past is None or (past.server, past.name) != (server.server, server.name):
+            return server
+        return dataclasses.replace(server, folders=past.folders, unmapped=past.unmapped)
+    if server.server is Server.REMOTE:
+        # Its paths are another machine's.
+        return server
+    if server.server is not Server.CONTAINER or container is None:
+        return dataclasses.replace(server, folders=folders)
+    mapped = {folder: host_path(folder, container.mounts) for folder in folders}
+    return dataclasses.replace(
+        server,
+        folders=tuple(path for path in mapped.values() if path is not None),
+        unmapped=tuple(folder for folder, path in mapped.items() if path is None),
+    )

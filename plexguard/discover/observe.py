@@ -1,0 +1,84 @@
+"""What can be found out: the unit, the container's state, Preferences.xml, Plex's own libraries."""
+
+import grp
+import os
+import pwd
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from plexguard.core.found import FoundContainer, host_path
+from plexguard.core.manager import Manager, Unit
+from plexguard.core.plex import Plex, PlexError
+from plexguard.core.plex_config import PlexConfig
+from plexguard.core.secret import Secret
+
+_TIMEOUT_S = 10.0
+_SUPPORT_VARIABLE = "PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR"
+_SUPPORT_DEFAULT = "/var/lib/plexmediaserver/Library/Application Support"
+# Where images keep Preferences.xml, below the mount of their /config (plexinc and linuxserver, binhex, hotio).
+_CONTAINER_PREFERENCES = (
+    "/config/Library/Application Support/Plex Media Server/Preferences.xml",
+    "/config/Plex Media Server/Preferences.xml",
+    "/config/Preferences.xml",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """unit, container: as their managers see them, None when nobody can tell. preferences: the first candidate that is
+    there, "" for none. uid, gids: whom the unit runs as."""
+
+    unit: Unit | None
+    container: FoundContainer | None
+    unit_preferences: str
+    container_preferences: str
+    uid: int
+    gids: tuple[int, ...]
+
+
+def observe(config: PlexConfig, *, manager: Manager, container: FoundContainer | None) -> Observation:
+    unit = manager.unit(config.unit) if config.server in ("auto", "unit") else None
+    uid, gids = _find_identity(unit) if unit is not None and unit.exists else (-1, ())
+    return Observation(
+        unit=unit,
+        container=container if config.server in ("auto", "container") else None,
+        unit_preferences=_unit_preferences(unit) if unit is not None else "",
+        container_preferences=_container_preferences(container) if container is not None else "",
+        uid=uid,
+        gids=gids,
+    )
+
+
+def ask_folders(open_plex: Callable[[Secret | None], Plex], token: Secret | None) -> tuple[str, ...] | None:
+    """Return the library folders as the server names them, or None when it does not tell."""
+    try:
+        libraries = open_plex(token).libraries(timeout_s=_TIMEOUT_S)
+    except PlexError:
+        return None
+    return tuple(dict.fromkeys(folder for library in libraries for folder in library.folders if folder.startswith("/")))
+
+
+def _unit_preferences(unit: Unit) -> str:
+    environment = dict(word.partition("=")[::2] for word in shlex.split(unit.environment))
+    support = environment.get(_SUPPORT_VARIABLE, _SUPPORT_DEFAULT)
+    return _first_file([f"{support}/Plex Media Server/Preferences.xml"])
+
+
+def _container_preferences(container: FoundContainer) -> str:
+    return _first_file([path for inside in _CONTAINER_PREFERENCES if (path := host_path(inside, container.mounts))])
+
+
+def _first_file(paths: list[str]) -> str:
+    return next((path for path in paths if Path(path).is_file()), "")
+
+
+def _find_identity(unit: Unit) -> tuple[int, tuple[int, ...]]:
+    """Return whom a unit runs as: its user, and that user's groups with the unit's own group first."""
+    try:
+        user = pwd.getpwnam(unit.user) if unit.user else pwd.getpwuid(0)
+        group = grp.getgrnam(unit.group).gr_gid if unit.group else user.pw_gid
+    except KeyError:
+        return -1, ()
+    return user.pw_uid, tuple(dict.fromkeys([group, *os.getgrouplist(user.pw_name, group)]))

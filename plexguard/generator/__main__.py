@@ -1,0 +1,104 @@
+"""Run by the service manager at boot and at each daemon-reload, with the folder to write to as first argument.
+
+It never fails a boot: with a bad configuration the shipped units stand as they are and the reason is logged. It asks no
+file system of the media, only names and tables, so that nothing can hang it.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from plexguard.core import config, core_events, suite
+from plexguard.core.errors import ConfigError, PlexguardError
+from plexguard.core.events import Event
+from plexguard.core.found import PLEX_FILE, SCHEMA, FoundPlex
+from plexguard.core.host import Host, LocalHost
+from plexguard.core.journal import StderrJournal, SystemdJournal
+from plexguard.core.mounts import read_fstab, read_mounts
+from plexguard.core.secret import mask
+from plexguard.core.state import StateFile
+from plexguard.core.units import DropIns, Site
+
+NAME = "plexguard-generator"
+_JOURNAL = Path("/run/systemd/journal/socket")
+_KERNEL_LOG = Path("/dev/kmsg")
+_CALENDAR_TIMEOUT_S = 5.0
+
+
+class BootJournal:
+    """The journal when it is up, else the kernel's log, as systemd.generator(7) asks for."""
+
+    def send(self, event: Event, /, **values: object) -> None:
+        if _JOURNAL.exists():
+            SystemdJournal(NAME).send(event, **values)
+            return
+        try:
+            _KERNEL_LOG.write_text(f"<{int(event.priority)}>{NAME}: {mask(event.render(values))}\n", encoding="utf-8")
+        except OSError:
+            StderrJournal().send(event, **values)
+
+
+def build(settings: config.Settings, site: Site) -> DropIns:
+    """Return the drop-ins for a configuration. Raises ConfigError with all its mistakes; pure."""
+    for section in suite.sections():
+        settings.take(section)
+    settings.check(suite.section_names())
+    return suite.drop_ins(settings, site)
+
+
+def find_bad_calendars(settings: config.Settings, host: Host) -> tuple[str, ...]:
+    """Return the mistakes in calendar expressions, which only systemd itself can judge: a timer with one would not start."""
+    mistakes = []
+    for section in suite.sections():
+        for name, (declared, default) in config.options(section).items():
+            given = settings.values.get(section.SECTION, {}).get(name)
+            if declared.kind is config.CALENDAR and given is not None and given.value != default:
+                mistakes += _judge_calendar(f"{given.source}: [{section.SECTION}] {name}", str(given.value), host)
+    return tuple(mistakes)
+
+
+def _judge_calendar(place: str, expression: str, host: Host) -> list[str]:
+    done = host.run(["systemd-analyze", "calendar", "--", expression], timeout_s=_CALENDAR_TIMEOUT_S, check=False)
+    return [f'{place}: found "{expression}", which is no calendar expression of systemd.time(7)'] if done.code else []
+
+
+def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host) -> None:
+    """Write the drop-ins below a folder, or none of them when the configuration has a mistake."""
+    journal = BootJournal()
+    settings = config.read(config_path, {})
+    try:
+        found = StateFile(found_file, FoundPlex, schema=SCHEMA, journal=journal).load()
+        site = Site(folders=found.folders if found is not None else (), mounts=(*read_mounts(), *read_fstab()))
+        made = build(settings, site)
+        mistakes = find_bad_calendars(settings, host)
+    except ConfigError as error:
+        made, mistakes = {}, error.mistakes
+    except (PlexguardError, OSError) as error:
+        made, mistakes = {}, (f"the shipped units stand as they are: {error}",)
+    for mistake in mistakes:
+        journal.send(core_events.CONFIG_INVALID, program=NAME, mistake=mistake)
+    for name, content in made.items() if not mistakes else ():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"# Made by {NAME} from {config_path} and from what plexguard-discover found.\n{content}", encoding="ascii")
+
+
+def main() -> None:
+    """Write to the folder given by the manager; the exit code is always 0: a boot must not depend on this."""
+    if len(sys.argv) < 2:
+        print(f"usage: {NAME} FOLDER [EARLY LATE]", file=sys.stderr)
+        return
+    never_fail(lambda: generate(Path(sys.argv[1]), config_path=config.DEFAULT_PATH, found_file=PLEX_FILE, host=LocalHost()))
+
+
+def never_fail(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001  # see the module's docstring: even our bug must not fail a boot
+        print(f"<2>{NAME}: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    main()

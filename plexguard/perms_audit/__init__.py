@@ -1,0 +1,1 @@
+"""plexguard-perms-audit: find and repair media that Plex cannot read."""

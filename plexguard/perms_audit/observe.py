@@ -1,0 +1,92 @@
+"""What is known before the walk: the roots to audit and whether each can be walked at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from plexguard.core.errors import UsageError
+from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, host_path
+from plexguard.core.journal import Journal
+from plexguard.core.mounts import MountPoint, mount_of
+from plexguard.core.state import StateFile
+from plexguard.perms_audit.config import Config
+from plexguard.perms_audit.roots import RootFault, find_unmounted, is_system_folder
+
+STATE_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well."""
+
+    mounts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """A root to walk. path: as given, with symlinks resolved. fault: why it must not be walked, if so. part_missing: a
+    mount that belongs below it and is not there: the rest is walked."""
+
+    path: str
+    fault: RootFault | None = None
+    part_missing: str = ""
+
+
+def choose_roots(
+    arguments: Sequence[str], config: Config, *, environment: Mapping[str, str], journal: Journal, folder: Path = PLEX_FILE.parent
+) -> tuple[str, ...]:
+    """Return the folders to audit: of the command line, else MEDIA_ROOTS or the configuration, else what Plex names.
+
+    MEDIA_ROOTS beside PLEX_CONTAINER are paths of that container, as in its compose file, and are turned into the host's.
+    Raises UsageError for a relative path or one that no mount of the container leads to.
+    """
+    for argument in arguments:
+        if not argument.startswith("/") or ".." in argument.split("/"):
+            raise UsageError(f"{argument}: a root is an absolute path", hint=f'plexguard-perms-audit "$PWD/{argument}"')
+    if arguments:
+        return tuple(argument.rstrip("/") or "/" for argument in arguments)
+    if config.roots and environment.get("MEDIA_ROOTS") and environment.get("PLEX_CONTAINER"):
+        return _map_roots(config.roots, environment["PLEX_CONTAINER"], journal, folder / CONTAINER_FILE.name)
+    if config.roots:
+        return config.roots
+    found = StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=journal).load()
+    return found.folders if found is not None else ()
+
+
+def _map_roots(roots: Sequence[str], container: str, journal: Journal, file: Path) -> tuple[str, ...]:
+    found = StateFile(file, FoundContainer, schema=SCHEMA, journal=journal).load()
+    if found is None or not found.exists or found.name != container:
+        raise UsageError(
+            f"MEDIA_ROOTS are paths of container {container}, which plexguard does not know",
+            hint='set container = "…" in [plex] and start plexguard-container-watch, or give the host\'s folders as arguments',
+        )
+    mapped = {root: host_path(root, found.mounts) for root in roots}
+    lost = [root for root, path in mapped.items() if path is None]
+    if lost:
+        raise UsageError(
+            f"MEDIA_ROOTS: no mount of container {container} leads to {', '.join(lost)}", hint=f"docker inspect {container}"
+        )
+    return tuple(path for path in mapped.values() if path is not None)
+
+
+def judge_roots(
+    paths: Sequence[str], past: State, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...]
+) -> tuple[Root, ...]:
+    """Tell of each root whether it may and can be walked. Pure: asks no file system, so nothing can hang here."""
+    return tuple(_judge_root(path, past.mounts.get(path, ""), mounts, fstab) for path in dict.fromkeys(paths))
+
+
+def _judge_root(path: str, last_mount: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...]) -> Root:
+    if is_system_folder(path):
+        return Root(path=path, fault=RootFault.SYSTEM_FOLDER)
+    missing = find_unmounted(path, mounts, fstab, last_mount)
+    if not missing:
+        return Root(path=path)
+    if missing != path and missing.startswith(path + "/"):
+        return Root(path=path, part_missing=missing)
+    return Root(path=path, fault=RootFault.NOT_MOUNTED)
+
+
+def remember_mounts(past: State, healthy: Sequence[str], mounts: tuple[MountPoint, ...]) -> State:
+    """Return the state after a run: which mount each root that was found well lies on."""
+    return State(mounts={**past.mounts, **{path: mount_of(path, mounts).path for path in healthy}})

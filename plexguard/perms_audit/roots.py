@@ -1,0 +1,57 @@
+"""Which folders may be audited at all, and whether they are there: pure answers from names and the mount table."""
+
+from enum import Enum
+
+from plexguard.core.mounts import MountPoint, is_below, mount_of
+
+
+class RootFault(Enum):
+    """Why a root was not audited, or not wholly. Never the same as "all well"."""
+
+    MISSING = "there is no such folder"
+    NOT_A_FOLDER = "not a folder"
+    UNREADABLE = "this user may not read it"
+    EMPTY = "no file at all in it (is its disk mounted?)"
+    NOT_MOUNTED = "not mounted"
+    SYSTEM_FOLDER = "a folder of the system, whose files must not be opened to everybody"
+    HUNG = "no answer, its file system hangs"
+    FAILED = "it cannot be walked"
+
+
+# Nobody's media; adding read bits below any of these would publish keys and passwords. A library that somebody
+# points at one of them, by mistake or not, must not make root do that.
+_SYSTEM_FOLDERS = ("/etc", "/usr", "/boot", "/root", "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib64", "/efi")
+_SYSTEM_PARENTS = ("/", "/home", "/var", "/run", "/opt")
+_SYSTEM_STATE = ("/run", "/var/lib", "/var/log", "/var/cache", "/var/spool", "/var/backups", "/var/mail")
+# Where removable disks appear.
+_MEDIA_IN_STATE = ("/run/media", "/run/mount")
+
+
+def is_system_folder(path: str) -> bool:
+    """Tell whether a path is a folder of the system, or holds one, or is somebody's whole home."""
+    if path in _SYSTEM_PARENTS or any(is_below(path, folder) for folder in _SYSTEM_FOLDERS):
+        return True
+    if any(is_below(path, folder) for folder in _MEDIA_IN_STATE):
+        return False
+    return any(is_below(path, folder) or is_below(folder, path) for folder in _SYSTEM_STATE) or _is_home(path)
+
+
+def _is_home(path: str) -> bool:
+    parts = path.strip("/").split("/")
+    # /home/anna holds .ssh; /home/anna/Videos is media, /home/anna/.cache is not.
+    return parts[0] == "home" and (len(parts) < 3 or parts[2].startswith("."))
+
+
+def find_unmounted(root: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], last_mount: str) -> str:
+    """Return the mount point that a root needs and that is not there, or "".
+
+    Needed is what fstab(5) names at, above or below the root, and what the root was on when it was last audited.
+    """
+    present = {mount.path for mount in mounts}
+    for expected in fstab:
+        related = is_below(root, expected.path) or is_below(expected.path, root)
+        if related and expected.path != "/" and expected.path not in present:
+            return expected.path
+    if last_mount and is_below(root, last_mount) and last_mount not in present and mount_of(root, mounts).path != last_mount:
+        return last_mount
+    return ""

@@ -1,0 +1,149 @@
+"""plexguard-plex-probe: arguments and wiring. Without a subcommand it checks once; `restart` is the root side."""
+
+import json
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from plexguard.core import config as core_config
+from plexguard.core import program
+from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, Server
+from plexguard.core.journal import Journal
+from plexguard.core.notify import one_line
+from plexguard.core.plex import HttpPlex
+from plexguard.core.plex_config import PlexConfig
+from plexguard.core.program import FOUND_PROBLEMS, Ports
+from plexguard.core.records import encode
+from plexguard.core.state import StateFile, state_directory
+from plexguard.core.suite import section_names
+from plexguard.core.token import read_token
+from plexguard.plex_probe import act, events
+from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.decide import State, Verdict, decide
+from plexguard.plex_probe.observe import observe
+
+NAME = "plex-probe"
+STATE_SCHEMA = 1
+RESTART_STATE = "plex-restart"
+# Verdicts that are no problem to be found: Plex is well, or meant to be away.
+_WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.STARTING, Verdict.STOPPED)
+
+
+@click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-plex-probe")
+@program.format_option
+@program.config_option
+@program.version_option(NAME)
+@click.pass_context
+def cli(context: click.Context, output: str, config_path: Path) -> int:
+    """Check Plex once; ask for a restart if it is certainly down."""
+    ports = program.open_ports(NAME)
+    context.obj = (ports, _read_config(config_path))
+    return 0 if context.invoked_subcommand else _check(*context.obj, output=output)
+
+
+@cli.command()
+@click.pass_context
+def restart(context: click.Context) -> int:
+    """Restart Plex, if that is right and within the budget (root)."""
+    return _restart(*context.obj)
+
+
+def _check(ports: Ports, config: Config, *, output: str) -> int:
+    state = StateFile(state_directory(NAME) / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
+    past = state.load() or State()
+    found = _read_found(ports.journal)
+    if found.server is Server.NONE:
+        if not past.told_no_server:
+            ports.journal.send(events.NO_SERVER, reason=found.missing)
+            state.save(State(told_no_server=True))
+        return os.EX_UNAVAILABLE
+    token = read_token()
+    began = ports.clock.moment()
+    seen = observe(
+        HttpPlex(found.url, token),
+        found,
+        manager=ports.manager,
+        container=_read_container(found, ports.journal),
+        clock=ports.clock,
+        config=config,
+        has_token=token is not None,
+    )
+    plan = decide(seen, config, past, began, ports.clock.moment())
+    act.carry_out(plan, state=state, journal=ports.journal, manager=ports.manager)
+    ports.notifier.tell(f"STATUS={one_line(_describe(plan.state))}")
+    if output == "json":
+        click.echo(json.dumps(encode(plan.state), indent=1))
+    elif os.isatty(1):
+        click.echo(_describe(plan.state))
+    return 0 if plan.state.verdict in _WELL else FOUND_PROBLEMS
+
+
+def _describe(state: State) -> str:
+    """Return the last check as one line, for `systemctl status` and for a terminal."""
+    took = [
+        f"{name} {seconds * 1000:.0f} ms"
+        for name, seconds in (("identity", state.identity_s), ("libraries", state.libraries_s))
+        if seconds is not None
+    ]
+    details = ", ".join([*took, *([state.detail] if state.detail else [])])
+    return f"Plex {state.version}: {state.verdict.value}" + (f" ({details})" if details else "")
+
+
+def _restart(ports: Ports, config: Config) -> int:
+    from plexguard.plex_probe.restart import act as restart_act  # what a check does not need
+    from plexguard.plex_probe.restart.decide import Budget, Refuse, decide
+    from plexguard.plex_probe.restart.observe import observe
+
+    budget_file = StateFile(state_directory(RESTART_STATE) / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
+    budget = budget_file.load() or Budget()
+    found = _read_found(ports.journal)
+    plex = HttpPlex(found.url or "http://127.0.0.1:32400", None)
+    container = _read_container(found, ports.journal)
+    seen = observe(plex, found, manager=ports.manager, container=container, clock=ports.clock, config=config)
+    now = ports.clock.moment()
+    step = decide(seen, config, budget, now)
+    if isinstance(step, Refuse):
+        ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
+        return FOUND_PROBLEMS
+    # Counted before anything is done: a restart that could not be counted must not happen.
+    budget_file.save(step.budget)
+    ports.journal.send(
+        events.RESTARTING,
+        server=step.name,
+        reason=step.reason,
+        in_day=step.budget.in_day(now),
+        limit=config.max_restarts_per_day,
+    )
+    answers = restart_act.carry_out(
+        step, plex=plex, manager=ports.manager, host=ports.host, clock=ports.clock, journal=ports.journal
+    )
+    return 0 if answers else FOUND_PROBLEMS
+
+
+def _read_config(path: Path) -> Config:
+    settings = core_config.read(path, os.environ)
+    config = settings.take(Config)
+    settings.take(PlexConfig)
+    settings.check(section_names())
+    return config
+
+
+def _read_found(journal: Journal) -> FoundPlex:
+    found = StateFile(PLEX_FILE, FoundPlex, schema=SCHEMA, journal=journal).load()
+    return found or FoundPlex(server=Server.NONE, missing="plexguard-discover has not run yet")
+
+
+def _read_container(found: FoundPlex, journal: Journal) -> FoundContainer | None:
+    if found.server is not Server.CONTAINER:
+        return None
+    return StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=journal).load()
+
+
+def main() -> NoReturn:
+    program.launch(NAME, cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Carry out the probe's plan: save, tell, ask. It restarts nothing itself."""
+
+from plexguard.core.journal import Journal
+from plexguard.core.manager import Manager
+from plexguard.core.state import StateFile
+from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
+from plexguard.plex_probe.observe import RESTART_UNIT
+
+
+def carry_out(plan: Plan, *, state: StateFile[State], journal: Journal, manager: Manager) -> None:
+    """Save the state first: a restart that was not counted must not be asked for. Raises IoFailed and CommandError."""
+    state.save(plan.state)
+    for step in plan.steps:
+        match step:
+            case Tell(event, values):
+                journal.send(event, **values)
+            case AskRestart():
+                # Only queued: the root unit has its own deadline, and this check must not wait for it.
+                manager.start(RESTART_UNIT)

@@ -1,0 +1,33 @@
+"""The section [plex-probe], of the probe and of the restart that it may ask for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from plexguard.core.config import BOOLEAN, count, option, span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    SECTION: ClassVar[str] = "plex-probe"
+
+    interval: timedelta = option(span("5s", "1h"), timedelta(seconds=30), "Time from one check to the next.")
+    timeout: timedelta = option(
+        span("1s", "60s"), timedelta(seconds=5), "How long one look may take: who it is, then its libraries."
+    )
+    looks: int = option(count(2, 10), 3, "Failed looks in a row until a fault is certain.")
+    pause: timedelta = option(span("100ms", "30s"), timedelta(milliseconds=1500), "Time between two looks of one check.")
+    start_grace: timedelta = option(
+        span("5s", "1h"), timedelta(seconds=60), "A Plex that was started so recently may not answer yet."
+    )
+    transition_limit: timedelta = option(
+        span("30s", "1h"), timedelta(minutes=3), "Starting, stopping and being restarted excuse silence for no longer than this."
+    )
+    restart: bool = option(BOOLEAN, True, "Restart Plex when it is certain that this is needed. false: only report.")
+    max_restarts_per_incident: int = option(count(0, 10), 2, "Restarts for one outage, then it is left to a person.")
+    max_restarts_per_day: int = option(count(0, 48), 6, "Restarts in 24 hours, whatever for.")
+    stop_timeout: timedelta = option(
+        span("5s", "10min"), timedelta(seconds=60), "How long Plex may take to stop before it is killed."
+    )
+    stop_timeout_hung: timedelta = option(span("1s", "10min"), timedelta(seconds=10), "The same for a Plex that is certainly hung.")
+    start_timeout: timedelta = option(span("5s", "30min"), timedelta(seconds=90), "How long a restarted Plex may take to answer.")

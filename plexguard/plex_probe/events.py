@@ -1,0 +1,324 @@
+"""What plexguard-plex-probe, and the restart that it asks for, can tell the journal."""
+
+from plexguard.core.events import Event, Priority
+
+_PAGE = "plexguard-plex-probe(8)"
+_FAULT_FIELDS = {"detail": str, "looks": int, "silent_s": float, "server": str, "processes": str}
+
+REFUSED = Event(
+    name="plex.refused",
+    message_id="a28c794ff5104b83a2cec049dea16154",
+    priority=Priority.WARNING,
+    message="Plex refuses connections: {looks} looks in a row failed; {server}; {processes}",
+    subject="Plex refuses connections",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Nobody listens at Plex's address: {detail}. It was looked at {looks} times in a row, so this is certain. What runs
+        it: {server}. Processes: {processes}. Nobody can be watching through it, so a restart is asked for, within its
+        budget, unless an administrator stopped it.
+        """,
+    action="""
+        Wait for the lines that follow: a restart and a recovery with the downtime. Why it ended is in Plex's own journal:
+          journalctl -u plexmediaserver -n 50
+          systemctl status plexmediaserver
+        """,
+)
+
+HUNG = Event(
+    name="plex.hung",
+    message_id="dcfe3516faa44bf081b041895ce68954",
+    priority=Priority.WARNING,
+    message="Plex hangs: it takes connections and gave no answer to {looks} looks in a row, for {silent_s:.0f} s; {server}",
+    subject="Plex hangs",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Plex takes connections and does not answer even /identity, which it answers from memory in milliseconds when it
+        is well. It was silent for {silent_s} s over {looks} looks. What runs it: {server}. Processes: {processes}. A
+        hung Plex plays to nobody, so a restart is asked for, within its budget.
+        """,
+    action="""
+        Wait for the lines that follow. If it happens again and again, look at what it did just before, and at its disks (a
+        process in "disk-sleep" waits for a file system):
+          journalctl -u plexmediaserver -n 50
+          ps -eo pid,stat,wchan:30,comm | grep -i plex
+        """,
+)
+
+ERRORING = Event(
+    name="plex.erroring",
+    message_id="1d804a9d05fc41d6b83b499085804bba",
+    priority=Priority.ERR,
+    message="Plex answers with errors, {looks} looks in a row: {detail}",
+    subject="Plex answers with errors",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Something answers at Plex's address, but not as Plex does when it is well: {detail}. It may be playing to somebody
+        all the same, or it may not be Plex at all, so nothing is restarted.
+        """,
+    action="""
+        See what answers there, and decide:
+          plexguard-plex-probe --format json
+          systemctl restart plexmediaserver
+        """,
+)
+
+DATABASE_BLOCKED = Event(
+    name="plex.database-blocked",
+    message_id="0329eed0ca274a9faac8c3b34ab5fa2e",
+    priority=Priority.WARNING,
+    message="Plex is alive, but its database gave no answer to {looks} looks in a row, for {silent_s:.0f} s",
+    subject="Plex's database does not answer",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        /identity is answered, from memory; the list of libraries, which needs the database, is not. A weekly optimisation,
+        a backup or a migration does this for minutes and must not be broken off, so nothing is restarted.
+        """,
+    action="""
+        If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:
+          journalctl -u plexmediaserver -n 50
+          systemctl restart plexmediaserver
+        """,
+)
+
+MAINTENANCE = Event(
+    name="plex.maintenance",
+    message_id="3e5c062eeaaf4ff6929ac67393d6a5f7",
+    priority=Priority.NOTICE,
+    message="Plex is in maintenance and is left alone: {detail}",
+    subject="Plex is in maintenance",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Plex itself answers 503 with its maintenance text: {detail} After an update it migrates its database, for minutes on
+        a big library. A restart in the middle corrupts it, so none is asked for as long as this lasts.
+        """,
+    action="""
+        Wait. When it lasts for hours while database and log stand still, the update is broken: restore a backup.
+          ls -l '/var/lib/plexmediaserver/Library/Application Support/Plex Media Server/Plug-in Support/Databases'
+        """,
+)
+
+STOPPED = Event(
+    name="plex.stopped",
+    message_id="63e5209fdae4409983ca7e7d030b6beb",
+    priority=Priority.NOTICE,
+    message="Plex was stopped on purpose and is left alone: {server}",
+    subject="Plex was stopped by an administrator",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Plex does not answer, and {server}: somebody stopped it, and means it. Nothing is restarted.
+        """,
+    action="""
+        When it is wanted again:
+          systemctl start plexmediaserver
+        """,
+)
+
+MISCONFIGURED = Event(
+    name="plex.misconfigured",
+    message_id="667eac6303af4b1c903eb9d06977ebfa",
+    priority=Priority.ERR,
+    message="Plex cannot be asked, which is a matter of configuration and no outage: {detail}",
+    subject="The address or the token of Plex is wrong",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Either the address leads nowhere, or Plex answers and refuses the token: {detail}. That is no outage: people may be
+        watching. Nothing is restarted, and an outage of the database would go unseen until this is mended.
+        """,
+    action="""
+        Check url in [plex]. The token is read from Plex's own Preferences.xml, or from a file that wins over it:
+          plexguard-status check-config
+          cat /run/plexguard/plex.json
+          ls -l /etc/plexguard/credentials/plex.token
+        """,
+)
+
+UNKNOWN = Event(
+    name="plex.unknown",
+    message_id="1e64ae5b0c054843bb51375bfd80bebb",
+    priority=Priority.WARNING,
+    message="Plex does not answer, and whether it should run cannot be told: {server}",
+    subject="Plex does not answer, and its state cannot be told",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Plex gave no answer to {looks} looks in a row ({detail}), but it cannot be told whether it is meant to run: {server}.
+        When in doubt nothing is restarted.
+        """,
+    action="""
+        See what watches the container, and what Docker says:
+          systemctl status plexguard-container-watch
+          docker ps -a
+        """,
+)
+
+LIMITED = Event(
+    name="plex.limited",
+    message_id="48692262b15345f89ddca95bd7641bbf",
+    priority=Priority.NOTICE,
+    message="Plex answers, but no token is known, so only its process is checked and not its database",
+    subject="Plex is only checked from outside",
+    page=_PAGE,
+    meaning="""
+        Without a token Plex tells who it is and nothing more. The token is read from Plex's Preferences.xml when the server
+        is claimed; none was found.
+        """,
+    action="""
+        Claim the server in Plex, or give a token:
+          install -m 600 /dev/stdin /etc/plexguard/credentials/plex.token
+        """,
+)
+
+NO_SERVER = Event(
+    name="plex.no-server",
+    message_id="4a9f68d263894d05b9a62aacca7034e9",
+    priority=Priority.NOTICE,
+    message="No Plex to check: {reason}",
+    subject="There is no Plex to check yet",
+    page=_PAGE,
+    fields={"reason": str},
+    meaning="""
+        plexguard-discover found neither a native Plex nor its container: {reason}. It looks again every few minutes, and
+        at once when Plex is installed. This is told once.
+        """,
+    action="""
+        If Plex runs here under another name, or on another machine, say so:
+          editor /etc/plexguard/plexguard.toml
+          plexguard-status apply
+        """,
+)
+
+RECOVERED = Event(
+    name="plex.recovered",
+    message_id="63454f8975b44918a80b563c6c91f473",
+    priority=Priority.NOTICE,
+    message="Plex is well again after {downtime_s:.0f} s ({problem}, restarts: {restarts})",
+    subject="Plex is well again",
+    page=_PAGE,
+    fields={"problem": str, "downtime_s": float, "restarts": int},
+    meaning="""
+        Plex answers, database included. The trouble ({problem}) lasted {downtime_s} s, from the first failed look to this
+        one; {restarts} restarts were asked for.
+        """,
+    action="""
+        Nothing. The whole story of it:
+          journalctl -u 'plexguard-plex-*' -u plexmediaserver --since -1h
+        """,
+)
+
+RESTART_ASKED = Event(
+    name="plex.restart-asked",
+    message_id="c27a11a9f4b1423691f4171bc8d72e74",
+    priority=Priority.NOTICE,
+    message="Asking for restart {number} of {limit} in this outage ({problem})",
+    subject="A restart of Plex is asked for",
+    page=_PAGE,
+    fields={"number": int, "limit": int, "problem": str},
+    meaning="""
+        The outage ({problem}) is certain and nobody can be watching. The probe has no rights of its own: it starts
+        plexguard-plex-restart.service, which looks once more, keeps its own budget on disk, and acts or refuses.
+        """,
+    action="""
+        What came of it:
+          journalctl -u plexguard-plex-restart
+        """,
+)
+
+GAVE_UP = Event(
+    name="plex.gave-up",
+    message_id="58d76e35d7354f57ad8a91c02299f1be",
+    priority=Priority.ERR,
+    message="Plex is still down ({problem}) after {restarts} restarts and {silent_s:.0f} s: no more are tried, a person is needed",
+    subject="Plex is down and restarting did not help",
+    page=_PAGE,
+    fields={"restarts": int, "problem": str, "silent_s": float},
+    meaning="""
+        Restarting again would not help and can harm (a scan that is broken off, a database in repair). Plex is looked at as
+        before, and its recovery will be told, but nothing more is restarted in this outage.
+        """,
+    action="""
+        Look at why it does not start, most often the disk, the database or a mount:
+          systemctl status plexmediaserver
+          journalctl -u plexmediaserver -n 100
+          df -h /var/lib/plexmediaserver
+        """,
+)
+
+RESTARTING = Event(
+    name="plex.restarting",
+    message_id="f3fc50b3743e426c95b20a282bcfc771",
+    priority=Priority.NOTICE,
+    message="Restarting {server}: {reason} (restart {in_day} of {limit} in 24 h)",
+    subject="Plex is being restarted",
+    page=_PAGE,
+    fields={"server": str, "reason": str, "in_day": int, "limit": int},
+    meaning="""
+        Looked at once more at the moment of acting, Plex is still away: {reason}. The restart was counted on disk before it
+        began. Plex gets its time to stop by itself and is only killed when that is over.
+        """,
+    action="""
+        Nothing; the next line tells how it ended.
+        """,
+)
+
+RESTARTED = Event(
+    name="plex.restarted",
+    message_id="972d0fe4c8944922a5989e87771d1194",
+    priority=Priority.NOTICE,
+    message="{server} was restarted and answers after {seconds:.1f} s{how}",
+    subject="Plex was restarted",
+    page=_PAGE,
+    fields={"server": str, "seconds": float, "how": str},
+    meaning="""
+        The restart is done and Plex answers again, {seconds} s after it was begun. The probe tells the recovery with
+        the whole downtime at its next check.
+        """,
+    action="""
+        Nothing. If restarts become a habit, look for what precedes them:
+          journalctl -u 'plexguard-plex-*' -u plexmediaserver --since -1d
+        """,
+)
+
+RESTART_REFUSED = Event(
+    name="plex.restart-refused",
+    message_id="dd18ac7c4dd64a0db746d9e4d3ec89ed",
+    priority=Priority.NOTICE,
+    message="Plex is not restarted: {reason}",
+    subject="A restart of Plex was asked for and refused",
+    page=_PAGE,
+    fields={"reason": str},
+    meaning="""
+        plexguard-plex-restart looks for itself before it acts, and found a reason not to: {reason}.
+        """,
+    action="""
+        If the budget is spent and you want it fresh:
+          rm /var/lib/plexguard/plex-restart/state.json
+        To restart Plex yourself, whatever plexguard thinks:
+          systemctl restart plexmediaserver
+        """,
+)
+
+RESTART_FAILED = Event(
+    name="plex.restart-failed",
+    message_id="cf78d13d221042ca927ab538496dc1ce",
+    priority=Priority.ERR,
+    message="{server} was restarted and does not answer after {seconds:.0f} s: {reason}",
+    subject="Restarting Plex did not help",
+    page=_PAGE,
+    fields={"server": str, "seconds": float, "reason": str},
+    meaning="""
+        The restart was carried out, and Plex did not answer within start_timeout: {reason}. The probe may ask once more
+        within the budget, then it gives up loudly.
+        """,
+    action="""
+        See why it does not start:
+          systemctl status plexmediaserver
+          journalctl -u plexmediaserver -n 100
+        """,
+)

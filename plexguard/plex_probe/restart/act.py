@@ -1,0 +1,97 @@
+"""Restart a unit or a container: gracefully, within a limit, killed only when that is over, and watched until it answers."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+from plexguard.core.clock import Clock
+from plexguard.core.errors import PlexguardError, SystemRefused
+from plexguard.core.found import Server
+from plexguard.core.host import CommandError, Host
+from plexguard.core.journal import Journal
+from plexguard.core.manager import Manager
+from plexguard.core.plex import Plex, PlexError, PlexMaintenance
+from plexguard.plex_probe import events
+from plexguard.plex_probe.restart.decide import Restart
+
+# What the kernel and the manager need after a SIGKILL.
+_KILL_TIMEOUT_S = 10.0
+_LOOK_TIMEOUT_S = 2.0
+_LOOK_PAUSE_S = 0.5
+
+
+def restart_server(step: Restart, *, manager: Manager, host: Host, clock: Clock) -> None:
+    """Stop and start what runs Plex. Raises CommandError and SystemRefused."""
+    with _uninterrupted(), manager.inhibit(what="sleep:shutdown", why="Plex is being restarted"):
+        if step.server is Server.UNIT:
+            _restart_unit(step, manager, clock)
+        else:
+            _restart_container(step, host)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Between stop and start nobody ends this process by SIGTERM: that would leave Plex stopped."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _restart_unit(step: Restart, manager: Manager, clock: Clock) -> None:
+    try:
+        manager.stop(step.name, timeout_s=step.stop_timeout_s)
+    except CommandError:
+        manager.kill(step.name)
+        _await_end(step.name, manager, clock)
+    # A unit that failed too often must be forgiven first, or the manager refuses to start it.
+    manager.reset_failed(step.name)
+    manager.start(step.name, timeout_s=step.start_timeout_s)
+
+
+def _await_end(name: str, manager: Manager, clock: Clock) -> None:
+    deadline_s = clock.monotonic_s() + _KILL_TIMEOUT_S
+    while manager.unit(name).active_state not in ("inactive", "failed"):
+        if clock.monotonic_s() > deadline_s:
+            raise SystemRefused(
+                f"{name}: still there {_KILL_TIMEOUT_S:.0f} s after SIGKILL; a process waits in the kernel for a disk"
+            )
+        clock.sleep(0.2)
+
+
+def _restart_container(step: Restart, host: Host) -> None:
+    """Let Docker do it: it stops within the limit, kills after it, and starts again, exited containers too."""
+    seconds = str(round(step.stop_timeout_s))
+    timeout_s = step.stop_timeout_s + _KILL_TIMEOUT_S + step.start_timeout_s
+    host.run(["docker", "restart", "--time", seconds, "--", step.name], timeout_s=timeout_s)
+
+
+def await_answer(plex: Plex, clock: Clock, *, timeout_s: float) -> str:
+    """Wait until Plex answers; return "" or ", in maintenance". Raises the last PlexError when it does not in time."""
+    deadline_s = clock.monotonic_s() + timeout_s
+    while True:
+        try:
+            plex.identity(timeout_s=_LOOK_TIMEOUT_S)
+        except PlexMaintenance:
+            return ", in maintenance"
+        except PlexError:
+            if clock.monotonic_s() > deadline_s:
+                raise
+            clock.sleep(_LOOK_PAUSE_S)
+        else:
+            return ""
+
+
+def carry_out(step: Restart, *, plex: Plex, manager: Manager, host: Host, clock: Clock, journal: Journal) -> bool:
+    """Restart and watch; tell how it went, and return whether Plex answers."""
+    began_s = clock.monotonic_s()
+    try:
+        restart_server(step, manager=manager, host=host, clock=clock)
+        how = await_answer(plex, clock, timeout_s=step.start_timeout_s)
+    except PlexguardError as error:
+        seconds = clock.monotonic_s() - began_s
+        journal.send(events.RESTART_FAILED, server=step.name, seconds=seconds, reason=str(error))
+        return False
+    journal.send(events.RESTARTED, server=step.name, seconds=clock.monotonic_s() - began_s, how=how)
+    return True

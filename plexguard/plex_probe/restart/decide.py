@@ -1,0 +1,97 @@
+"""Whether to restart Plex, and how: asked at the moment of acting, with a budget that the watcher cannot touch. Pure."""
+
+from dataclasses import dataclass
+
+from plexguard.core.clock import Moment
+from plexguard.core.found import FoundPlex, Server
+from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.observe import Answer, ServerState
+
+DAY_S = 86_400.0
+# Restarts that follow each other closer than this belong to one incident: the root side does not know what the probe knows.
+INCIDENT_GAP_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The restarts of the last days, oldest first, on disk."""
+
+    restarts: tuple[Moment, ...] = ()
+
+    def in_day(self, now: Moment) -> int:
+        return sum(now.seconds_since(moment) < DAY_S for moment in self.restarts)
+
+    def in_incident(self, now: Moment) -> int:
+        """Count restarts backwards from now for as long as each is close to the next."""
+        number, later = 0, now
+        for moment in reversed(self.restarts):
+            if later.seconds_since(moment) >= INCIDENT_GAP_S:
+                break
+            number, later = number + 1, moment
+        return number
+
+    def spend(self, now: Moment) -> "Budget":
+        kept = tuple(moment for moment in self.restarts if now.seconds_since(moment) < 2 * DAY_S)
+        return Budget(restarts=(*kept[-100:], now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartObservation:
+    """What the root side sees: one look of its own, the state of the server, and whether packages are being changed."""
+
+    found: FoundPlex
+    answer: Answer
+    server: ServerState
+    server_detail: str
+    packages_changing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """stop_timeout_s: how long it may take to stop by itself. budget: to be saved before anything is done."""
+
+    server: Server
+    name: str
+    reason: str
+    stop_timeout_s: float
+    start_timeout_s: float
+    budget: Budget
+
+
+def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment) -> Refuse | Restart:
+    """Return the restart, or why there is none. When in doubt there is none."""
+    refusal = _find_refusal(seen, config, budget, now)
+    if refusal:
+        return Refuse(refusal)
+    hung = seen.answer is Answer.SILENT
+    return Restart(
+        server=seen.found.server,
+        name=seen.found.name,
+        reason=f"{seen.answer.value}; {seen.server_detail}",
+        stop_timeout_s=(config.stop_timeout_hung if hung else config.stop_timeout).total_seconds(),
+        start_timeout_s=config.start_timeout.total_seconds(),
+        budget=budget.spend(now),
+    )
+
+
+def _find_refusal(seen: RestartObservation, config: Config, budget: Budget, now: Moment) -> str:
+    if not config.restart:
+        return "restart = false in [plex-probe]"
+    if seen.found.server not in (Server.UNIT, Server.CONTAINER):
+        return "no Plex on this machine is known that could be restarted"
+    if seen.answer not in (Answer.REFUSED, Answer.SILENT):
+        return f"it is no outage now: {seen.answer.value}"
+    if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
+        return f"{seen.server_detail}: {seen.server.value}"
+    if seen.packages_changing:
+        return "packages are being installed or upgraded just now"
+    if budget.in_incident(now) >= config.max_restarts_per_incident:
+        return f"{config.max_restarts_per_incident} restarts in this outage are spent (max_restarts_per_incident)"
+    if budget.in_day(now) >= config.max_restarts_per_day:
+        return f"{config.max_restarts_per_day} restarts in 24 hours are spent (max_restarts_per_day)"
+    return ""

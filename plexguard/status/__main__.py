@@ -1,0 +1,78 @@
+"""plexguard-status: arguments and wiring."""
+
+import json
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from plexguard.core import config as core_config
+from plexguard.core import program, suite
+from plexguard.core.errors import ConfigError, NoPermission
+from plexguard.core.host import Host
+from plexguard.generator.__main__ import find_bad_calendars
+from plexguard.status import act
+
+NAME = "status"
+
+
+@click.group(context_settings=program.CONTEXT, epilog="Manual: man plexguard-status")
+@program.version_option(NAME)
+def cli() -> None:
+    """Check the configuration, and apply it."""
+
+
+@cli.command("check-config")
+@program.format_option
+@program.config_option
+def check_config(output: str, config_path: Path) -> int:
+    """Tell every mistake in the configuration at once."""
+    mistakes = _find_mistakes(config_path, program.open_ports(NAME).host)
+    if output == "json":
+        click.echo(json.dumps({"mistakes": mistakes}, indent=1))
+    else:
+        click.echo("\n".join(mistakes) if mistakes else f"{config_path}: no mistakes")
+    return os.EX_CONFIG if mistakes else 0
+
+
+@cli.command()
+@program.config_option
+def apply(config_path: Path) -> int:
+    """Check the configuration, then make it hold (root)."""
+    ports = program.open_ports(NAME)
+    mistakes = _find_mistakes(config_path, ports.host)
+    if mistakes:
+        raise ConfigError(mistakes)
+    if os.geteuid() != 0:
+        raise NoPermission("Failed to apply the configuration: only root may", hint="sudo plexguard-status apply")
+    for line in act.apply(ports.manager):
+        click.echo(line)
+    click.echo("applied")
+    return 0
+
+
+@cli.command("example-config")
+def example_config() -> int:
+    """Print a configuration file with every option and its default."""
+    click.echo(core_config.render_example(suite.sections()), nl=False)
+    return 0
+
+
+def _find_mistakes(path: Path, host: Host) -> tuple[str, ...]:
+    settings = core_config.read(path, os.environ)
+    for section in suite.sections():
+        settings.take(section)
+    try:
+        settings.check(suite.section_names())
+    except ConfigError as error:
+        return error.mistakes
+    return find_bad_calendars(settings, host)
+
+
+def main() -> NoReturn:
+    program.launch(NAME, cli)
+
+
+if __name__ == "__main__":
+    main()
