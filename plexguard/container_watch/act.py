@@ -1,7 +1,9 @@
 """Follow Docker and publish. One cycle waits for an event or half a minute, looks, and writes the state file."""
 
+import dataclasses
+
 from plexguard.container_watch import events
-from plexguard.container_watch.decide import remember_stop
+from plexguard.container_watch.decide import remember_stop, stays_stopped
 from plexguard.container_watch.observe import EVENTS, inspect, parse_inspect
 from plexguard.core.clock import Moment
 from plexguard.core.errors import PeerError
@@ -63,8 +65,11 @@ class Watcher:
 
     def _look(self) -> FoundContainer:
         seen_s = self._ports.clock.moment().uptime_s
-        found = inspect(self._ports.host, self._name)
-        return parse_inspect(self._name, found, stop_seen=self._stop_seen, seen_s=seen_s)
+        told = inspect(self._ports.host, self._name)
+        found = parse_inspect(self._name, told, stop_seen=self._stop_seen, seen_s=seen_s)
+        if stays_stopped(found, self._last or self._file.load()):
+            return dataclasses.replace(found, stopped_on_purpose=True)
+        return found
 
     def _publish(self, found: FoundContainer) -> None:
         self._file.save(found)
@@ -79,6 +84,8 @@ class Watcher:
     def _lose(self, reason: str) -> str:
         """Docker cannot be asked. The file is left to grow old, by which its readers know."""
         self.close()
+        # A start may be missed meanwhile.
+        self._stop_seen = False
         if self._lost_since is None:
             self._lost_since = self._ports.clock.moment()
             self._ports.journal.send(events.DOCKER_LOST, container=self._name, reason=reason)

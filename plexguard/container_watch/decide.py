@@ -1,5 +1,9 @@
 """What an event of Docker means for the question whether the container was stopped on purpose. Pure."""
 
+from plexguard.core.found import FoundContainer
+
+_ENDED = ("exited", "dead")
+
 
 def remember_stop(action: str, stop_seen: bool) -> bool:
     """Return whether a stop on purpose is known, after an event.
@@ -12,3 +16,13 @@ def remember_stop(action: str, stop_seen: bool) -> bool:
     if action in ("start", "restart", "unpause", "create"):
         return False
     return stop_seen
+
+
+def stays_stopped(found: FoundContainer, last: FoundContainer | None) -> bool:
+    """Tell whether a container that has ended was stopped on purpose by what was published last, and not started since.
+
+    Events are only known as long as Docker and this program run; an admin's stop outlives both.
+    """
+    if last is None or found.status not in _ENDED or last.status not in _ENDED:
+        return False
+    return last.stopped_on_purpose and (last.name, last.started) == (found.name, found.started)

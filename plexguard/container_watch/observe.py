@@ -21,14 +21,15 @@ def inspect(host: Host, name: str) -> dict[str, Any] | None:
     try:
         done = host.run(["docker", "container", "inspect", "--", name], timeout_s=_INSPECT_TIMEOUT_S)
     except CommandFailed as error:
-        if "no such" in str(error).lower():
+        # The whole words: without a socket Docker says "no such file or directory", and that is no word on the container.
+        if "no such container" in str(error).lower():
             return None
         raise
     try:
         (found,) = json.loads(done.stdout)
-    except ValueError as error:
+        return dict(found)
+    except (TypeError, ValueError, RecursionError) as error:
         raise PeerError(f"docker container inspect {name}: {error}") from error
-    return dict(found)
 
 
 def parse_inspect(name: str, found: dict[str, Any] | None, *, stop_seen: bool, seen_s: float) -> FoundContainer:
@@ -60,12 +61,13 @@ def _parse_mounts(mounts: Iterable[dict[str, Any]]) -> Iterable[Mount]:
 
 
 def _parse_time(text: str) -> datetime | None:
-    """Docker writes nanoseconds, which Python does not read, and the year 1 for "never"."""
+    """Docker writes the year 1 for "never"."""
     if not text or text.startswith("0001-"):
         return None
-    seconds, _, rest = text.partition(".")
-    zone = "+00:00" if rest.endswith("Z") or not rest else rest[-6:]
-    return datetime.fromisoformat(seconds.rstrip("Z") + zone)
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"time {text} has no zone")
+    return time
 
 
 def _number(environment: dict[str, str], *names: str) -> int:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
 
 from plexguard.core.errors import ConfigError
-from plexguard.core.events import Mode
+from plexguard.core.events import Mode, show_path
 
 T = TypeVar("T")
 DEFAULT_PATH = Path("/etc/plexguard/plexguard.toml")
@@ -89,6 +90,9 @@ TEXT = Kind("a text of one line", _text, _quote)
 BOOLEAN = Kind("true or false", _boolean, lambda v: str(v).lower(), _boolean_from_environment)
 
 
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+
+
 def count(low: int, high: int) -> Kind[int]:
     """Return the kind of a whole number within bounds, both included."""
 
@@ -97,7 +101,7 @@ def count(low: int, high: int) -> Kind[int]:
             raise ValueError
         return value
 
-    return Kind(f"a whole number from {low} to {high}", parse, str, lambda text: int(text) if text.strip("-").isdigit() else text)
+    return Kind(f"a whole number from {low} to {high}", parse, str, lambda text: int(text) if _WHOLE.fullmatch(text) else text)
 
 
 _UNITS_S = {
@@ -109,6 +113,7 @@ _UNITS_S = {
     **dict.fromkeys(("d", "day", "days"), 86400.0),
     **dict.fromkeys(("w", "week", "weeks"), 604800.0),
 }
+_BARE_NUMBER = re.compile(r"\s*\d+(?:\.\d+)?\s*", re.ASCII)
 _SPAN_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]*)\s*", re.ASCII)
 
 
@@ -156,7 +161,7 @@ def span(low: str, high: str, *, environment_unit: str = "s") -> Kind[timedelta]
         f"a time span from {low} to {high}, such as {_quote(show_span(low_span))}",
         parse,
         lambda v: _quote(show_span(v)),
-        lambda text: text + environment_unit if text.isdigit() else text,
+        lambda text: text + environment_unit if _BARE_NUMBER.fullmatch(text) else text,
     )
 
 
@@ -194,8 +199,15 @@ FOLDERS: Kind[tuple[str, ...]] = Kind(
 
 def _url(value: object) -> str:
     text = _text(value)
-    if text and not re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]]+)(?::\d{1,5})?/?", text):
+    if text and not re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\s\x00-\x1f\x7f/?#:@\[\]]+)(?::[0-9]{1,5})?/?", text):
         raise ValueError
+    parts = urlsplit(text)  # raises ValueError too, and so does its port
+    if parts.port == 0:
+        raise ValueError
+    if "[" in text:
+        import ipaddress  # only for who writes an address of that kind
+
+        ipaddress.IPv6Address(parts.hostname)
     return text.rstrip("/")
 
 
@@ -215,7 +227,9 @@ def _matching(pattern: str) -> Callable[[object], str]:
 
 
 UNIT = Kind(
-    'the name of a service unit, such as "plexmediaserver.service"', _matching(r"[A-Za-z0-9:_.\\@-]{1,200}\.service"), _quote
+    'the name of a service unit, such as "plexmediaserver.service"',
+    _matching(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,199}\.service"),
+    _quote,
 )
 CONTAINER = Kind("the name of a container", _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"), _quote)
 # Only what OnCalendar= can hold; whether it is a date is asked of `systemd-analyze calendar` by who writes it into a unit.
@@ -269,7 +283,7 @@ class Settings:
                 source = next((f.source for f in self.values[name].values()), "plexguard.toml")
                 self.mistakes.append(f"{source}: [{name}]: unknown section{_suggest(name, known)}")
         if self.mistakes:
-            raise ConfigError(tuple(sorted(self.mistakes)))
+            raise ConfigError(tuple(sorted(map(show_path, self.mistakes))))
 
     def _parse(self, section: str, name: str, declared: Option, found: dict[str, _Found]) -> Any:
         given, place = found.get(name), f"[{section}] {name}"
@@ -291,9 +305,9 @@ def read(path: Path, environment: Mapping[str, str]) -> Settings:
     The default file may be missing; a file that was asked for may not. Nothing is raised here: `Settings.check()` tells.
     """
     settings = Settings({}, [], environment)
-    if path != DEFAULT_PATH and not path.exists():
+    if path != DEFAULT_PATH and not os.path.exists(path):
         settings.mistakes.append(f"{path}: there is no such file")
-    folder = path.with_name(path.name + ".d")
+    folder = Path(f"{path}.d")
     try:
         drop_ins = sorted(f for f in folder.iterdir() if f.suffix == ".toml")
     except FileNotFoundError:
@@ -317,7 +331,7 @@ def _merge(settings: Settings, file: Path) -> None:
     except UnicodeDecodeError:
         settings.mistakes.append(f"{file}: is not UTF-8 text")
         return
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and an integer too long for Python
         settings.mistakes.append(f"{file}: is not TOML: {error}")
         return
     for section, table in tables.items():
@@ -328,7 +342,10 @@ def _merge(settings: Settings, file: Path) -> None:
 
 
 def _show_found(value: object) -> str:
-    text = _quote(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    try:
+        text = _quote(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    except ValueError:
+        text = "a number without end"  # more digits than Python is willing to print
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -25,9 +25,9 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 
 def run_cycles(cycle: Callable[[], str], notifier: Notifier) -> None:
     """Run cycles until asked to stop. A cycle waits for what it follows, bounded, and returns its line for STATUS=."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
     try:
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGINT, _stop)
         status = cycle()
         notifier.tell("READY=1", f"STATUS={one_line(status)}", "WATCHDOG=1")
         while True:

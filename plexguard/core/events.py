@@ -44,9 +44,14 @@ class FilePath(str):
 
 
 def show_path(path: str) -> str:
-    """Return a path as one printable line: control characters and bytes that are no UTF-8 as escapes."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """Return a path, or any other text, as one printable line: control characters and bytes that are no UTF-8 as escapes."""
+    return path if path.isprintable() else "".join(c if c.isprintable() else _show_character(c) for c in path)
+
+
+def _show_character(character: str) -> str:
+    """Return the escape of a character; "\\xNN" for a byte that the os module could not decode (surrogateescape)."""
+    byte = ord(character) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else character.encode("unicode_escape").decode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

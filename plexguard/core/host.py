@@ -79,7 +79,12 @@ class LocalHost:
 
     def run(self, argv: Sequence[str], *, timeout_s: float, check: bool = True) -> Completed:
         process = _start(argv, stdin=subprocess.DEVNULL)
-        stdout, stderr, timed_out = _collect(process, time.monotonic() + timeout_s)
+        try:
+            stdout, stderr, timed_out = _collect(process, time.monotonic() + timeout_s)
+        finally:
+            # Also when this program is asked to stop: in a session of its own the command would not hear of it.
+            if process.returncode is None:
+                _end_group(process)
         if timed_out:
             raise CommandTimeout(f"{shlex.join(argv)}: no end within {timeout_s:g} s")
         done = Completed(code=process.returncode, stdout=stdout, stderr=stderr)
@@ -120,9 +125,12 @@ class LocalStream:
             assert self._process.stdout is not None
             chunk = os.read(self._process.stdout.fileno(), 65536)
             if not chunk:
-                code = self._process.wait(timeout=_GRACE_S)
+                _wait(self._process, time.monotonic() + _GRACE_S)
+                code = self._process.returncode
                 raise CommandFailed(f"{shlex.join(self._argv)}: ended with code {code}: {_last_lines(_text(self._rest))}")
             self._rest = (self._rest + chunk)[-MAX_OUTPUT_BYTES:]
+            if b"\n" not in chunk and time.monotonic() >= deadline:
+                return None
         line, _, self._rest = self._rest.partition(b"\n")
         return _text(line)
 
@@ -164,7 +172,8 @@ def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, st
         fds = list(kept)
         while selector.get_map() and not timed_out:
             ready = selector.select(max(0.0, deadline - time.monotonic()))
-            timed_out = not ready and time.monotonic() >= deadline
+            # A command that never stops printing is always ready.
+            timed_out = time.monotonic() >= deadline
             for key, _ in ready:
                 chunk = os.read(key.fd, 65536)
                 if not chunk:
@@ -172,8 +181,6 @@ def _collect(process: subprocess.Popen[bytes], deadline: float) -> tuple[str, st
                 elif len(kept[key.fd]) < MAX_OUTPUT_BYTES:
                     kept[key.fd] += chunk
     timed_out = timed_out or _wait(process, deadline)
-    if timed_out:
-        _end_group(process)
     _close(process.stdout)
     _close(process.stderr)
     return _text(kept[fds[0]]), _text(kept[fds[1]]), timed_out

@@ -5,7 +5,7 @@ import sys
 from types import FrameType
 from typing import Protocol, TextIO
 
-from plexguard.core.events import Event
+from plexguard.core.events import Event, show_path
 from plexguard.core.secret import mask
 
 
@@ -26,14 +26,14 @@ class SystemdJournal:
         from systemd import journal
 
         caller: FrameType = sys._getframe(1)
-        fields = {name: mask(value) if isinstance(value, str) else value for name, value in event.journal_fields(values).items()}
+        fields = {name: _clean(value) if isinstance(value, str) else value for name, value in event.journal_fields(values).items()}
         journal.send(
-            mask(event.render(values)),
+            _clean(event.render(values)),
             MESSAGE_ID=event.message_id,
             PRIORITY=str(int(event.priority)),
             SYSLOG_IDENTIFIER=self._identifier,
             CODE_FILE=caller.f_code.co_filename,
-            CODE_LINE=str(caller.f_lineno),
+            CODE_LINE=caller.f_lineno,
             CODE_FUNC=caller.f_code.co_name,
             **fields,
         )
@@ -48,8 +48,16 @@ class StderrJournal:
     def send(self, event: Event, /, **values: object) -> None:
         # A person at a terminal gets the level as a word; everything else reads the number.
         level = f"{event.priority.name.lower()}: " if self._stream.isatty() else f"<{int(event.priority)}>"
-        for line in mask(event.render(values)).splitlines():
+        for line in _clean(event.render(values)).split("\n"):
             print(f"{level}{line}", file=self._stream, flush=True)
+
+
+def _clean(text: str) -> str:
+    """Return a text that can be written down: no secrets, and what neither UTF-8 nor a terminal takes as escapes.
+
+    journalctl shows a message with any other control character as "blob data" only.
+    """
+    return "\n".join("\t".join(map(show_path, line.split("\t"))) for line in mask(text).split("\n"))
 
 
 def open_journal(identifier: str) -> Journal:

@@ -25,7 +25,7 @@ class MountPoint:
 def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
     """Parse /proc/self/mountinfo (proc_pid_mountinfo(5)); a later mount on the same path hides the earlier one."""
     found: dict[str, MountPoint] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and not splitlines(): the kernel escapes no other line end in a path
         before, separator, after = line.partition(" - ")
         fields = before.split(" ")
         if separator and len(fields) > 4 and after:
@@ -37,7 +37,7 @@ def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
 
 def parse_fstab(text: str) -> tuple[MountPoint, ...]:
     """Parse /etc/fstab (fstab(5)): the mounts that the administrator means to be there, swap left out."""
-    lines = (line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))
+    lines = (re.split(r"[ \t]+", line.strip(" \t")) for line in text.split("\n") if not line.lstrip().startswith("#"))
     return tuple(
         MountPoint(path=_unescape(f[1]).rstrip("/") or "/", type=f[2]) for f in lines if len(f) >= 3 and f[1].startswith("/")
     )

@@ -1,5 +1,6 @@
-"""The port to the manager of this very process: READY, STATUS, WATCHDOG (sd_notify(3), through python3-sdnotify)."""
+"""The port to the manager of this very process: READY, STATUS, WATCHDOG (sd_notify(3))."""
 
+import contextlib
 import os
 from typing import Protocol
 
@@ -15,9 +16,15 @@ class SystemdNotifier:
 
     def tell(self, *assignments: str) -> None:
         if "NOTIFY_SOCKET" in os.environ:
-            import sdnotify  # only under a manager that listens
+            _send(os.environ["NOTIFY_SOCKET"], "\n".join(assignments).encode("utf-8", "replace"))
 
-            sdnotify.SystemdNotifier().notify("\n".join(assignments))
+
+def _send(address: str, message: bytes) -> None:
+    """Send without python3-sdnotify: it drops a message with a letter beyond Latin-1, and swallows the signal to stop."""
+    import socket  # only under a manager that listens
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender, contextlib.suppress(OSError):
+        sender.sendto(message, address.replace("@", "\0", 1) if address.startswith("@") else address)
 
 
 def one_line(text: str) -> str:

@@ -20,6 +20,8 @@ from plexguard.core.secret import Secret
 
 # A library list is a few KiB; what is larger than this is no answer of Plex to a question of ours.
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
+_MAX_HEADER_BYTES = 256 * 1024
+_TOO_MUCH = f"an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
 
 
 class PlexError(Unavailable):
@@ -168,28 +170,35 @@ class HttpPlex:
     def _get(self, target: str, deadline: float) -> tuple[int, str, bytes]:
         headers = {"Accept": "application/json", "User-Agent": "plexguard", "Connection": "close"}
         if self._token is not None:
-            headers["X-Plex-Token"] = self._token.reveal()
-        connection = _connect(self._url.scheme, self._url.hostname or "", self._url.port or 32400, deadline)
+            headers["X-Plex-Token"] = _check_token(self._token.reveal())
+        host, port = self._url.hostname or "", self._url.port or 32400
+        plain = _connect(self._url.scheme, host, port, deadline)
         try:
+            connection = http.client.HTTPConnection(host, port)
+            connection.sock = _DeadlineSocket(plain, deadline)
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
             return response.status, response.headers.get("Content-Type", ""), _read_bounded(response)
         except TimeoutError as error:
             raise PlexTimeout(f"{target}: no whole answer in time") from error
-        except (http.client.HTTPException, ConnectionError) as error:
+        except (http.client.HTTPException, ConnectionError, ValueError) as error:
             raise PlexBroken(f"{target}: the answer broke off or is not HTTP: {_reason(error)}") from error
         except OSError as error:
             raise PlexUnreachable(f"{target}: {_reason(error)}") from error
         finally:
-            connection.close()
+            plain.close()
+
+
+def _check_token(token: str) -> str:
+    if not (token.isascii() and token.isprintable()):
+        raise PlexUnauthorized("the token is wrong: it holds characters that no token has")
+    return token
 
 
 # -- connection -------------------------------------------------------------------------------------------------------
 
 
-def _connect(scheme: str, host: str, port: int, deadline: float) -> http.client.HTTPConnection:
-    """Return a connection whose every read and write ends at the deadline, however slowly the bytes drip."""
-    connection = http.client.HTTPConnection(host, port)
+def _connect(scheme: str, host: str, port: int, deadline: float) -> socket.socket:
     try:
         plain = socket.create_connection((host, port), timeout=_left(deadline))
     except ConnectionRefusedError as error:
@@ -198,10 +207,7 @@ def _connect(scheme: str, host: str, port: int, deadline: float) -> http.client.
         raise PlexTimeout(f"{host}:{port}: no connection in time") from error
     except (OSError, UnicodeError) as error:
         raise PlexUnreachable(f"{host}:{port}: {_reason(error)}") from error
-    if scheme == "https":
-        plain = _wrap_tls(plain, host)
-    connection.sock = _DeadlineSocket(plain, deadline)
-    return connection
+    return _wrap_tls(plain, host) if scheme == "https" else plain
 
 
 def _wrap_tls(plain: socket.socket, host: str) -> socket.socket:
@@ -228,7 +234,10 @@ def _is_loopback(host: str) -> bool:
 
 
 class _DeadlineSocket:
-    """What http.client uses of a socket, with the time that is left as the timeout of each single read and write."""
+    """What http.client uses of a socket, with the time that is left as the timeout of each single read and write.
+
+    So every read and write ends at the deadline, however slowly the bytes drip.
+    """
 
     def __init__(self, plain: socket.socket, deadline: float) -> None:
         self._plain = plain
@@ -242,7 +251,7 @@ class _DeadlineSocket:
         return io.BufferedReader(_DeadlineReader(self._plain, self._deadline))
 
     def close(self) -> None:
-        self._plain.close()
+        """Do nothing: http.client closes the connection of a last answer before it reads the body. The caller closes."""
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -250,13 +259,18 @@ class _DeadlineReader(io.RawIOBase):
         super().__init__()
         self._plain = plain
         self._deadline = deadline
+        self._room = MAX_ANSWER_BYTES + _MAX_HEADER_BYTES
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         self._plain.settimeout(_left(self._deadline))
-        return self._plain.recv_into(buffer)
+        got = self._plain.recv_into(buffer)
+        self._room -= got
+        if self._room < 0:  # also where chunks lie about their length, and where headers never end
+            raise PlexBroken(_TOO_MUCH)
+        return got
 
 
 def _left(deadline: float) -> float:
@@ -270,7 +284,7 @@ def _left(deadline: float) -> float:
 def _read_bounded(response: http.client.HTTPResponse) -> bytes:
     body = response.read(MAX_ANSWER_BYTES + 1)
     if len(body) > MAX_ANSWER_BYTES:
-        raise PlexBroken(f"an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB")
+        raise PlexBroken(_TOO_MUCH)
     if response.length:
         # read(amount) does not complain when the peer closes early; the rest that was promised tells.
         raise http.client.IncompleteRead(body, response.length)
@@ -294,8 +308,10 @@ class Node:
         self._children = children
 
     def text(self, name: str) -> str:
-        value = self._values.get(name, "")
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        value = self._values.get(name)
+        text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        # JSON can hold halves of surrogate pairs, which nothing that is written down or sent can.
+        return text.encode("utf-8", "replace").decode("utf-8")
 
     def flag(self, name: str) -> bool:
         return self.text(name) in ("1", "true")
@@ -332,13 +348,12 @@ def _parse_body(path: str, kind: str, body: bytes) -> Node:
 
 def _parse_json(path: str, body: bytes) -> Node:
     try:
-        data = json.loads(body)
-        container = data["MediaContainer"]
+        container = json.loads(body)["MediaContainer"]
+        if not isinstance(container, dict):
+            raise TypeError("MediaContainer is no object")
+        return _node_from_json(container)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PlexBroken(f"{path}: JSON that is not Plex's: {error}") from error
-    if not isinstance(container, dict):
-        raise PlexBroken(f"{path}: JSON that is not Plex's: MediaContainer is no object")
-    return _node_from_json(container)
 
 
 def _node_from_json(data: dict[str, Any]) -> Node:
@@ -354,11 +369,11 @@ def _parse_xml(path: str, body: bytes) -> Node:
 
     try:
         root = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
+        if root.tag != "MediaContainer":
+            raise PlexBroken(f"{path}: XML that is not Plex's: <{root.tag[:40]}>")
+        return _node_from_xml(root)
+    except (ElementTree.ParseError, LookupError, ValueError, RecursionError) as error:  # LookupError: an unknown encoding
         raise PlexBroken(f"{path}: XML that does not parse: {error}") from error
-    if root.tag != "MediaContainer":
-        raise PlexBroken(f"{path}: XML that is not Plex's: <{root.tag[:40]}>")
-    return _node_from_xml(root)
 
 
 def _node_from_xml(element: Any) -> Node:

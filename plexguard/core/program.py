@@ -100,6 +100,11 @@ def run(name: str, command: click.Command, arguments: list[str]) -> int:
         # Whoever read our output has seen enough; the interpreter must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except SystemExit as done:
+        # click has its own way with a broken pipe: it ends with 1, which is "found something wrong" here.
+        if isinstance(done.__context__, BrokenPipeError):
+            return 141
+        raise
     except ConfigError as error:
         for mistake in error.mistakes:
             open_journal(program).send(core_events.CONFIG_INVALID, program=program, mistake=mistake)

@@ -6,6 +6,7 @@ dict[str, X]. A key that is missing takes the field's default; what does not fit
 
 import dataclasses
 import enum
+import math
 import types
 import typing
 from datetime import datetime
@@ -52,8 +53,8 @@ def _decode(kind: Any, data: object, place: str) -> object:
         return _decode_time(_expect(str, data, place), place)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _decode_enum(kind, data, place)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+    if kind is float and isinstance(data, int | float) and not isinstance(data, bool):
+        return _decode_float(data, place)
     return _expect(kind, data, place)
 
 
@@ -88,6 +89,17 @@ def _decode_time(text: str, place: str) -> datetime:
     if time.tzinfo is None:
         raise DataError(f"{place}: time {text} has no zone")
     return time
+
+
+def _decode_float(data: float, place: str) -> float:
+    # JSON as Python reads it knows NaN and Infinity, and numbers of any length.
+    try:
+        number = float(data)
+    except OverflowError as error:
+        raise DataError(f"{place}: {error}") from error
+    if not math.isfinite(number):
+        raise DataError(f"{place}: {number} is no number to reckon with")
+    return number
 
 
 def _decode_enum(kind: type[enum.Enum], data: object, place: str) -> enum.Enum:

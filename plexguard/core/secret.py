@@ -15,12 +15,14 @@ MASK = "***"
 
 # The names under which tokens travel, plain or percent-encoded any number of times (%3D, %253D), in URLs, headers, XML and JSON.
 _NAMED_TOKEN = re.compile(
-    r"(?P<name>X-Plex-Token|PlexOnlineToken|access_?token|auth_?token|claim_?token|X-Auth-Token|Authorization|password|secret_?key)"
-    r"(?P<join>\"?\s*(?:=|:|%(?:25)*3D|%(?:25)*3A)\s*(?:\"|'|%(?:25)*22)?)"
-    r"(?P<value>(?:Bearer\s+|Basic\s+|Token\s+)?[^\s\"'&;,<>%\\]+)",
+    r"(?P<name>X-Plex-Token|PlexOnlineToken|access_?token|auth(?:entication)?[_-]?token|claim_?token|X-Auth-Token|Authorization|password|secret_?key)"
+    r"(?P<join>\\*[\"']?\s*(?:=|:|>|%(?:25)*3D|%(?:25)*3A)\s*(?:\\*[\"']|%(?:25)*22)?)"
+    # An escape belongs to the value unless it stands for one of the characters that end it: " & ' , ; < > and the blank.
+    r"(?P<value>(?:Bearer\s+|Basic\s+|Token\s+)?(?:[^\s\"'&;,<>%\\]|%(?:25)*(?!2[0267C5]|3[BCE])[0-9A-F]{2})+)",
     re.IGNORECASE,
 )
-_CLAIM = re.compile(r"\bclaim-[A-Za-z0-9_-]{10,}")
+# A capital or a digit tells a token from words: "claim-to-fame-season-one" is a name.
+_CLAIM = re.compile(r"\bclaim-(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{16,}")
 _known: set[str] = set()
 
 
@@ -32,7 +34,9 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value
         if len(value) >= 6:
-            _known.update({value, quote(value, safe=""), quote(quote(value, safe=""), safe="")})
+            for _ in range(4):  # plain, and encoded once to three times
+                _known.add(value)
+                value = quote(value, safe="")
 
     def reveal(self) -> str:
         return self._value

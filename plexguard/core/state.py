@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -109,8 +109,11 @@ def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise IoFailed(f"Failed to write {path}: {error.strerror}") from error
+    finally:
+        # It is only still there when something failed, or when the program was asked to stop just now.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -153,8 +156,14 @@ class History(Generic[T]):
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel releases with the process. Raises TryAgain when another holds it: it never waits."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    """Hold a lock that the kernel releases with the process. Raises TryAgain when another holds it: it never waits.
+
+    Raises IoFailed when the file cannot be opened.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise IoFailed(f"Failed to open {path}: {error.strerror}") from error
     try:
         _lock_now(fd, path)
         yield

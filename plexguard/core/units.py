@@ -20,17 +20,18 @@ class Site:
 
 
 def quote_path(path: str) -> str:
-    """Return a path as a list in a unit file takes it (systemd.syntax(7)): quoted, % doubled, odd bytes escaped."""
-    escaped = "".join(_escape(byte) for byte in path.encode("utf-8", "surrogateescape"))
-    return f'"{escaped}"'
+    """Return a path as a list in a unit file takes it (systemd.syntax(7)): quoted, with the few escapes that it knows.
+
+    Lists of paths know no \\xNN (tried with 252: "\\xc3" is read as "xc3"). What no unit file can hold, line ends and
+    bytes that are no UTF-8, becomes U+FFFD: such a path is one that is not there, which "-" lets pass.
+    """
+    return '"' + "".join(map(_escape, path)) + '"'
 
 
-def _escape(byte: int) -> str:
-    if byte == ord("%"):
-        return "%%"
-    if byte in b'"\\' or byte < 0x20 or byte >= 0x7F:
-        return f"\\x{byte:02x}"
-    return chr(byte)
+def _escape(character: str) -> str:
+    if character in "\0\n\r" or "\ud800" <= character <= "\udfff":
+        return "\N{REPLACEMENT CHARACTER}"
+    return {"%": "%%", '"': '\\"', "\\": "\\\\"}.get(character, character)
 
 
 def interval_drop_in(timer: str, interval: timedelta, *, first: str) -> DropIns:

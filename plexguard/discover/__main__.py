@@ -20,6 +20,8 @@ from plexguard.discover.decide import add_folders, choose_server
 from plexguard.discover.observe import ask_folders, observe
 
 NAME = "discover"
+# How long a Plex that runs may take until it names its libraries, as at boot.
+_START_WAIT_S = 20.0
 
 
 @click.command(context_settings=program.CONTEXT, epilog="Manual: man plexguard-discover")
@@ -44,7 +46,7 @@ def _discover(config: PlexConfig, ports: Ports) -> int:
     server = choose_server(seen, config)
     act.link_preferences(PREFERENCES_LINK, server.preferences)
     if server.server is not Server.NONE:
-        folders = ask_folders(lambda token: HttpPlex(server.url, token), read_token())
+        folders = ask_folders(HttpPlex(server.url, read_token()), ports.clock, wait_s=_START_WAIT_S if seen.runs else 0.0)
         server = add_folders(server, folders, container, last)
     if server != last and server.server is not Server.NONE:
         kept.save(server)

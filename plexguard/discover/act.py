@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from plexguard.core.errors import IoFailed
+from plexguard.core.events import show_path
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.journal import Journal
 from plexguard.discover import events
@@ -31,11 +32,11 @@ def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> No
         return
     if past is None or _told(now) != _told(past):
         kind = {Server.UNIT: "unit", Server.CONTAINER: "container", Server.REMOTE: "remote server"}[now.server]
-        journal.send(events.FOUND, server=f"{kind} {now.name}", url=now.url, folders=len(now.folders))
+        journal.send(events.FOUND, server=f"{kind} {now.name}", url=now.url, folders=", ".join(map(show_path, now.folders)) or "none yet")
     for folder in now.unmapped:
         if past is None or folder not in past.unmapped:
             journal.send(events.UNMAPPED, folder=folder, container=now.name)
 
 
 def _told(found: FoundPlex) -> tuple[object, ...]:
-    return found.server, found.name, found.url, len(found.folders)
+    return found.server, found.name, found.url, found.folders

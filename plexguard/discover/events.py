@@ -8,13 +8,13 @@ FOUND = Event(
     name="discover.found",
     message_id="e95171230a764edc86b4da0222911631",
     priority=Priority.NOTICE,
-    message="Plex is {server} at {url}, with {folders} library folders",
+    message="Plex is {server} at {url}; library folders: {folders}",
     subject="Plex was found",
     page=_PAGE,
-    fields={"server": str, "url": str, "folders": int},
+    fields={"server": str, "url": str, "folders": str},
     meaning="""
-        This is the Plex that plexguard guards from now on: {server}, answering at {url}. Its library folders are what the
-        permission audits look at, unless roots are configured. It is told when anything of it changes.
+        This is the Plex that plexguard guards from now on: {server}, answering at {url}. The permission audits look at its
+        library folders ({folders}), unless roots are configured. It is told when anything of it changes.
         """,
     action="""
         All that was found:

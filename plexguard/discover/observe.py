@@ -4,17 +4,17 @@ import grp
 import os
 import pwd
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from plexguard.core.clock import Clock
 from plexguard.core.found import FoundContainer, host_path
 from plexguard.core.manager import Manager, Unit
-from plexguard.core.plex import Plex, PlexError
+from plexguard.core.plex import Plex, PlexError, PlexMaintenance, PlexRefused
 from plexguard.core.plex_config import PlexConfig
-from plexguard.core.secret import Secret
 
 _TIMEOUT_S = 10.0
+_ASK_AGAIN_S = 1.0
 _SUPPORT_VARIABLE = "PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR"
 _SUPPORT_DEFAULT = "/var/lib/plexmediaserver/Library/Application Support"
 # Where images keep Preferences.xml, below the mount of their /config (plexinc and linuxserver, binhex, hotio).
@@ -37,6 +37,12 @@ class Observation:
     uid: int
     gids: tuple[int, ...]
 
+    @property
+    def runs(self) -> bool:
+        """Whether a Plex on this machine runs, or is about to."""
+        unit_runs = self.unit is not None and (self.unit.runs or self.unit.active_state == "activating")
+        return unit_runs or (self.container is not None and self.container.status == "running")
+
 
 def observe(config: PlexConfig, *, manager: Manager, container: FoundContainer | None) -> Observation:
     unit = manager.unit(config.unit) if config.server in ("auto", "unit") else None
@@ -51,19 +57,37 @@ def observe(config: PlexConfig, *, manager: Manager, container: FoundContainer |
     )
 
 
-def ask_folders(open_plex: Callable[[Secret | None], Plex], token: Secret | None) -> tuple[str, ...] | None:
-    """Return the library folders as the server names them, or None when it does not tell."""
-    try:
-        libraries = open_plex(token).libraries(timeout_s=_TIMEOUT_S)
-    except PlexError:
-        return None
-    return tuple(dict.fromkeys(folder for library in libraries for folder in library.folders if folder.startswith("/")))
+def ask_folders(plex: Plex, clock: Clock, *, wait_s: float) -> tuple[str, ...] | None:
+    """Return the library folders as the server names them, or None when it does not tell.
+
+    wait_s: for how long a server that is still starting is asked again; at boot it comes up at the same time as this.
+    """
+    deadline_s = clock.monotonic_s() + wait_s
+    while True:
+        try:
+            libraries = plex.libraries(timeout_s=_TIMEOUT_S)
+        except (PlexRefused, PlexMaintenance):
+            if clock.monotonic_s() >= deadline_s:
+                return None
+            clock.sleep(_ASK_AGAIN_S)
+        except PlexError:
+            return None
+        else:
+            return tuple(dict.fromkeys(folder for library in libraries for folder in library.folders if folder.startswith("/")))
 
 
 def _unit_preferences(unit: Unit) -> str:
-    environment = dict(word.partition("=")[::2] for word in shlex.split(unit.environment))
+    environment = dict(word.partition("=")[::2] for word in _split_words(unit.environment))
     support = environment.get(_SUPPORT_VARIABLE, _SUPPORT_DEFAULT)
     return _first_file([f"{support}/Plex Media Server/Preferences.xml"])
+
+
+def _split_words(text: str) -> list[str]:
+    """Split what systemctl(1) shows of Environment=; a quote that it left open hides the variables, not the server."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
 
 
 def _container_preferences(container: FoundContainer) -> str:

@@ -20,7 +20,7 @@ from plexguard.core.suite import section_names
 from plexguard.perms_audit import events
 from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.observe import STATE_SCHEMA, Root, State, choose_roots, judge_roots, remember_mounts
+from plexguard.perms_audit.observe import STATE_SCHEMA, Root, State, choose_roots, judge_roots, remember_mounts, resolve_links
 from plexguard.perms_audit.roots import RootFault
 
 NAME = "perms-audit"
@@ -90,12 +90,12 @@ def _audit(arguments: tuple[str, ...], config: Config, ports: Ports, *, check: b
     state = StateFile(state_directory(NAME) / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
     past = _load(state)
     mounts = read_mounts()
-    roots = judge_roots(paths, past, mounts, read_fstab())
+    roots = judge_roots([resolve_links(path, mounts) for path in paths], past, mounts, read_fstab())
     workers = config.workers or min(8, len(os.sched_getaffinity(0)))
     audit = Audit(roots, config, mounts, journal=ports.journal, clock=ports.clock, workers=workers)
     audit.keep_changes = output == "json"
     if check:
-        return _check(audit)
+        return _check(audit, recent=recent)
     account = audit.run(recent=recent)
     if output == "json":
         click.echo(account.to_json())
@@ -103,8 +103,8 @@ def _audit(arguments: tuple[str, ...], config: Config, ports: Ports, *, check: b
     return _exit_code(account)
 
 
-def _check(audit: Audit) -> int:
-    path, account = audit.find_first()
+def _check(audit: Audit, *, recent: bool) -> int:
+    path, account = audit.find_first(recent=recent)
     if path is not None:
         click.echo(show_path(FilePath(path)))
         return FOUND_PROBLEMS

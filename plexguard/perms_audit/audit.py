@@ -104,12 +104,12 @@ class Audit:
         self._tell_summary()
         return self.account
 
-    def find_first(self) -> tuple[str | None, Account]:
+    def find_first(self, *, recent: bool) -> tuple[str | None, Account]:
         """Return the first path that Plex cannot read, or None; change nothing. For health checks."""
         for root in self._roots:
             if root.fault is not None or root.part_missing:
                 self._tell_root_fault(root.part_missing or root.path, root.fault or RootFault.NOT_MOUNTED)
-        with self._walk(recent=False) as walk:
+        with self._walk(recent) as walk:
             for batch in walk:
                 if batch.findings:
                     return full_path(self._walked, batch.findings[0]), self.account
@@ -141,7 +141,7 @@ class Audit:
         self._seen_files[batch.root] += batch.seen_files
         for path, reason in batch.faults:
             root = self._walked[batch.root]
-            _add(self.account.unseen, (root, reason), f"{root.rstrip('/')}/{path}")
+            _add(self.account.unseen, (root, reason), f"{root}/{path}".rstrip("/"))
 
     def _carry_out(self, plan: Plan, walk: Walk | None) -> None:
         for step in plan.steps:
@@ -154,6 +154,7 @@ class Audit:
         elif self._config.dry_run:
             self._note(path, step)
             self._journal.send(events.FOUND, path=FilePath(path), old_mode=step.finding.mode, new_mode=step.new_mode)
+            self._note_unseen(step.finding)
         else:
             self._repair(path, step, walk)
 
@@ -172,7 +173,6 @@ class Audit:
         self._journal.send(events.REPAIRED, path=FilePath(path), old_mode=step.finding.mode, new_mode=step.new_mode)
         if step.finding.is_folder and not step.finding.opened and walk is not None:
             self.account.folders -= 1  # it comes again
-            self._forget_unseen(step.finding)
             walk.add(step.finding.root, step.finding.path)
 
     def _note(self, path: str, step: Repair) -> None:
@@ -182,18 +182,18 @@ class Audit:
     def _leave(self, finding: Finding, reason: str) -> None:
         self.account.failed += 1
         _add(self.account.left, (self._walked[finding.root], reason), full_path(self._walked, finding))
+        self._note_unseen(finding)
 
-    def _forget_unseen(self, finding: Finding) -> None:
-        """A folder that could not be listed has been repaired and is walked again."""
-        for key, cause in list(self.account.unseen.items()):
-            if key[0] == self._walked[finding.root] and key[1] == "Permission denied":
-                cause.count -= 1
-                if not cause.count:
-                    del self.account.unseen[key]
+    def _note_unseen(self, finding: Finding) -> None:
+        """A folder that is closed to this user and stays so: what lies in it is not known."""
+        if finding.is_folder and not finding.opened:
+            _add(self.account.unseen, (self._walked[finding.root], "Permission denied"), full_path(self._walked, finding))
 
     def _find_empty_roots(self) -> None:
+        """Tell the roots that hold no file, as far as that can be known."""
+        partly_seen = {root for root, _ in self.account.unseen}
         for number, path in enumerate(self._walked):
-            if not self._seen_files[number] and path not in self.account.root_faults:
+            if not self._seen_files[number] and path not in self.account.root_faults and path not in partly_seen:
                 self._tell_root_fault(path, RootFault.EMPTY)
 
     def _tell_root_fault(self, path: str, fault: RootFault) -> None:

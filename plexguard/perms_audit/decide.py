@@ -68,7 +68,8 @@ def decide_linked(findings: Sequence[Finding], policy: Policy) -> Plan:
         names.setdefault((finding.device, finding.inode), []).append(finding)
     steps: list[Step] = []
     for group in names.values():
-        if len(group) < group[0].links:
+        # Roots may lie one in the other: a name that was met twice is still one.
+        if len({full_path(policy.roots, finding) for finding in group}) < group[0].links:
             steps.append(Leave(group[0], "has another name (a hard link) outside the roots"))
         else:
             steps.append(_judge(group[0], policy))

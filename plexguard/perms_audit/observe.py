@@ -1,5 +1,6 @@
 """What is known before the walk: the roots to audit and whether each can be walked at all."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.roots import RootFault, find_unmounted, is_system_folder
 
 STATE_SCHEMA = 1
+# As many as the kernel follows (path_resolution(7)).
+_MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def choose_roots(
         if not argument.startswith("/") or ".." in argument.split("/"):
             raise UsageError(f"{argument}: a root is an absolute path", hint=f'plexguard-perms-audit "$PWD/{argument}"')
     if arguments:
-        return tuple(argument.rstrip("/") or "/" for argument in arguments)
+        return tuple(os.path.normpath("/" + argument.lstrip("/")) for argument in arguments)
     if config.roots and environment.get("MEDIA_ROOTS") and environment.get("PLEX_CONTAINER"):
         return _map_roots(config.roots, environment["PLEX_CONTAINER"], journal, folder / CONTAINER_FILE.name)
     if config.roots:
@@ -67,6 +70,31 @@ def _map_roots(roots: Sequence[str], container: str, journal: Journal, file: Pat
             f"MEDIA_ROOTS: no mount of container {container} leads to {', '.join(lost)}", hint=f"docker inspect {container}"
         )
     return tuple(path for path in mapped.values() if path is not None)
+
+
+def resolve_links(path: str, mounts: tuple[MountPoint, ...]) -> str:
+    """Return a path with its symlinks resolved: what counts is the mount behind it, not the name it is known by.
+
+    Only local folders are asked. Of a FUSE or network mount, which may hang, the rest of the path is taken as it is.
+    """
+    place, names, links = "/", path.split("/"), 0
+    while names:
+        name = names.pop(0)
+        step = os.path.normpath(os.path.join(place, name))
+        if mount_of(step, mounts).is_remote:
+            return os.path.normpath("/".join([step, *names]))
+        try:
+            target = os.readlink(step)
+        except OSError:
+            # No link, or nothing there: the walk tells.
+            place = step
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            return path
+        names = target.split("/") + names
+        place = "/" if target.startswith("/") else place
+    return place
 
 
 def judge_roots(

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from plexguard.core.mounts import MountPoint, is_below, mount_of
+from plexguard.core.mounts import MountPoint, is_below
 
 
 class RootFault(Enum):
@@ -48,10 +48,8 @@ def find_unmounted(root: str, mounts: tuple[MountPoint, ...], fstab: tuple[Mount
     Needed is what fstab(5) names at, above or below the root, and what the root was on when it was last audited.
     """
     present = {mount.path for mount in mounts}
-    for expected in fstab:
-        related = is_below(root, expected.path) or is_below(expected.path, root)
-        if related and expected.path != "/" and expected.path not in present:
-            return expected.path
-    if last_mount and is_below(root, last_mount) and last_mount not in present and mount_of(root, mounts).path != last_mount:
-        return last_mount
-    return ""
+    needed = [mount.path for mount in fstab if is_below(root, mount.path) or is_below(mount.path, root)]
+    if last_mount and is_below(root, last_mount):
+        needed.append(last_mount)
+    # The outermost: without it, those below it mean nothing.
+    return min((path for path in needed if path != "/" and path not in present), key=len, default="")

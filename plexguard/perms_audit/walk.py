@@ -112,8 +112,13 @@ class _Walker:
     def _walk_folder(self, fd: int, path: str, depth: int) -> None:
         """Look at a folder's entries, then at its folders. Closes fd."""
         try:
+            try:
+                names = self._check_entries(fd, path)
+            except PermissionError as error:
+                # It can be listed and not searched.
+                self._note_closed(os.fstat(fd), path, error)
+                return
             self._check_folder(os.fstat(fd), path, opened=True)
-            names = self._check_entries(fd, path)
             prefix = path + "/" if path else ""
             late = depth >= _BATCH_DEPTH or time.monotonic() > self._deadline
             for number, name in enumerate(names):
@@ -130,20 +135,28 @@ class _Walker:
         try:
             fd = os.open(name, FOLDER_FLAGS, dir_fd=parent_fd)
         except PermissionError as error:
-            self._check_folder(os.stat(name, dir_fd=parent_fd, follow_symlinks=False), path, opened=False)
-            self._fault(path, error)
+            with contextlib.suppress(FileNotFoundError):
+                self._note_closed(os.stat(name, dir_fd=parent_fd, follow_symlinks=False), path, error)
         except OSError as error:
             # ENOTDIR and ELOOP: it was a folder a moment ago and is something else now.
             self._fault(path, error)
         else:
             self._walk_folder(fd, path, depth + 1)
 
-    def _check_folder(self, status: os.stat_result, path: str, *, opened: bool) -> None:
+    def _note_closed(self, status: os.stat_result, path: str, error: OSError) -> None:
+        """Note a folder that this user may not look into: a finding if its mode is why, for then it can be repaired."""
+        if not self._check_folder(status, path, opened=False):
+            self._fault(path, error)
+
+    def _check_folder(self, status: os.stat_result, path: str, *, opened: bool) -> bool:
+        """Check a folder's own mode; tell whether it lacks something."""
         # Folders are checked at any age: one that lost its search bit hides everything new in it.
         self.batch.folders += 1
         need = self._demand.folder_bits
-        if status.st_mode & need != need:
+        lacks = status.st_mode & need != need
+        if lacks:
             self._find(status, path, is_folder=True, opened=opened)
+        return lacks
 
     def _check_entries(self, fd: int, path: str) -> list[str]:
         """Check a folder's files; return the names of its folders. The tight loop of the audit."""
@@ -278,7 +291,13 @@ class Walk:
             if not paths:
                 continue
             worker.root, worker.silent_since_s = root, time.monotonic()
-            worker.pipe.send((root, paths))
+            try:
+                worker.pipe.send((root, paths))
+            except OSError:
+                # Killed from outside while it had nothing to do: nothing is lost but the worker.
+                self._workers.remove(worker)
+                _end(worker)
+                self._waiting.extendleft((root, path) for path in reversed(paths))
 
     def _idle_worker(self) -> _Worker | None:
         for worker in self._workers:
@@ -315,8 +334,8 @@ class Walk:
         worker.silent_since_s = time.monotonic()
         try:
             batch = worker.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            # Killed from outside (out of memory, for one): what it had in hand is lost, so its root is not proven.
+        except (EOFError, OSError):
+            # Killed from outside, perhaps in the middle of its answer (out of memory, for one): what it had in hand is lost, so its root is not proven.
             yield self._abandon(worker, RootFault.FAILED)
             return
         if batch is None:
@@ -335,7 +354,8 @@ class Walk:
     def _give_up_stalled(self, busy: Sequence[_Worker]) -> Iterator[Batch]:
         limit = time.monotonic() - self._stall_timeout_s
         for worker in busy:
-            if worker.root >= 0 and worker.silent_since_s <= limit:
+            # Whose answer waits is not stuck: we were, with what others had found.
+            if worker.root >= 0 and worker.silent_since_s <= limit and not worker.pipe.poll():
                 yield self._abandon(worker, RootFault.HUNG)
 
     def _abandon(self, worker: _Worker, fault: RootFault) -> Batch:

@@ -11,6 +11,11 @@ from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.observe import Answer, Observation, ServerState
 
+# For a while these excuse silence.
+_TRANSITIONS = (ServerState.STARTING, ServerState.RESTARTING)
+# Answers of nobody at all: what a server that was stopped on purpose gives.
+_ABSENT = (Answer.REFUSED, Answer.SILENT, Answer.UNREACHABLE)
+
 
 class Verdict(enum.Enum):
     """What is the matter with Plex."""
@@ -70,11 +75,12 @@ class Problem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """What is known from check to check, published for status. silent_since: the first failed look while nothing is
-    certain yet, such as during a start. Times in seconds."""
+    certain yet, such as during a start. changing_since: since when each check met a server in transition. Times in seconds."""
 
     verdict: Verdict = Verdict.HEALTHY
     problem: Problem | None = None
     silent_since: Moment | None = None
+    changing_since: Moment | None = None
     checked: Moment | None = None
     detail: str = ""
     version: str = ""
@@ -103,34 +109,47 @@ class Plan:
     steps: tuple[Tell | AskRestart, ...] = ()
 
 
-def judge(seen: Observation, silent_s: float, config: Config) -> Verdict:
-    """Return the verdict on what was seen. silent_s: for how long Plex has not answered before this check."""
+def judge(seen: Observation, changing_s: float, config: Config) -> Verdict:
+    """Return the verdict on what was seen. changing_s: for how long the server has been in transition before this check."""
     verdict = _BY_ANSWER[seen.last.answer]
     if seen.last.answer.is_conclusive:
         return verdict
-    if seen.server is ServerState.STOPPED and verdict is Verdict.REFUSED:
+    if seen.server is ServerState.STOPPED and seen.last.answer in _ABSENT:
         return Verdict.STOPPED
-    if seen.server is ServerState.STARTING and silent_s < config.transition_limit.total_seconds():
+    if seen.server in _TRANSITIONS and changing_s < config.transition_limit.total_seconds():
         return Verdict.STARTING
     if seen.server is ServerState.UNKNOWN and verdict in OUTAGES:
         return Verdict.UNKNOWN
+    if verdict in OUTAGES and seen.server is not ServerState.DOWN:
+        return _find_doubt(seen) or verdict
     return verdict
+
+
+def _find_doubt(seen: Observation) -> Verdict | None:
+    """Return the verdict of the last look that speaks against an outage, if there is one: an outage is only certain when
+    every look met it."""
+    verdicts = [_BY_ANSWER[look.answer] for look in seen.looks]
+    return next((verdict for verdict in reversed(verdicts) if verdict not in OUTAGES), None)
 
 
 def decide(seen: Observation, config: Config, past: State, began: Moment, now: Moment) -> Plan:
     """Return what to tell and do. began: the moment before the first look; now: after the last."""
-    silent_since = past.silent_since or began
-    verdict = judge(seen, began.seconds_since(silent_since), config)
+    changing_since = (past.changing_since or began) if seen.server in _TRANSITIONS else None
+    verdict = judge(seen, began.seconds_since(changing_since or began), config)
     state = _record(seen, past, verdict, now)
     if verdict is Verdict.HEALTHY:
         return _recover(seen, past, state, now)
-    state = dataclasses.replace(state, silent_since=silent_since)
+    # Time in which Plex was meant to be away is no part of what comes after it.
+    silent_since = (None if past.verdict is Verdict.STOPPED else past.silent_since) or began
+    state = dataclasses.replace(state, silent_since=silent_since, changing_since=changing_since)
     if verdict is Verdict.STARTING:
         # Neither well nor at fault: what was told stays as it is.
         return Plan(dataclasses.replace(state, problem=past.problem))
-    problem = past.problem or Problem(verdict=verdict, began=silent_since)
-    told = past.problem is not None and past.problem.verdict is verdict
-    problem = dataclasses.replace(problem, verdict=verdict)
+    known = past.problem
+    if known is not None and known.verdict is Verdict.STOPPED and verdict is not Verdict.STOPPED:
+        known = None
+    told = known is not None and known.verdict is verdict
+    problem = dataclasses.replace(known or Problem(verdict=verdict, began=silent_since), verdict=verdict)
     tell = () if told else (Tell(_EVENTS[verdict], _values(seen, problem, now)),)
     problem, steps = _consider_restart(seen, problem, config, now)
     return Plan(dataclasses.replace(state, problem=problem), (*tell, *steps))

@@ -60,6 +60,7 @@ class ServerState(enum.Enum):
 
     RUNNING = "running"
     STARTING = "starting"  # or stopping, or between two tries of its own supervisor
+    RESTARTING = "being restarted by plexguard"
     STOPPED = "stopped on purpose"
     DOWN = "ended by itself"
     REMOTE = "on another machine"
@@ -138,7 +139,7 @@ def observe(
         return Observation(looks=tuple(looks), server=ServerState.RUNNING)
     server, detail = observe_server(found, manager=manager, container=container, clock=clock, config=config)
     if manager.unit(RESTART_UNIT).active_state == "activating":
-        server, detail = ServerState.STARTING, f"{RESTART_UNIT} is at work"
+        server, detail = ServerState.RESTARTING, f"{RESTART_UNIT} is at work"
     return Observation(looks=tuple(looks), server=server, server_detail=detail, processes=describe_processes())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from plexguard.core.clock import Clock
 from plexguard.core.errors import PlexguardError, SystemRefused
 from plexguard.core.found import Server
-from plexguard.core.host import CommandError, Host
+from plexguard.core.host import CommandTimeout, Host
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
 from plexguard.core.plex import Plex, PlexError, PlexMaintenance
@@ -42,7 +42,7 @@ def _uninterrupted() -> Iterator[None]:
 def _restart_unit(step: Restart, manager: Manager, clock: Clock) -> None:
     try:
         manager.stop(step.name, timeout_s=step.stop_timeout_s)
-    except CommandError:
+    except CommandTimeout:
         manager.kill(step.name)
         _await_end(step.name, manager, clock)
     # A unit that failed too often must be forgiven first, or the manager refuses to start it.

@@ -1,0 +1,88 @@
+"""The configuration in the running system: check-config, apply, and the generator's drop-ins."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.machine import READY, CommandFailed, Machine, installed
+from tests.system.conftest import configure, events
+from tests.system.native_plex import FILMS
+
+pytestmark = pytest.mark.machine
+
+_THREE_MISTAKES = """\
+[perms-audit]
+file_mode = "999"
+rots = ["/srv"]
+
+[plex-probe]
+timeout = "soon"
+"""
+
+
+def test_three_mistakes_are_reported_at_once_and_the_shipped_units_stand(machine: Machine) -> None:
+    machine.write("/etc/plexguard/plexguard.toml", _THREE_MISTAKES)
+
+    checked = machine.run(["plexguard-status", "check-config"], check=False)
+    machine.systemctl("daemon-reload")
+
+    assert checked.returncode == 78
+    assert [line.split(": ")[1] for line in checked.stdout.splitlines()] == [
+        "[perms-audit] file_mode",
+        "[perms-audit] rots",
+        "[plex-probe] timeout",
+    ]
+    assert 'did you mean "roots"?' in checked.stdout
+    assert machine.run(["find", "/run/systemd/generator", "-path", "*plexguard*"]).stdout == ""
+    assert len(events(machine, "config.invalid")) == 3
+    with pytest.raises(CommandFailed):
+        machine.run(["plexguard-status", "apply"])
+
+
+def test_a_boot_with_a_bad_configuration_is_a_good_boot(deb: Path) -> None:
+    """The programs refuse to run with it, and everything else of the machine is untouched."""
+    with Machine(installed(READY, deb), allow_degraded=True) as machine:
+        machine.write("/etc/plexguard/plexguard.toml", "this is not TOML\n")
+
+        machine.reboot()
+
+        assert machine.systemctl("is-active", "multi-user.target").strip() == "active"
+        assert machine.systemctl("is-active", "plexguard-plex-probe.timer").strip() == "active"
+        assert set(machine.failed_units()) <= {"plexguard-discover.service", "plexguard-plex-probe.service"}
+
+
+def test_roots_become_the_only_folders_that_the_audit_may_write(machine: Machine) -> None:
+    machine.run(["mkdir", "-p", "/srv/a b%", "/srv/net"])
+    machine.write("/etc/fstab", "server:/media /srv/net nfs noauto 0 0\n")
+
+    configure(machine, '[perms-audit]\nroots = ["/srv/a b%", "/srv/net/films", "/etc", "/srv/missing"]\n')
+
+    unit = machine.unit("plexguard-perms-audit.service")
+    assert unit["ReadWritePaths"] == '"-/srv/a b%" -/srv/missing' or unit["ReadWritePaths"] == "-/srv/a b% -/srv/missing"
+    assert "/srv/net" not in unit["RequiresMountsFor"] + unit["ReadWritePaths"]
+    assert "/srv/a b%" in unit["RequiresMountsFor"].replace('"', "").replace("\\x20", " ")
+
+
+def test_apply_changes_timers_and_the_first_run_after_boot_stays(machine: Machine) -> None:
+    configure(machine, '[plex-probe]\ninterval = "45s"\n[perms-audit]\nfull_calendar = "Mon 03:00 Europe/Berlin"\n')
+
+    probe = machine.unit("plexguard-plex-probe.timer")
+    full = machine.unit("plexguard-perms-audit-full.timer")
+
+    assert "OnUnitInactiveUSec=45s" in probe["TimersMonotonic"]
+    assert "OnBootUSec=30s" in machine.systemctl("show", "plexguard-plex-probe.timer", "-p", "TimersMonotonic")
+    assert "OnCalendar=Mon *-*-* 03:00:00 Europe/Berlin" in full["TimersCalendar"]
+
+
+def test_a_calendar_that_is_none_is_a_mistake_and_the_default_stands(machine: Machine) -> None:
+    machine.write("/etc/plexguard/plexguard.toml", '[perms-audit]\nfull_calendar = "every full moon"\n')
+
+    checked = machine.run(["plexguard-status", "check-config"], check=False)
+    machine.systemctl("daemon-reload")
+
+    assert (checked.returncode, "every full moon" in checked.stdout) == (78, True)
+    assert "*-*-* 05:30:00" in machine.unit("plexguard-perms-audit-full.timer")["TimersCalendar"]
+
+
+def test_found_libraries_become_writable_without_any_configuration(plex_machine: Machine) -> None:
+    assert FILMS in plex_machine.unit("plexguard-perms-audit.service")["ReadWritePaths"]

@@ -1,0 +1,93 @@
+"""The package: it installs, runs without configuration, is upgraded and purged, on both Debian releases."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.machine import READY, Machine
+from tests.system.conftest import assert_clean_journal, configure
+
+pytestmark = pytest.mark.machine
+
+_TIMERS = {"plexguard-discover", "plexguard-perms-audit", "plexguard-perms-audit-full", "plexguard-plex-probe"}
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_a_fresh_install_runs_without_configuration(deb: Path, suite: str) -> None:
+    with Machine(READY.on(suite)) as machine:
+        machine.install(deb)
+
+        listed = machine.systemctl("list-timers", "plexguard*", "--plain", "--no-legend")
+        for service in ("discover", "perms-audit", "perms-audit-full", "plex-probe"):
+            machine.systemctl("start", f"plexguard-{service}.service")
+
+        assert {word.removesuffix(".timer") for word in listed.split() if word.endswith(".timer")} == _TIMERS
+        assert machine.systemctl("is-active", "plexguard.target").strip() == "active"
+        assert machine.failed_units() == []
+        # Without Plex each says once, in one line, what to configure.
+        assert len(machine.journal(matches=["PLEXGUARD_EVENT=plex.no-server"])) == 1
+        assert len(machine.journal(matches=["PLEXGUARD_EVENT=discover.not-found"])) == 1
+        assert "set roots in [perms-audit]" in machine.journal_text("PLEXGUARD_EVENT=perms.no-roots")
+        assert_clean_journal(machine)
+
+
+def test_the_probe_without_plex_speaks_once(machine: Machine) -> None:
+    for _ in range(3):
+        machine.systemctl("start", "plexguard-plex-probe.service")
+
+    lines = machine.journal(matches=["SYSLOG_IDENTIFIER=plexguard-plex-probe"])
+    assert [line["PLEXGUARD_EVENT"] for line in lines] == ["plex.no-server"]
+
+
+def test_everything_stops_with_the_target_and_comes_back(machine: Machine) -> None:
+    machine.systemctl("stop", "plexguard.target")
+
+    running = machine.systemctl("list-units", "plexguard*", "--plain", "--no-legend", "--state=active,activating")
+    machine.systemctl("start", "plexguard.target")
+
+    assert running.strip() == ""
+    assert machine.systemctl("is-active", "plexguard-plex-probe.timer").strip() == "active"
+
+
+def test_configuration_survives_a_reinstallation_and_purge_leaves_nothing(machine: Machine, deb: Path) -> None:
+    configure(machine, '[plex-probe]\ntimeout = "4s"\n')
+    machine.write("/etc/plexguard/plexguard.toml", '[plex]\ncontainer = "mine"\n')
+    machine.write("/etc/plexguard/credentials/plex.token", "abcdefghij0123456789\n", mode=0o600)
+
+    machine.push(deb, f"/tmp/{deb.name}")
+    machine.run(["apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/tmp/{deb.name}"])
+    kept = machine.read("/etc/plexguard/plexguard.toml")
+    machine.run(["apt-get", "purge", "-y", "plexguard"])
+
+    assert kept == '[plex]\ncontainer = "mine"\n'
+    left = machine.run(["find", "/", "-xdev", "-name", "*plexguard*", "-not", "-path", "/proc/*", "-not", "-path", "/tmp/*", "-not", "-path", "/etc/apt/*"]).stdout
+    assert left.strip() == ""
+    assert machine.run(["systemctl", "list-unit-files", "plexguard*", "--no-legend"], check=False).stdout.strip() == ""
+
+
+def test_a_removed_package_keeps_its_configuration(machine: Machine) -> None:
+    machine.write("/etc/plexguard/plexguard.toml", '[plex]\ncontainer = "mine"\n')
+
+    machine.run(["apt-get", "remove", "-y", "plexguard"])
+
+    assert machine.read("/etc/plexguard/plexguard.toml") == '[plex]\ncontainer = "mine"\n'
+
+
+def test_services_are_as_confined_as_promised(machine: Machine) -> None:
+    units = machine.systemctl("list-unit-files", "plexguard-*.service", "--plain", "--no-legend").split("\n")
+    names = [line.split()[0].replace("@.", "@x.") for line in units if line.strip()]
+
+    scores = {}
+    for name in names:
+        text = machine.run(["systemd-analyze", "security", "--no-pager", name]).stdout
+        scores[name] = float(text.rsplit("Overall exposure level for", 1)[1].split(":")[1].split()[0])
+
+    assert len(names) == 7
+    assert {name: score for name, score in scores.items() if score > 2.0} == {}
+
+
+def test_help_man_pages_and_catalog_are_installed(machine: Machine) -> None:
+    for command in ("perms-audit", "plex-probe", "container-watch", "discover", "status"):
+        assert f"plexguard-{command}" in machine.run([f"plexguard-{command}", "--help"]).stdout
+        assert machine.run(["man", "-w", f"plexguard-{command}"]).stdout.strip().endswith(".8.gz")
+    assert "plexguard" in machine.run(["journalctl", "--list-catalog"]).stdout

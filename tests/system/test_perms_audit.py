@@ -1,0 +1,116 @@
+"""Permission audits under a running service manager, as their timers start them."""
+
+import pytest
+
+from tests.machine import Machine
+from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain
+from tests.system.native_plex import FILMS, TOKEN, add_library, play_film
+
+pytestmark = pytest.mark.machine
+
+_FILM = f"{FILMS}/Film 1 (2001)/Film 1.mkv"
+
+
+def test_a_film_that_plex_cannot_read_plays_again_after_the_timers_run(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["chmod", "000", _FILM])
+    refused = play_film(machine, _FILM)
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert (refused, play_film(machine, _FILM)) == (404, 200)
+    event = events(machine, "perms.repaired")[-1]
+    assert (event["PLEXGUARD_PATH"], event["PLEXGUARD_OLD_MODE"], event["PLEXGUARD_NEW_MODE"]) == (_FILM, "0000", "0644")
+    assert event["_SYSTEMD_UNIT"] == "plexguard-perms-audit.service"
+    assert "told that it is not available" in explain(machine, "perms.repaired")
+    assert_clean_journal(machine)
+
+
+def test_a_closed_folder_and_what_is_in_it_are_repaired_and_setgid_is_kept(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["chmod", "000", _FILM])
+    machine.run(["chmod", "2000", f"{FILMS}/Film 1 (2001)"])
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert machine.run(["stat", "-c", "%a", f"{FILMS}/Film 1 (2001)", _FILM]).stdout.split() == ["2755", "644"]
+
+
+def test_a_library_that_is_added_is_audited(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["mkdir", "-p", "/srv/more films 100%"])
+    machine.write("/srv/more films 100%/new.mkv", "film", mode=0o000)
+    add_library(machine, "More", "/srv/more%20films%20100%25")
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert machine.run(["stat", "-c", "%a", "/srv/more films 100%/new.mkv"]).stdout.strip() == "644"
+
+
+def test_a_root_that_is_gone_fails_the_unit_and_says_so(plex_machine: Machine) -> None:
+    machine = plex_machine
+    configure(machine, f'[perms-audit]\nroots = ["{FILMS}", "/srv/gone"]\n')
+
+    done = machine.run(["systemctl", "start", "plexguard-perms-audit.service"], check=False)
+
+    assert done.returncode != 0
+    assert machine.unit("plexguard-perms-audit.service")["ExecMainStatus"] == "66"
+    assert events(machine, "perms.root-fault")[-1]["PLEXGUARD_ROOT"] == "/srv/gone"
+    assert events(machine, "perms.audited")[-1]["PLEXGUARD_FILES"] == "3"
+
+
+def test_a_root_whose_disk_is_not_mounted_is_no_healthy_root(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.write("/etc/fstab", "tmpfs /srv/disk tmpfs noauto 0 0\n")
+    machine.run(["mkdir", "-p", "/srv/disk/films"])
+    machine.write("/srv/disk/films/stray.mkv", "stray", mode=0o000)
+
+    done = machine.run(["plexguard-perms-audit", "/srv/disk/films"], check=False)
+
+    assert (done.returncode, "not mounted" in done.stderr) == (66, True)
+    assert machine.run(["stat", "-c", "%a", "/srv/disk/films/stray.mkv"]).stdout.strip() == "0"
+
+
+def test_one_folder_is_audited_on_demand(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.write("/srv/new arrivals/It's \"new\".mkv", "film", mode=0o000)
+    unit = machine.run(["systemd-escape", "--template=plexguard-perms-audit@.service", "-p", "/srv/new arrivals"]).stdout.strip()
+
+    machine.systemctl("start", unit)
+
+    assert machine.run(["stat", "-c", "%a", "/srv/new arrivals/It's \"new\".mkv"]).stdout.strip() == "644"
+
+
+def test_the_unit_cannot_write_outside_its_roots(plex_machine: Machine) -> None:
+    """The roots are the only folders that are not read-only to the unit, whatever the program wants."""
+    machine = plex_machine
+    machine.write("/srv/other/film.mkv", "film", mode=0o000)
+    argument = "ExecStart=\nExecStart=/usr/bin/plexguard-perms-audit /srv/other\n"
+    machine.write("/run/systemd/system/plexguard-perms-audit.service.d/99-test.conf", f"[Service]\n{argument}")
+    machine.systemctl("daemon-reload")
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert machine.run(["stat", "-c", "%a", "/srv/other/film.mkv"]).stdout.strip() == "0"
+    assert "read-only" in events(machine, "perms.not-repaired")[-1]["PLEXGUARD_REASON"]
+
+
+def test_dry_run_of_the_configuration_changes_nothing(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["chmod", "000", _FILM])
+    configure(machine, "[perms-audit]\ndry_run = true\n")
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert machine.run(["stat", "-c", "%a", _FILM]).stdout.strip() == "0"
+    assert events(machine, "perms.found")[-1]["PLEXGUARD_PATH"] == _FILM
+
+
+def test_no_token_reaches_the_journal(plex_machine: Machine) -> None:
+    machine = plex_machine
+    for unit in ("discover", "perms-audit", "plex-probe"):
+        machine.systemctl("start", f"plexguard-{unit}.service")
+    await_event(machine, "discover.found", timeout_s=10)
+
+    # The simulator masks it in its own log, as Plex does; nobody else may show it either.
+    assert TOKEN not in machine.journal_text("-o", "export")

@@ -1,0 +1,214 @@
+"""The probe and the restart under a running service manager, against a native Plex that fails in every way it can."""
+
+import json
+
+import pytest
+
+from tests.machine import Machine
+from tests.system.conftest import QUICK, assert_clean_journal, await_event, configure, events, explain
+from tests.system.native_plex import PREFERENCES, UNIT, URL, ask_plex, set_plex
+
+pytestmark = pytest.mark.machine
+
+# A check's three looks of 5 s, the restart with its own look, 10 s of grace for a hung Plex, and the next check.
+_OUTAGE_TIMEOUT_S = 90
+
+
+@pytest.fixture
+def probed(plex_machine: Machine) -> Machine:
+    """A machine whose Plex is checked every 5 s and was found well."""
+    # Plex was started seconds ago; a start is an excuse for silence only in the tests that are about it.
+    configure(plex_machine, QUICK + 'start_grace = "5s"\n')
+    plex_machine.wait_for(lambda: check_now(plex_machine).get("verdict") == "healthy", timeout_s=30, what="a healthy check")
+    return plex_machine
+
+
+def check_now(machine: Machine) -> dict[str, object]:
+    machine.systemctl("start", "plexguard-plex-probe.service")
+    return read_state(machine)
+
+
+def read_state(machine: Machine) -> dict[str, object]:
+    text = machine.run(["cat", "/var/lib/plexguard/plex-probe/state.json"], check=False).stdout
+    return dict(json.loads(text)) if text else {}
+
+
+def main_pid(machine: Machine) -> str:
+    return machine.unit(UNIT)["MainPID"]
+
+
+def restarts(machine: Machine) -> int:
+    return len(events(machine, "plex.restarting"))
+
+
+def test_a_hung_plex_is_restarted_and_its_downtime_told(probed: Machine) -> None:
+    machine, before = probed, main_pid(probed)
+    set_plex(machine, mode="hung")
+
+    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+
+    assert main_pid(machine) != before
+    assert ask_plex(machine, "/identity") is not None
+    assert (recovered["PLEXGUARD_PROBLEM"], recovered["PLEXGUARD_RESTARTS"]) == ("hung", "1")
+    assert float(recovered["PLEXGUARD_DOWNTIME_S"]) > 15
+    assert events(machine, "plex.restarting")[-1]["_SYSTEMD_UNIT"] == "plexguard-plex-restart.service"
+    assert "A hung Plex plays to nobody" in explain(machine, "plex.hung")
+    assert_clean_journal(machine, allowed=("plex.hung",))
+
+
+def test_a_hung_plex_that_ignores_sigterm_is_killed(probed: Machine) -> None:
+    machine = probed
+    set_plex(machine, mode="hung", ignore_term="true")
+
+    restarted = await_event(machine, "plex.restarted", timeout_s=_OUTAGE_TIMEOUT_S)
+
+    assert float(restarted["PLEXGUARD_SECONDS"]) > 10
+    assert ask_plex(machine, "/identity") is not None
+
+
+def test_a_plex_that_refuses_connections_is_restarted(probed: Machine) -> None:
+    machine = probed
+    set_plex(machine, mode="refusing")
+
+    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+
+    assert recovered["PLEXGUARD_PROBLEM"] == "refused"
+    assert "Plex Media Serv" in events(machine, "plex.refused")[-1]["PLEXGUARD_PROCESSES"]
+
+
+def test_a_plex_that_failed_for_good_is_started_again(probed: Machine) -> None:
+    """systemd gives up after three crashes in a minute; nobody starts Plex after that."""
+    machine = probed
+    machine.write(f"/run/systemd/system/{UNIT}.d/test.conf", "[Service]\nRestart=no\n")
+    machine.systemctl("daemon-reload")
+    machine.systemctl("kill", "--signal=SIGKILL", UNIT)
+
+    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+
+    assert recovered["PLEXGUARD_RESTARTS"] == "1"
+    assert machine.systemctl("is-active", UNIT).strip() == "active"
+
+
+def test_a_plex_that_cannot_start_is_given_up_loudly_after_two_restarts(probed: Machine) -> None:
+    machine = probed
+    configure(machine, '[plex-probe]\ntransition_limit = "30s"\nstart_timeout = "5s"\n', name="60-test.toml")
+    set_plex(machine, mode="corrupt")
+
+    gave_up = await_event(machine, "plex.gave-up", timeout_s=180)
+    for _ in range(2):
+        check_now(machine)
+
+    assert gave_up["PRIORITY"] == "3"
+    assert restarts(machine) == 2
+    assert len(events(machine, "plex.gave-up")) == 1
+
+
+def test_an_administrator_who_stops_plex_means_it(probed: Machine) -> None:
+    machine = probed
+    machine.systemctl("stop", UNIT)
+
+    stopped = await_event(machine, "plex.stopped", timeout_s=60)
+    for _ in range(2):
+        check_now(machine)
+
+    assert stopped["PRIORITY"] == "5"
+    assert restarts(machine) == 0
+    assert machine.systemctl("is-active", UNIT, check=False).strip() == "inactive"
+
+
+def test_maintenance_is_left_alone_until_it_ends(probed: Machine) -> None:
+    machine = probed
+    set_plex(machine, mode="maintenance")
+    await_event(machine, "plex.maintenance", timeout_s=60)
+    for _ in range(3):
+        check_now(machine)
+
+    set_plex(machine, mode="healthy")
+    recovered = await_event(machine, "plex.recovered", timeout_s=60)
+
+    assert recovered["PLEXGUARD_PROBLEM"] == "maintenance"
+    assert (restarts(machine), len(events(machine, "plex.maintenance"))) == (0, 1)
+
+
+def test_a_wrong_token_is_a_matter_of_configuration(probed: Machine) -> None:
+    machine = probed
+    machine.write("/etc/plexguard/credentials/plex.token", "wrongwrongwrongwrong\n", mode=0o600)
+
+    told = await_event(machine, "plex.misconfigured", timeout_s=60)
+    machine.run(["rm", "/etc/plexguard/credentials/plex.token"])
+    await_event(machine, "plex.recovered", timeout_s=60)
+
+    assert told["PRIORITY"] == "3"
+    assert restarts(machine) == 0
+
+
+def test_a_wrong_address_is_a_matter_of_configuration(probed: Machine) -> None:
+    machine = probed
+    configure(machine, '[plex]\nurl = "http://no-such-name.invalid:32400"\n', name="60-test.toml")
+
+    await_event(machine, "plex.misconfigured", timeout_s=90)
+
+    assert restarts(machine) == 0
+
+
+def test_the_token_follows_when_plex_is_claimed_anew(probed: Machine) -> None:
+    machine = probed
+    set_plex(machine, token="zyxwvutsrqponmlkjihg")
+    machine.wait_for(lambda: "zyxwvutsrqponmlkjihg" in machine.read(PREFERENCES), timeout_s=20, what="new token in Preferences.xml")
+
+    state = check_now(machine)
+
+    assert state["verdict"] == "healthy"
+    assert state["libraries_s"] is not None
+
+
+def test_a_blocked_database_and_errors_are_told_and_not_restarted(probed: Machine) -> None:
+    machine = probed
+    set_plex(machine, mode="database-blocked")
+    await_event(machine, "plex.database-blocked", timeout_s=60)
+    set_plex(machine, mode="error")
+    await_event(machine, "plex.erroring", timeout_s=60)
+
+    assert restarts(machine) == 0
+
+
+def test_the_watcher_may_start_one_unit_and_nothing_else(plex_machine: Machine) -> None:
+    machine = plex_machine
+    asked = {
+        ("start", "plexguard-plex-restart.service"): 0,
+        ("stop", "plexguard-plex-restart.service"): 1,
+        ("restart", UNIT): 1,
+        ("stop", UNIT): 1,
+        ("start", "plexguard-discover.service"): 1,
+    }
+
+    done = {
+        words: machine.run(["systemctl", "--no-ask-password", *words], user="plexguard", check=False).returncode for words in asked
+    }
+
+    assert {words: min(code, 1) for words, code in done.items()} == asked
+    # And the root side looked for itself: Plex is well, so nothing was restarted.
+    refused = await_event(machine, "plex.restart-refused", timeout_s=20)
+    assert "it is no outage now" in refused["PLEXGUARD_REASON"]
+
+
+def test_the_budget_of_a_day_is_the_root_sides_own(probed: Machine) -> None:
+    machine = probed
+    configure(machine, "[plex-probe]\nmax_restarts_per_day = 1\n", name="60-test.toml")
+    set_plex(machine, mode="hung")
+    await_event(machine, "plex.restarted", timeout_s=_OUTAGE_TIMEOUT_S)
+    await_event(machine, "plex.recovered", timeout_s=60)
+    machine.run(["rm", "-r", "/var/lib/plexguard/plex-probe"])  # as a watcher that forgot, or was made to forget
+
+    set_plex(machine, mode="hung")
+    refused = await_event(machine, "plex.restart-refused", timeout_s=_OUTAGE_TIMEOUT_S)
+
+    assert "max_restarts_per_day" in refused["PLEXGUARD_REASON"]
+    assert restarts(machine) == 1
+
+
+def test_the_last_check_is_seen_in_systemctl_status(probed: Machine) -> None:
+    status = probed.run(["systemctl", "status", "plexguard-plex-probe.service"], check=False).stdout
+
+    assert "healthy (identity" in status
+    assert URL not in status
