@@ -7,13 +7,12 @@ from plexguard.container_watch.decide import remember_stop, stays_stopped
 from plexguard.container_watch.observe import EVENTS, inspect, parse_inspect
 from plexguard.core.clock import Moment
 from plexguard.core.errors import PeerError
-from plexguard.core.found import FoundContainer
+from plexguard.core.found import DISCOVER, FoundContainer
 from plexguard.core.host import CommandError, Stream
 from plexguard.core.program import Ports
 from plexguard.core.state import StateFile
 
 _WAIT_S = 30.0
-_DISCOVER = "plexguard-discover.service"
 # After an engine that cannot be asked: not so often that it fills the journal of Docker, soon enough to see it come back.
 _RETRY_S = 10.0
 
@@ -75,7 +74,7 @@ class Watcher:
         self._file.save(found)
         is_new = self._last is None or (self._last.status, self._last.started) != (found.status, found.started)
         if is_new:
-            self._ports.manager.start(_DISCOVER)
+            self._ports.manager.start(DISCOVER)
         if is_new and self._last is not None:
             how = ", stopped on purpose" if found.status == "exited" and found.stopped_on_purpose else ""
             self._ports.journal.send(events.CHANGED, container=found.name, status=found.status, how=how)

@@ -45,7 +45,8 @@ def parse_inspect(name: str, found: dict[str, Any] | None, *, stop_seen: bool, s
             status=str(state["Status"]),
             image=str(found["Config"]["Image"]),
             exit_code=exit_code,
-            stopped_on_purpose=stop_seen or (exit_code in _ASKED_EXIT_CODES and not state.get("OOMKilled", False)),
+            stopped_on_purpose=not state["Running"]
+            and (stop_seen or (exit_code in _ASKED_EXIT_CODES and not state.get("OOMKilled", False))),
             started=_parse_time(str(state.get("StartedAt", ""))),
             seen_s=seen_s,
             uid=_number(environment, "PLEX_UID", "PUID"),

@@ -27,10 +27,10 @@ class Kind(Generic[T]):
     """What a value may be. parse: TOML value to typed value, raises ValueError. show: typed value to TOML text."""
 
     allowed: str
-    parse: Callable[[object], T]
-    show: Callable[[T], str]
+    parse: Callable[[object], T] = field(repr=False)
+    show: Callable[[T], str] = field(repr=False)
     # Environment variables are text; a list, for one, is colon-separated there.
-    from_environment: Callable[[str], object] = str
+    from_environment: Callable[[str], object] = field(default=str, repr=False)
 
 
 class Section(Protocol):
@@ -53,7 +53,7 @@ class Option:
 
 
 def option(kind: Kind[T], default: T, help: str, *, environment: str = "") -> T:
-    """Declare a field of a section. environment: a variable of the seeds that wins over the files."""
+    """Declare a field of a section. environment: a variable that wins over the files."""
     return field(default=default, metadata={"option": Option(kind, help, environment)})
 
 

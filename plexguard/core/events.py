@@ -45,7 +45,7 @@ class FilePath(str):
 
 def show_path(path: str) -> str:
     """Return a path, or any other text, as one printable line: control characters and bytes that are no UTF-8 as escapes."""
-    return path if path.isprintable() else "".join(c if c.isprintable() else _show_character(c) for c in path)
+    return str(path) if path.isprintable() else "".join(c if c.isprintable() else _show_character(c) for c in path)
 
 
 def _show_character(character: str) -> str:
@@ -59,8 +59,8 @@ class Event:
     """One kind of thing that can happen.
 
     name: "area.what". message_id: 32 hex digits, made once with `systemd-id128 new`, never reused or changed. message
-    and subject: format templates over the fields. meaning: what happened and how it was decided; answer: what the
-    program does about it; action: what to do, with the commands, one a line.
+    and subject: format templates over the fields. meaning: what happened, how it was decided, and what
+    the program does about it; action: what to do, with the commands, one a line.
     """
 
     name: str

@@ -16,6 +16,9 @@ CONTAINER_FILE = RUNTIME / "container.json"
 # and follows when Plex is claimed anew.
 PREFERENCES_LINK = RUNTIME / "Preferences.xml"
 SCHEMA = 1
+DOCKER_SOCKET = Path("/run/docker.sock")
+CONTAINER_WATCH = "plexguard-container-watch.service"
+DISCOVER = "plexguard-discover.service"
 
 
 class Server(Enum):

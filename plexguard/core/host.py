@@ -1,4 +1,4 @@
-"""The port for commands on a machine. The local one runs them as subprocesses; another machine's comes with cloud-run.
+"""The port for commands on a machine. The local one runs them as subprocesses.
 
 A command is a list, never a shell string. Its stdin is closed, its language is fixed, its output bounded, and its whole
 process group is ended when its time is up.

@@ -66,9 +66,8 @@ def open_journal(identifier: str) -> Journal:
 
 
 def _stderr_is_journal() -> bool:
-    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     try:
         status = os.fstat(2)
     except OSError:
         return False
-    return device.isdigit() and inode.isdigit() and (status.st_dev, status.st_ino) == (int(device), int(inode))
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

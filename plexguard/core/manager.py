@@ -18,13 +18,15 @@ _PROPERTIES = (
     "Group",
     "Environment",
     "MainPID",
+    "ExecMainStatus",
     "InactiveExitTimestampMonotonic",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A unit as the manager sees it. Texts are those of systemctl(1); started_s: on CLOCK_MONOTONIC, 0 when never."""
+    """A unit as the manager sees it. Texts are those of systemctl(1); started_s: on CLOCK_MONOTONIC, 0 when never.
+    exit_code: of its last main process, or the signal that ended it."""
 
     name: str
     load_state: str = "not-found"
@@ -36,6 +38,7 @@ class Unit:
     group: str = ""
     environment: str = ""
     main_pid: int = 0
+    exit_code: int = 0
     started_s: float = 0.0
 
     @property
@@ -130,6 +133,7 @@ def parse_unit(name: str, text: str) -> Unit:
         group=found.get("Group", ""),
         environment=found.get("Environment", ""),
         main_pid=_number(found.get("MainPID", "")),
+        exit_code=_number(found.get("ExecMainStatus", "")),
         started_s=_number(found.get("InactiveExitTimestampMonotonic", "")) / 1e6,
     )
 

@@ -1,4 +1,4 @@
-"""The port to the manager of this very process: READY, STATUS, WATCHDOG (sd_notify(3))."""
+"""The port to the manager of this very process: READY, STATUS, WATCHDOG (sd_notify(3), through python3-systemd)."""
 
 import contextlib
 import os
@@ -16,15 +16,11 @@ class SystemdNotifier:
 
     def tell(self, *assignments: str) -> None:
         if "NOTIFY_SOCKET" in os.environ:
-            _send(os.environ["NOTIFY_SOCKET"], "\n".join(assignments).encode("utf-8", "replace"))
+            # Not python3-sdnotify: it drops a message with a letter beyond Latin-1, and swallows the signal to stop.
+            from systemd import daemon  # only under a manager that listens
 
-
-def _send(address: str, message: bytes) -> None:
-    """Send without python3-sdnotify: it drops a message with a letter beyond Latin-1, and swallows the signal to stop."""
-    import socket  # only under a manager that listens
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender, contextlib.suppress(OSError):
-        sender.sendto(message, address.replace("@", "\0", 1) if address.startswith("@") else address)
+            with contextlib.suppress(OSError):  # a manager that is gone is no reason to end
+                daemon.notify("\n".join(assignments).encode("utf-8", "replace").decode("utf-8"))
 
 
 def one_line(text: str) -> str:

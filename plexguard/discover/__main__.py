@@ -8,7 +8,17 @@ import click
 
 from plexguard.core import config as core_config
 from plexguard.core import program
-from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, PREFERENCES_LINK, SCHEMA, FoundContainer, FoundPlex, Server
+from plexguard.core.found import (
+    CONTAINER_FILE,
+    CONTAINER_WATCH,
+    DOCKER_SOCKET,
+    PLEX_FILE,
+    PREFERENCES_LINK,
+    SCHEMA,
+    FoundContainer,
+    FoundPlex,
+    Server,
+)
 from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import Ports
@@ -40,6 +50,9 @@ def _discover(config: PlexConfig, ports: Ports) -> int:
     published = StateFile(PLEX_FILE, FoundPlex, schema=SCHEMA, journal=ports.journal)
     # What is published is forgotten at a reboot; folders that a Plex named while it was up are remembered here.
     kept = StateFile(state_directory(NAME) / "plex.json", FoundPlex, schema=SCHEMA, journal=ports.journal)
+    if config.server in ("auto", "container") and DOCKER_SOCKET.exists():
+        # Only queued, and nothing if it runs: it starts this program again when it knows more.
+        ports.manager.start(CONTAINER_WATCH)
     container = StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=ports.journal).load()
     past, last = published.load(), kept.load()
     seen = observe(config, manager=ports.manager, container=container)

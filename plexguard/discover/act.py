@@ -32,7 +32,9 @@ def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> No
         return
     if past is None or _told(now) != _told(past):
         kind = {Server.UNIT: "unit", Server.CONTAINER: "container", Server.REMOTE: "remote server"}[now.server]
-        journal.send(events.FOUND, server=f"{kind} {now.name}", url=now.url, folders=", ".join(map(show_path, now.folders)) or "none yet")
+        journal.send(
+            events.FOUND, server=f"{kind} {now.name}", url=now.url, folders=", ".join(map(show_path, now.folders)) or "none yet"
+        )
     for folder in now.unmapped:
         if past is None or folder not in past.unmapped:
             journal.send(events.UNMAPPED, folder=folder, container=now.name)

@@ -81,7 +81,7 @@ def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host) -
     for name, content in made.items() if not mistakes else ():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"# Made by {NAME} from {config_path} and from what plexguard-discover found.\n{content}", encoding="ascii")
+        file.write_text(f"# Made by {NAME} from {config_path} and from what plexguard-discover found.\n{content}", encoding="utf-8")
 
 
 def main() -> None:

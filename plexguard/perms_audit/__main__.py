@@ -77,7 +77,7 @@ def cli(
             f"file_mode {config.file_mode} and dir_mode {config.dir_mode} would lock even the owner out",
             hint="--file-mode 0644 --dir-mode 0755",
         )
-    # The seeds' scripts limit every run by MTIME_HOURS.
+    # MTIME_HOURS limits every run, as it did in the scripts that came before.
     recent = recent or changed_within is not None or bool(os.environ.get("MTIME_HOURS"))
     return _audit(roots, config, ports, check=check, recent=recent, output=output)
 

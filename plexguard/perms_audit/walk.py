@@ -335,7 +335,8 @@ class Walk:
         try:
             batch = worker.pipe.recv()
         except (EOFError, OSError):
-            # Killed from outside, perhaps in the middle of its answer (out of memory, for one): what it had in hand is lost, so its root is not proven.
+            # Killed from outside (out of memory, for one), perhaps in the middle of its answer: what it had in hand is
+            # lost, so its root is not proven.
             yield self._abandon(worker, RootFault.FAILED)
             return
         if batch is None:

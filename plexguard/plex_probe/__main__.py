@@ -1,5 +1,6 @@
 """plexguard-plex-probe: arguments and wiring. Without a subcommand it checks once; `restart` is the root side."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -27,6 +28,7 @@ from plexguard.plex_probe.observe import observe
 NAME = "plex-probe"
 STATE_SCHEMA = 1
 RESTART_STATE = "plex-restart"
+PROBE_UNIT = "plexguard-plex-probe.service"
 # Verdicts that are no problem to be found: Plex is well, or meant to be away.
 _WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.STARTING, Verdict.STOPPED)
 
@@ -57,7 +59,8 @@ def _check(ports: Ports, config: Config, *, output: str) -> int:
     if found.server is Server.NONE:
         if not past.told_no_server:
             ports.journal.send(events.NO_SERVER, reason=found.missing)
-            state.save(State(told_no_server=True))
+            # An outage that is open stays open: the server may only be unknown for a moment.
+            state.save(dataclasses.replace(past, told_no_server=True))
         return os.EX_UNAVAILABLE
     token = read_token()
     began = ports.clock.moment()
@@ -88,7 +91,7 @@ def _describe(state: State) -> str:
         if seconds is not None
     ]
     details = ", ".join([*took, *([state.detail] if state.detail else [])])
-    return f"Plex {state.version}: {state.verdict.value}" + (f" ({details})" if details else "")
+    return " ".join(["Plex", state.version]).strip() + f": {state.verdict.value}" + (f" ({details})" if details else "")
 
 
 def _restart(ports: Ports, config: Config) -> int:
@@ -106,7 +109,7 @@ def _restart(ports: Ports, config: Config) -> int:
     step = decide(seen, config, budget, now)
     if isinstance(step, Refuse):
         ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
-        return FOUND_PROBLEMS
+        return os.EX_TEMPFAIL if step.passing else FOUND_PROBLEMS
     # Counted before anything is done: a restart that could not be counted must not happen.
     budget_file.save(step.budget)
     ports.journal.send(
@@ -119,6 +122,8 @@ def _restart(ports: Ports, config: Config) -> int:
     answers = restart_act.carry_out(
         step, plex=plex, manager=ports.manager, host=ports.host, clock=ports.clock, journal=ports.journal
     )
+    # Looked at at once, so that the recovery is told with its true downtime and not at the next tick.
+    ports.manager.start(PROBE_UNIT)
     return 0 if answers else FOUND_PROBLEMS
 
 

@@ -13,10 +13,10 @@ class Config:
 
     interval: timedelta = option(span("5s", "1h"), timedelta(seconds=30), "Time from one check to the next.")
     timeout: timedelta = option(
-        span("1s", "60s"), timedelta(seconds=5), "How long one look may take: who it is, then its libraries."
+        span("1s", "30s"), timedelta(seconds=5), "How long one look may take: who it is, then its libraries."
     )
-    looks: int = option(count(2, 10), 3, "Failed looks in a row until a fault is certain.")
-    pause: timedelta = option(span("100ms", "30s"), timedelta(milliseconds=1500), "Time between two looks of one check.")
+    looks: int = option(count(2, 5), 3, "Failed looks in a row until a fault is certain.")
+    pause: timedelta = option(span("100ms", "10s"), timedelta(milliseconds=1500), "Time between two looks of one check.")
     start_grace: timedelta = option(
         span("5s", "1h"), timedelta(seconds=60), "A Plex that was started so recently may not answer yet."
     )
@@ -30,4 +30,4 @@ class Config:
         span("5s", "10min"), timedelta(seconds=60), "How long Plex may take to stop before it is killed."
     )
     stop_timeout_hung: timedelta = option(span("1s", "10min"), timedelta(seconds=10), "The same for a Plex that is certainly hung.")
-    start_timeout: timedelta = option(span("5s", "30min"), timedelta(seconds=90), "How long a restarted Plex may take to answer.")
+    start_timeout: timedelta = option(span("5s", "15min"), timedelta(seconds=90), "How long a restarted Plex may take to answer.")

@@ -63,12 +63,14 @@ _EVENTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A time during which Plex was not healthy. began: its first failed look. restarts: asked for in it."""
+    """A time during which Plex was not healthy. began: its first failed look. restarts: asked for in it, and not put off.
+    ask_is_open: what became of the last ask has not been seen yet."""
 
     verdict: Verdict
     began: Moment
     restarts: int = 0
-    last_restart: Moment | None = None
+    last_ask: Moment | None = None
+    ask_is_open: bool = False
     gave_up: bool = False
 
 
@@ -196,15 +198,26 @@ def _consider_restart(
 ) -> tuple[Problem, tuple[Tell | AskRestart, ...]]:
     """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
     it is left to a person."""
-    if problem.verdict not in OUTAGES or seen.server not in (ServerState.RUNNING, ServerState.DOWN, ServerState.STARTING):
+    # Of a restart that is at work the outcome is awaited, however long its own limits let it take.
+    if problem.verdict not in OUTAGES or seen.server in (ServerState.STOPPED, ServerState.RESTARTING):
         return problem, ()
-    if problem.last_restart is not None and now.seconds_since(problem.last_restart) < config.start_grace.total_seconds():
+    problem = _settle_ask(seen, problem)
+    if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():
         return problem, ()
-    if config.restart and problem.restarts < config.max_restarts_per_incident:
-        asked = dataclasses.replace(problem, restarts=problem.restarts + 1, last_restart=now)
+    can_help = config.restart and seen.server in (ServerState.RUNNING, ServerState.DOWN)
+    if can_help and problem.restarts < config.max_restarts_per_incident:
+        asked = dataclasses.replace(problem, restarts=problem.restarts + 1, last_ask=now, ask_is_open=True)
         asking = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
         return asked, (Tell(events.RESTART_ASKED, asking), AskRestart())
     if problem.gave_up:
         return problem, ()
     values = {"restarts": problem.restarts, "problem": problem.verdict.value, "silent_s": now.seconds_since(problem.began)}
     return dataclasses.replace(problem, gave_up=True), (Tell(events.GAVE_UP, values),)
+
+
+def _settle_ask(seen: Observation, problem: Problem) -> Problem:
+    """Take back from the count an ask that was put off for a passing reason: it was no restart."""
+    if not problem.ask_is_open:
+        return problem
+    restarts = problem.restarts - 1 if seen.ask_was_put_off else problem.restarts
+    return dataclasses.replace(problem, restarts=restarts, ask_is_open=False)

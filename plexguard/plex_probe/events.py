@@ -15,8 +15,8 @@ REFUSED = Event(
     fields=_FAULT_FIELDS,
     meaning="""
         Nobody listens at Plex's address: {detail}. It was looked at {looks} times in a row, so this is certain. What runs
-        it: {server}. Processes: {processes}. Nobody can be watching through it, so a restart is asked for, within its
-        budget, unless an administrator stopped it.
+        it: {server}. Processes: {processes}. Nobody can be watching through it, so a restart is asked for, if one is
+        allowed and within its budget.
         """,
     action="""
         Wait for the lines that follow: a restart and a recovery with the downtime. Why it ended is in Plex's own journal:
@@ -36,7 +36,7 @@ HUNG = Event(
     meaning="""
         Plex takes connections and does not answer even /identity, which it answers from memory in milliseconds when it
         is well. It was silent for {silent_s} s over {looks} looks. What runs it: {server}. Processes: {processes}. A
-        hung Plex plays to nobody, so a restart is asked for, within its budget.
+        hung Plex plays to nobody, so a restart is asked for, if one is allowed and within its budget.
         """,
     action="""
         Wait for the lines that follow. If it happens again and again, look at what it did just before, and at its disks (a

@@ -1,6 +1,8 @@
 """What the probe sees: looks at Plex, and the state of the unit or container behind it."""
 
 import enum
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from plexguard.core.clock import Clock
@@ -69,12 +71,14 @@ class ServerState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """looks: in order, the last one decides. processes: Plex processes on this machine, as a line, "" when not asked."""
+    """looks: in order, the last one decides. processes: Plex processes on this machine, as a line, "" when not asked.
+    ask_was_put_off: the last run of the restart's unit refused for a reason that passes."""
 
     looks: tuple[Look, ...]
     server: ServerState
     server_detail: str = ""
     processes: str = ""
+    ask_was_put_off: bool = False
 
     @property
     def last(self) -> Look:
@@ -117,6 +121,12 @@ def _read_error(error: PlexError) -> Answer:
     return kinds[type(error)]
 
 
+def describe_processes() -> str:
+    from plexguard.core.processes import find_plex  # psutil costs 20 ms that a healthy check saves
+
+    return ", ".join(map(str, find_plex())) or "no Plex process"
+
+
 def observe(
     plex: Plex,
     found: FoundPlex,
@@ -126,6 +136,7 @@ def observe(
     clock: Clock,
     config: Config,
     has_token: bool,
+    describe: Callable[[], str] = describe_processes,
 ) -> Observation:
     """Look until something is certain: one look that speaks for itself, or as many failures in a row as configured.
 
@@ -138,15 +149,11 @@ def observe(
     if looks[-1].answer.is_conclusive:
         return Observation(looks=tuple(looks), server=ServerState.RUNNING)
     server, detail = observe_server(found, manager=manager, container=container, clock=clock, config=config)
-    if manager.unit(RESTART_UNIT).active_state == "activating":
+    restart = manager.unit(RESTART_UNIT)
+    if restart.active_state == "activating":
         server, detail = ServerState.RESTARTING, f"{RESTART_UNIT} is at work"
-    return Observation(looks=tuple(looks), server=server, server_detail=detail, processes=describe_processes())
-
-
-def describe_processes() -> str:
-    from plexguard.core.processes import find_plex  # psutil costs 20 ms that a healthy check saves
-
-    return ", ".join(map(str, find_plex())) or "no Plex process"
+    put_off = restart.exit_code == os.EX_TEMPFAIL
+    return Observation(looks=tuple(looks), server=server, server_detail=detail, processes=describe(), ask_was_put_off=put_off)
 
 
 def observe_server(

@@ -54,7 +54,7 @@ def apply(config_path: Path) -> int:
 
 @cli.command("example-config")
 def example_config() -> int:
-    """Print a configuration file with every option and its default."""
+    """Print every option with its help and default."""
     click.echo(core_config.render_example(suite.sections()), nl=False)
     return 0
 

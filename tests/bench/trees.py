@@ -7,7 +7,7 @@ from pathlib import Path
 def make_tree(root: Path, *, shows: int = 1000, seasons: int = 8, extras: int = 48, files_per_folder: int = 9) -> int:
     """Make shows/seasons/extras folders with files; return how many files were made.
 
-    With the defaults: 1,000 shows × (1 + 8 + 48) folders = 57,000 folders, and 500,000 files spread over them.
+    With the defaults: 1,000 shows of (1 + 8 + 48) folders = 57,000 folders, and 500,000 files spread over them.
     """
     made, wanted = 0, 500_000 * shows // 1000
     for show in range(shows):

@@ -167,8 +167,10 @@ class FakeManager:
     @contextlib.contextmanager
     def inhibit(self, *, what: str, why: str) -> Iterator[None]:
         self._ask("inhibit", what)
-        yield
-        self.asked.append(("release", what))
+        try:
+            yield
+        finally:
+            self.asked.append(("release", what))
 
     def _ask(self, verb: str, name: str) -> None:
         self.asked.append((verb, name))
@@ -222,5 +224,11 @@ class FakePlex:
 
 def fake_ports(**given: object) -> Ports:
     """Return a bundle of fakes; what is given by name takes its place in it."""
-    ports = {"journal": FakeJournal(), "clock": FakeClock(), "host": FakeHost(), "manager": FakeManager(), "notifier": FakeNotifier()}
+    ports = {
+        "journal": FakeJournal(),
+        "clock": FakeClock(),
+        "host": FakeHost(),
+        "manager": FakeManager(),
+        "notifier": FakeNotifier(),
+    }
     return Ports(**{**ports, **given})  # type: ignore[arg-type]

@@ -103,7 +103,6 @@ READY = BASE.with_packages(
     "python3",
     "python3-click",
     "python3-systemd",
-    "python3-sdnotify",
     "python3-psutil",
     "man-db",
     "bash-completion",

@@ -60,7 +60,7 @@ def docker_machine(deb: Path) -> Iterator[Machine]:
 
 
 def with_native_plex(deb: Path) -> Layer:
-    simulator = sorted(native_plex.SIMULATOR.glob("*")) + [Path(native_plex.__file__)]
+    simulator = [*sorted(native_plex.SIMULATOR.glob("*")), Path(native_plex.__file__)]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in simulator if file.is_file())).hexdigest()
     return Layer(installed(READY, deb), key=f"native plex {digest}", prepare=_prepare_native_plex)
 
@@ -103,6 +103,8 @@ def explain(machine: Machine, name: str) -> str:
 def assert_clean_journal(machine: Machine, *, allowed: tuple[str, ...] = ()) -> None:
     """Nothing at warning or above from plexguard or about its units, but the named events."""
     entries = machine.journal(matches=["PRIORITY=0", "PRIORITY=1", "PRIORITY=2", "PRIORITY=3", "PRIORITY=4"])
-    ours = [e for e in entries if "plexguard-" in f"{e.get('UNIT', '')} {e.get('_SYSTEMD_UNIT', '')} {e.get('SYSLOG_IDENTIFIER', '')}"]
+    ours = [
+        e for e in entries if "plexguard-" in f"{e.get('UNIT', '')} {e.get('_SYSTEMD_UNIT', '')} {e.get('SYSLOG_IDENTIFIER', '')}"
+    ]
     unexpected = [e["MESSAGE"] for e in ours if e.get("PLEXGUARD_EVENT") not in allowed]
     assert not unexpected, unexpected

@@ -60,7 +60,24 @@ def test_configuration_survives_a_reinstallation_and_purge_leaves_nothing(machin
     machine.run(["apt-get", "purge", "-y", "plexguard"])
 
     assert kept == '[plex]\ncontainer = "mine"\n'
-    left = machine.run(["find", "/", "-xdev", "-name", "*plexguard*", "-not", "-path", "/proc/*", "-not", "-path", "/tmp/*", "-not", "-path", "/etc/apt/*"]).stdout
+    left = machine.run(
+        [
+            "find",
+            "/",
+            "-xdev",
+            "-name",
+            "*plexguard*",
+            "-not",
+            "-path",
+            "/proc/*",
+            "-not",
+            "-path",
+            "/tmp/*",
+            "-not",
+            "-path",
+            "/etc/apt/*",
+        ]
+    ).stdout
     assert left.strip() == ""
     assert machine.run(["systemctl", "list-unit-files", "plexguard*", "--no-legend"], check=False).stdout.strip() == ""
 

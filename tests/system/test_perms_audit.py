@@ -73,12 +73,12 @@ def test_a_root_whose_disk_is_not_mounted_is_no_healthy_root(plex_machine: Machi
 
 def test_one_folder_is_audited_on_demand(plex_machine: Machine) -> None:
     machine = plex_machine
-    machine.write("/srv/new arrivals/It's \"new\".mkv", "film", mode=0o000)
+    machine.write('/srv/new arrivals/It\'s "new".mkv', "film", mode=0o000)
     unit = machine.run(["systemd-escape", "--template=plexguard-perms-audit@.service", "-p", "/srv/new arrivals"]).stdout.strip()
 
     machine.systemctl("start", unit)
 
-    assert machine.run(["stat", "-c", "%a", "/srv/new arrivals/It's \"new\".mkv"]).stdout.strip() == "644"
+    assert machine.run(["stat", "-c", "%a", '/srv/new arrivals/It\'s "new".mkv']).stdout.strip() == "644"
 
 
 def test_the_unit_cannot_write_outside_its_roots(plex_machine: Machine) -> None:

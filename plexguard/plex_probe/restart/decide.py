@@ -48,7 +48,10 @@ class RestartObservation:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
+    """passing: it may be right later, so the ask does not count."""
+
     reason: str
+    passing: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +68,9 @@ class Restart:
 
 def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment) -> Refuse | Restart:
     """Return the restart, or why there is none. When in doubt there is none."""
-    refusal = _find_refusal(seen, config, budget, now)
-    if refusal:
-        return Refuse(refusal)
+    refusal = _find_refusal(seen, config) or _find_spent_budget(config, budget, now)
+    if refusal is not None:
+        return refusal
     hung = seen.answer is Answer.SILENT
     return Restart(
         server=seen.found.server,
@@ -79,19 +82,25 @@ def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment
     )
 
 
-def _find_refusal(seen: RestartObservation, config: Config, budget: Budget, now: Moment) -> str:
+def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
     if not config.restart:
-        return "restart = false in [plex-probe]"
+        return Refuse("restart = false in [plex-probe]", passing=False)
     if seen.found.server not in (Server.UNIT, Server.CONTAINER):
-        return "no Plex on this machine is known that could be restarted"
+        return Refuse("no Plex on this machine is known that could be restarted", passing=False)
     if seen.answer not in (Answer.REFUSED, Answer.SILENT):
-        return f"it is no outage now: {seen.answer.value}"
+        return Refuse(f"it is no outage now: {seen.answer.value}", passing=True)
     if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
-        return f"{seen.server_detail}: {seen.server.value}"
+        return Refuse(f"{seen.server_detail}: {seen.server.value}", passing=True)
     if seen.packages_changing:
-        return "packages are being installed or upgraded just now"
+        return Refuse("packages are being installed or upgraded just now", passing=True)
+    return None
+
+
+def _find_spent_budget(config: Config, budget: Budget, now: Moment) -> Refuse | None:
     if budget.in_incident(now) >= config.max_restarts_per_incident:
-        return f"{config.max_restarts_per_incident} restarts in this outage are spent (max_restarts_per_incident)"
+        return Refuse(
+            f"{config.max_restarts_per_incident} restarts in this outage are spent (max_restarts_per_incident)", passing=False
+        )
     if budget.in_day(now) >= config.max_restarts_per_day:
-        return f"{config.max_restarts_per_day} restarts in 24 hours are spent (max_restarts_per_day)"
-    return ""
+        return Refuse(f"{config.max_restarts_per_day} restarts in 24 hours are spent (max_restarts_per_day)", passing=False)
+    return None

@@ -1,0 +1,93 @@
+"""Measure whole processes: time by the kernel's own accounting, memory as the sum over the process and its children."""
+
+import os
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+PYTHON = "/usr/bin/python3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One figure. ours and reference in the unit; ratio: ours / reference, None where there is no reference."""
+
+    name: str
+    ours: float
+    reference: float | None
+    unit: str
+    ratio: float | None
+    note: str
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def row(name: str, ours: Sequence[float], reference: Sequence[float] | None, *, unit: str, note: str) -> Row:
+    """Return the row of some runs: medians, and the median of the ratios pair by pair, which drift does not move."""
+    mine = statistics.median(ours)
+    if reference is None:
+        return Row(name=name, ours=round(mine, 4), reference=None, unit=unit, ratio=None, note=note)
+    ratio = statistics.median(a / b for a, b in zip(ours, reference, strict=True))
+    return Row(
+        name=name, ours=round(mine, 4), reference=round(statistics.median(reference), 4), unit=unit, ratio=round(ratio, 3), note=note
+    )
+
+
+def wall_s(argv: Sequence[str], *, codes: Sequence[int] = (0,), timeout_s: float = 300) -> float:
+    """Run a command and return how long it took."""
+    began = time.perf_counter()
+    done = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, timeout=timeout_s, check=False)
+    took = time.perf_counter() - began
+    assert done.returncode in codes, f"{argv}: {done.returncode}: {done.stderr.decode()[-500:]}"
+    return took
+
+
+def cpu_s(argv: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
+    """Run a command and return the processor time of it and of the children it waited for."""
+    pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    _, status, usage = os.wait4(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in codes, f"{argv}: {code}"
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_mb(argv: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
+    """Run a command and return the highest sum of the resident memory of it and all its descendants, in MB.
+
+    Shared pages count once a process, so this is more than is really taken: an upper bound.
+    """
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
+    peaks: dict[int, int] = {}
+    try:
+        while process.poll() is None:
+            for pid in _family(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), _peak_kb(pid))
+            time.sleep(0.01)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert process.returncode in codes, f"{argv}: {process.returncode}"
+    return sum(peaks.values()) / 1024
+
+
+def _family(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return [pid]
+    return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _peak_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

@@ -1,0 +1,73 @@
+"""Boot a machine, install the package with apt, break things, and show what plexguard makes of it.
+
+Ends with a short table, and with exit code 0 only if all of it happened.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.demo import scenes
+from tests.demo.show import Show
+from tests.machine import READY, Machine, MachineError, can_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table at the end. seconds: None when it did not happen."""
+
+    what: str
+    seconds: float | None
+    detail: str
+
+
+_SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
+    ("a machine with systemd, and apt install ./plexguard_*.deb", scenes.install),
+    ("Plex is installed, and found without any configuration", scenes.find_plex),
+    ("a film that Plex cannot read is repaired by the timer's unit", scenes.repair_film),
+    ("a hung Plex is restarted and recovers", scenes.recover_plex),
+    ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
+    ("what an operator sees", scenes.look_around),
+)
+
+
+def main(deb: Path) -> int:
+    reason = can_run()
+    if reason:
+        print(f"no machine can be booted here: {reason}", file=sys.stderr)
+        return 1
+    rows: list[Row] = []
+    with Machine(READY, name="demo") as machine:
+        scenes.DEB = deb
+        for what, scene in _SCENES:
+            rows.append(_play(what, scene, machine))
+            if rows[-1].seconds is None:
+                break
+    return _conclude(rows)
+
+
+def _play(what: str, scene: Callable[[Machine, Show], str], machine: Machine) -> Row:
+    show = Show(machine)
+    show.title(what)
+    began = time.monotonic()
+    try:
+        detail = scene(machine, show)
+    except (MachineError, AssertionError) as error:
+        return Row(what=what, seconds=None, detail=str(error).splitlines()[0] if str(error) else "did not happen")
+    return Row(what=what, seconds=time.monotonic() - began, detail=detail)
+
+
+def _conclude(rows: list[Row]) -> int:
+    print(f"\n{'':2}{'what happened':62}{'seconds':>8}")
+    for row in rows:
+        seconds = "FAILED" if row.seconds is None else f"{row.seconds:.1f}"
+        print(f"  {row.what:62}{seconds:>8}  {row.detail}")
+    complete = len(rows) == len(_SCENES) and all(row.seconds is not None for row in rows)
+    print("\n  all of it happened\n" if complete else "\n  NOT ALL OF IT HAPPENED\n")
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve()))

@@ -1,0 +1,57 @@
+"""A process is recognised as Plex by the name that the kernel keeps of it."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from plexguard.core.processes import find_plex
+
+
+@contextmanager
+def running(folder: Path, name: str) -> Iterator[int]:
+    """Run a program of that name that does nothing."""
+    command = shutil.copy("/bin/sleep", folder / name)
+    process = subprocess.Popen([str(command), "60"])
+    try:
+        # The kernel lets the parent go on a moment before the child has its new name.
+        while Path(f"/proc/{process.pid}/comm").read_text() != name[:15] + "\n":
+            time.sleep(0.001)
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_server_is_found_though_the_kernel_cuts_its_name(tmp_path: Path) -> None:
+    with running(tmp_path, "Plex Media Server") as pid:
+        assert Path(f"/proc/{pid}/comm").read_text().strip() == "Plex Media Serv"
+
+        (found,) = [process for process in find_plex() if process.pid == pid]
+
+    assert found.name.startswith("Plex Media Serv")
+    assert found.uid == os.getuid()
+    assert found.state in ("running", "sleeping", "disk-sleep")
+    assert pid not in [process.pid for process in find_plex()]
+
+
+@pytest.mark.parametrize("name", ["Plex Media Scanner", "Plex Script Host", "plexmediaserver", "sleep"])
+def test_other_process_is_no_server(tmp_path: Path, name: str) -> None:
+    with running(tmp_path, name) as pid:
+        assert pid not in [process.pid for process in find_plex()]
+
+
+def test_server_that_ended_and_was_not_waited_for_is_seen_as_such(tmp_path: Path) -> None:
+    command = shutil.copy("/bin/true", tmp_path / "Plex Media Server")
+    process = subprocess.Popen([str(command)])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    states = [found.state for found in find_plex() if found.pid == process.pid]
+    process.wait()
+
+    assert states == ["zombie"]

@@ -1,0 +1,150 @@
+"""Every event is unique, whole, explained, and sends people to commands that exist."""
+
+import re
+import shlex
+import textwrap
+from fnmatch import fnmatch
+
+import pytest
+
+from plexguard.core import suite
+from plexguard.core.events import Event, Priority, template_fields
+from plexguard.core.suite import PROGRAMS
+from tests.static.tree import COMMANDS, MAN, UNITS, command_of, commands_below, flags_of, page_file, page_section, services
+
+EVENTS = suite.events()
+EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+# What a runbook may send people to beside the suite's own commands; all in Debian's base, but docker where Plex runs in it.
+SYSTEM_TOOLS = {
+    *("cat", "chmod", "df", "docker", "editor", "findmnt", "grep", "install", "journalctl", "ls", "namei", "ps", "rm", "systemctl"),
+}
+# Units that are not ours.
+FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
+
+
+def commands_in(event: Event) -> list[str]:
+    """Return the indented lines of an event's action: its commands."""
+    return [line.strip() for line in textwrap.dedent(event.action).strip().splitlines() if line.startswith(" ")]
+
+
+def words_of(command: str) -> list[str]:
+    return shlex.split(command.replace("{{", "{").replace("}}", "}"))
+
+
+def test_names_are_unique():
+    assert len({event.name for event in EVENTS}) == len(EVENTS)
+
+
+def test_message_ids_are_unique():
+    assert len({event.message_id for event in EVENTS}) == len(EVENTS)
+
+
+def test_every_module_of_events_is_registered():
+    found = {path.parent.name for path in MAN.parent.parent.glob("plexguard/*/events.py")} - {"core"}
+    assert found <= {program.name.replace("-", "_") for program in PROGRAMS}
+
+
+@EACH
+def test_message_id_is_one(event):
+    assert re.fullmatch(r"[0-9a-f]{32}", event.message_id)
+    # A random UUID, as `systemd-id128 new` makes them: of version 4.
+    assert event.message_id[12] == "4"
+
+
+@EACH
+def test_name_is_area_and_what(event):
+    assert re.fullmatch(r"[a-z]+\.[a-z]+(-[a-z]+)*", event.name)
+
+
+@EACH
+def test_templates_use_declared_fields_only(event):
+    for template in (event.message, event.subject, event.meaning, event.action):
+        assert template_fields(template) <= set(event.fields)
+
+
+@EACH
+def test_every_field_has_a_name_that_the_journal_takes(event):
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) for name in event.fields)
+    # PLEXGUARD_EVENT= is the event's own name.
+    assert "event" not in event.fields
+
+
+@EACH
+def test_event_says_what_it_means_and_what_to_do(event):
+    assert event.meaning.strip() and event.action.strip()
+    assert len(event.subject) <= 80 and "\n" not in event.subject
+
+
+@EACH
+def test_who_must_act_is_told_a_command(event):
+    assert event.priority > Priority.ERR or commands_in(event)
+
+
+@EACH
+def test_page_exists_and_lists_the_event(event):
+    file = page_file(event.page)
+    assert file.exists()
+    assert re.search(rf"^\.B {re.escape(event.name)}$", page_section(file, "EVENTS"), re.MULTILINE)
+
+
+def test_pages_list_no_event_that_is_gone():
+    listed = {name for file in MAN.iterdir() for name in re.findall(r"^\.B ([a-z]+\.[a-z-]+)$", page_section(file, "EVENTS"), re.M)}
+    assert listed - {event.name for event in EVENTS} == set()
+
+
+@EACH
+def test_commands_of_the_runbook_exist(event):
+    for command in commands_in(event):
+        for part in re.split(r" \| | && ", command):
+            first = part.split()[0]
+            assert first in SYSTEM_TOOLS or first in COMMANDS or re.fullmatch(r"\{\w+\}", part), part
+
+
+@EACH
+def test_own_commands_are_called_as_they_can_be(event):
+    for command in commands_in(event):
+        words = [word for word in words_of(command) if "{" not in word]
+        if words and words[0] in COMMANDS:
+            below = commands_below(command_of(COMMANDS[words[0]]))
+            sub = words[1] if len(words) > 1 and words[1] in below else ""
+            assert sub or len(below) == 1 or not [word for word in words[1:2] if not word.startswith("-")], command
+            assert {word for word in words if word.startswith("-")} <= flags_of(below[sub]) | flags_of(below[""]), command
+
+
+@EACH
+def test_units_of_the_runbook_exist(event):
+    known = {file.name for file in UNITS.iterdir()} | FOREIGN_UNITS
+    for command in commands_in(event):
+        words = words_of(command)
+        named = [words[n + 1] for n, word in enumerate(words[:-1]) if word == "-u" and words[0] == "journalctl"]
+        if words[0] == "systemctl":
+            named += [word for word in words[2:] if not word.startswith("-")]
+        for name in named:
+            for program in PROGRAMS if "{program}" in name else PROGRAMS[:1]:
+                pattern = name.replace("{program}", program.command)
+                pattern = pattern if re.search(r"[*]|\.\w+$", pattern) else pattern + ".service"
+                # A program without units is only run by hand, and the pattern finds nothing: then there is nothing to find.
+                assert "{program}" in name or [unit for unit in known if fnmatch(unit, pattern)], command
+
+
+@EACH
+def test_message_ids_of_the_runbook_are_its_own(event):
+    assert set(re.findall(r"MESSAGE_ID=(\w+)", event.action)) <= {event.message_id}
+
+
+@EACH
+def test_state_of_the_runbook_lies_where_a_unit_keeps_it(event):
+    folders = {unit.value("Service", "StateDirectory") for unit in services()}
+    for folder in re.findall(r"/var/lib/(plexguard/[\w-]+)/", event.action):
+        assert folder in folders
+
+
+@EACH
+def test_sample_of_the_event_renders(event):
+    samples = {str: "text", int: 3, float: 1.5}
+    values = {
+        n: samples.get(kind) if kind in samples else kind("/srv/x" if issubclass(kind, str) else 0o644)
+        for n, kind in event.fields.items()
+    }
+    assert event.render(values)
+    assert event.journal_fields(values)["PLEXGUARD_EVENT"] == event.name

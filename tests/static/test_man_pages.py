@@ -1,0 +1,197 @@
+"""The pages say what the code does: options, defaults, files and formats are compared with it."""
+
+import dataclasses
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from plexguard.container_watch.observe import FoundContainer
+from plexguard.core import suite
+from plexguard.core.clock import Moment
+from plexguard.core.config import Option, options
+from plexguard.core.found import FoundPlex, Mount
+from plexguard.core.suite import PROGRAMS
+from plexguard.perms_audit.observe import State as AuditState
+from plexguard.plex_probe.decide import Problem, Verdict
+from plexguard.plex_probe.decide import State as ProbeState
+from plexguard.plex_probe.restart.decide import Budget
+from tests.static.tree import MAN, command_of, commands_below, flags_of, page_section, page_text, pages, plain, services, units
+
+EACH_PAGE = pytest.mark.parametrize("file", pages(), ids=lambda file: file.name)
+EACH_PROGRAM = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+SECTIONS = {section.SECTION: section for section in suite.sections()}
+CONFIGURATION = MAN / "plexguard.toml.5"
+PROGRAM_SECTIONS = [
+    *("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "CONFIGURATION", "ENVIRONMENT", "EXIT STATUS", "EVENTS", "FILES", "EXAMPLES"),
+    "SEE ALSO",
+]
+# Which records lie in the files that a page describes.
+RECORDS = {
+    "plexguard-perms-audit": (AuditState,),
+    "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
+    "plexguard-container-watch": (FoundContainer, Mount),
+    "plexguard-discover": (FoundPlex,),
+}
+
+
+def described_options(text: str) -> dict[str, tuple[str, str]]:
+    """Return the options that a piece of a page describes: name to default and description."""
+    items = re.split(r"^\.B (\w+) = (.+)\n", text, flags=re.MULTILINE)
+    return {
+        name: (default, re.split(r"^\.(?:TP|SH|PP)", body, maxsplit=1, flags=re.MULTILINE)[0])
+        for name, default, body in zip(items[1::3], items[2::3], items[3::3], strict=True)
+    }
+
+
+def faults(described: dict[str, tuple[str, str]], declared: dict[str, tuple[Option, object]], *, whole: bool) -> list[str]:
+    """Return where a description differs from the code. whole: every option must be described."""
+    found = [f"{name}: no such option" for name in described.keys() - declared.keys()]
+    if whole:
+        found += [f"{name}: not described" for name in declared.keys() - described.keys()]
+        found += ["not in the order of the code"] if list(described) != [n for n in declared if n in described] else []
+    for name in described.keys() & declared.keys():
+        (option, default), (shown, body) = declared[name], described[name]
+        if shown != option.kind.show(default):
+            found.append(f"{name}: default is {option.kind.show(default)}, shown is {shown}")
+        bounds = re.search(r"from \S+ to [^\s,]+", option.kind.allowed)
+        if bounds and bounds[0] not in body:
+            found.append(f"{name}: allowed is {bounds[0]}")
+        if whole and option.environment not in body:
+            found.append(f"{name}: {option.environment} is not named")
+    return sorted(found)
+
+
+@EACH_PAGE
+def test_page_is_clean_roff(file):
+    if shutil.which("man") is None:
+        pytest.skip("man is not installed")
+    command = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(file)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True)
+    assert done.stderr.decode() == ""
+
+
+@EACH_PAGE
+def test_page_has_its_name_and_place(file):
+    title = re.search(r"^\.TH (\S+) (\d) \d{4}-\d\d-\d\d plexguard$", page_text(file), re.MULTILINE)
+    assert title is not None
+    assert f"{title[1].lower()}.{title[2]}" == file.name
+    assert page_section(file, "NAME").startswith(f"{file.stem} - ")
+
+
+@EACH_PAGE
+def test_text_in_code_uses_ascii_quotes_and_dashes(file):
+    text = file.read_text(encoding="utf-8")
+    assert text.isascii()
+    # A bare hyphen before an option is set as a hyphen, which cannot be copied into a shell.
+    assert not re.search(r"(?<![\\\w-])--?[a-z]", re.sub(r"^'\\\" t\n|^\.TH.*$", "", text, flags=re.MULTILINE))
+
+
+@EACH_PAGE
+def test_pages_that_are_referred_to_exist(file):
+    for name, number in re.findall(r"^\.BR (plexguard[\w.-]*) \((\d)\)", page_text(file), re.MULTILINE):
+        assert (MAN / f"{name}.{number}").exists()
+
+
+@EACH_PROGRAM
+def test_page_of_a_program_has_the_sections_in_order(program):
+    found = re.findall(r"^\.SH (.+)$", page_text(MAN / f"{program.command}.8"), re.MULTILINE)
+    assert [title for title in found if title in PROGRAM_SECTIONS] == PROGRAM_SECTIONS
+    assert set(found) - set(PROGRAM_SECTIONS) <= {"COMMANDS"}
+
+
+@EACH_PROGRAM
+def test_page_has_every_option_of_the_command_line_and_no_other(program):
+    below = commands_below(command_of(program))
+    file = MAN / f"{program.command}.8"
+    heads = re.findall(r"^\.TP\n\.B[RI]* (.+)$", page_section(file, "OPTIONS"), re.MULTILINE)
+    shown = {flag for head in heads for flag in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", head)}
+    assert shown == {flag for command in below.values() for flag in flags_of(command)}
+    commands = page_section(file, "COMMANDS")
+    assert set(re.findall(r"^\.TP\n\.B (.+)$", commands, re.MULTILINE)) == set(below) - {""}
+
+
+@EACH_PROGRAM
+def test_page_describes_its_section_as_it_is(program):
+    described = described_options(page_section(MAN / f"{program.command}.8", "CONFIGURATION"))
+    if program.name in SECTIONS and program.name == SECTIONS[program.name].SECTION:
+        assert faults(described, options(SECTIONS[program.name]), whole=False) == []
+        assert list(described) == list(options(SECTIONS[program.name]))
+    else:
+        assert faults(described, options(SECTIONS["plex"]), whole=False) == []
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_page_of_the_file_describes_every_section_as_it_is(name):
+    described = described_options(page_section(CONFIGURATION, f"[{name.upper()}]"))
+    assert faults(described, options(SECTIONS[name]), whole=True) == []
+
+
+def test_page_of_the_file_has_no_section_that_is_gone():
+    shown = re.findall(r"^\.SH \[(.+)\]$", page_text(CONFIGURATION), re.MULTILINE)
+    assert [name.lower() for name in shown] == list(SECTIONS)
+
+
+def test_wrong_default_in_a_page_is_noticed():
+    text = (
+        page_section(CONFIGURATION, "[PLEX-PROBE]").replace(".B looks = 3", ".B looks = 4").replace(".B timeout =", ".B timeouts =")
+    )
+    found = faults(described_options(text), options(SECTIONS["plex-probe"]), whole=True)
+    assert {"looks: default is 3, shown is 4", "timeout: not described", "timeouts: no such option"} <= set(found)
+
+
+def test_environment_variables_of_the_options_are_described():
+    variables = {
+        option.environment for section in SECTIONS.values() for option, _ in options(section).values() if option.environment
+    }
+    assert variables == {"MEDIA_ROOTS", "MTIME_HOURS", "DRY_RUN", "PLEX_CONTAINER"}
+    for variable in variables:
+        assert variable in page_section(MAN / "plexguard-perms-audit.8", "ENVIRONMENT")
+        assert variable in page_section(CONFIGURATION, "DESCRIPTION")
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_page_describes_every_key_of_its_state(name):
+    words = set(re.findall(r"\w+", page_section(MAN / f"{name}.8", "FILES")))
+    keys = {f.name for record in RECORDS[name] for f in dataclasses.fields(record)}
+    assert keys | {"schema"} <= words
+
+
+def test_page_of_the_probe_has_every_verdict():
+    table = page_section(MAN / "plexguard-plex-probe.8", "DESCRIPTION").partition(".SS Verdicts")[2].partition(".TE")[0]
+    assert re.findall(r"^([a-z-]+)\t", table, re.MULTILINE) == [verdict.value for verdict in Verdict]
+
+
+def test_page_of_the_suite_has_every_unit():
+    shown = re.findall(r"^(plexguard\S*\.\w+)\t", page_section(MAN / "plexguard.7", "UNITS"), re.MULTILINE)
+    assert sorted(shown) == sorted(unit.name for unit in units())
+
+
+@EACH_PROGRAM
+def test_page_of_a_program_has_its_units_in_the_synopsis(program):
+    synopsis = page_section(MAN / f"{program.command}.8", "SYNOPSIS")
+    documented = {u.name for u in units() if u.value("Unit", "Documentation") == f"man:{program.command}(8)"}
+    assert set(re.findall(r"plexguard[\w@-]*\.(?:service|timer|path|socket)", synopsis)) == documented
+
+
+@EACH_PAGE
+def test_state_lies_where_a_unit_keeps_it(file):
+    folders = {unit.value("Service", "StateDirectory") for unit in services()}
+    for folder in re.findall(r"/var/lib/(plexguard/[\w-]+)", page_text(file)):
+        assert folder in folders
+
+
+@EACH_PAGE
+def test_units_that_are_named_exist(file):
+    named = re.findall(r"\bplexguard[\w-]*@?\.(?:service|timer|path|socket|target)", page_text(file))
+    assert set(named) <= {unit.name for unit in units()}
+
+
+def test_plain_text_of_roff():
+    assert plain(r"\-\-dry\-run \(dqa\(dq \fBx\fR") == '--dry-run "a" x'
+
+
+def test_no_page_is_empty():
+    assert all(Path(file).stat().st_size > 1000 for file in pages())

@@ -1,0 +1,237 @@
+"""Units: one sandbox for all with its exceptions argued, one target, one preset, and systemd itself reads them."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests import verify_units
+from tests.static.tree import ROOT, UNITS, Line, UnitFile, page_file, services, units
+
+EACH = pytest.mark.parametrize("unit", units(), ids=lambda unit: unit.name)
+EACH_SERVICE = pytest.mark.parametrize("unit", services(), ids=lambda unit: unit.name)
+NEEDS_ANALYZE = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+
+BLOCK_HEAD = "# Sandbox: the same in every unit and sorted; an exception has its reason on the line above it."
+# What every service has unless a comment says why not.
+SANDBOX = {
+    "CapabilityBoundingSet": [""],
+    "LockPersonality": ["yes"],
+    "MemoryDenyWriteExecute": ["yes"],
+    "NoNewPrivileges": ["yes"],
+    "PrivateDevices": ["yes"],
+    "PrivateTmp": ["yes"],
+    "PrivateUsers": ["yes"],
+    "ProcSubset": ["pid"],
+    "ProtectClock": ["yes"],
+    "ProtectControlGroups": ["yes"],
+    "ProtectHome": ["yes"],
+    "ProtectHostname": ["yes"],
+    "ProtectKernelLogs": ["yes"],
+    "ProtectKernelModules": ["yes"],
+    "ProtectKernelTunables": ["yes"],
+    "ProtectProc": ["invisible"],
+    "ProtectSystem": ["strict"],
+    "RemoveIPC": ["yes"],
+    "RestrictAddressFamilies": ["AF_UNIX"],
+    "RestrictNamespaces": ["yes"],
+    "RestrictRealtime": ["yes"],
+    "RestrictSUIDSGID": ["yes"],
+    "SystemCallArchitectures": ["native"],
+    "SystemCallErrorNumber": ["EPERM"],
+    "SystemCallFilter": ["@system-service", "~@privileged @resources"],
+    "UMask": ["0077"],
+}
+# Exposure by `systemd-analyze security`, in tenths.
+MOST_EXPOSED = 20
+
+
+def block_of(unit: UnitFile) -> list[str]:
+    """Return the lines of the sandbox block, to the end of the file."""
+    lines = unit.text.splitlines()
+    assert BLOCK_HEAD in lines, "no sandbox block"
+    return lines[lines.index(BLOCK_HEAD) + 1 :]
+
+
+def names_left_out(rows: list[str]) -> dict[str, int]:
+    """Return the settings that a comment leaves out ("# No ProcSubset=, ProtectProc=: the reason"), with their row."""
+    return {
+        name: number
+        for number, row in enumerate(rows)
+        if (found := re.match(r"# No ((?:\w+=(?:, | and )?)+): \S", row))
+        for name in re.findall(r"(\w+)=", found[1])
+    }
+
+
+def sandbox_faults(unit: UnitFile) -> list[str]:
+    rows = block_of(unit)
+    left_out = names_left_out(rows)
+    lines = [line for line in unit.lines if line.section == "Service"]
+    faults = []
+    for name, usual in SANDBOX.items():
+        given = [line for line in lines if line.name == name]
+        if not given:
+            faults += [] if name in left_out else [f"{name}= is missing without a reason"]
+        elif [line.value for line in given] != usual and not given[0].comments:
+            faults.append(f"{name}={given[0].value} differs without a reason on the line above it")
+    faults += [f"{name}= is left out and there" for name in left_out if any(line.name == name for line in lines)]
+    return faults
+
+
+@EACH
+def test_comment_opens_the_unit(unit):
+    assert unit.text.startswith("# ")
+
+
+@EACH
+def test_description_and_documentation(unit):
+    assert unit.value("Unit", "Description")
+    documentation = (unit.value("Unit", "Documentation") or "").split()
+    assert documentation
+    for page in documentation:
+        assert page.startswith("man:") and page_file(page.removeprefix("man:")).exists()
+
+
+@EACH
+def test_stop_of_the_target_stops_it(unit):
+    assert (unit.value("Unit", "PartOf") == "plexguard.target") is (unit.name != "plexguard.target")
+
+
+@EACH
+def test_setting_is_given_once_or_is_a_list(unit):
+    lists = {"LoadCredential", "SetCredential", "SystemCallFilter", "After", "Wants"}
+    names = [(line.section, line.name) for line in unit.lines if line.name not in lists]
+    assert len(names) == len(set(names))
+
+
+@EACH_SERVICE
+def test_sandbox_is_whole_and_its_exceptions_have_reasons(unit):
+    assert sandbox_faults(unit) == []
+
+
+@EACH_SERVICE
+def test_sandbox_is_sorted(unit):
+    rows = block_of(unit)
+    names = [row.partition("=")[0] for row in rows if row and not row.startswith("#")]
+    assert names == sorted(names)
+    assert set(names) <= set(SANDBOX), "not part of the sandbox: put it above the block"
+    # A comment for what is left out stands where the setting would.
+    for name, number in names_left_out(rows).items():
+        before = [row.partition("=")[0] for row in rows[:number] if row and not row.startswith("#")]
+        after = [row.partition("=")[0] for row in rows[number:] if row and not row.startswith("#")]
+        assert all(other < name for other in before) and all(other > name for other in after)
+
+
+@EACH_SERVICE
+def test_sandbox_settings_stand_in_the_block_only(unit):
+    above = unit.text.partition(BLOCK_HEAD)[0]
+    assert not [name for name in SANDBOX if re.search(rf"^{name}=", above, re.MULTILINE)]
+
+
+def test_missing_setting_is_noticed():
+    unit = services()[0]
+    cut = unit.text.replace("LockPersonality=yes\n", "")
+    lines = tuple(line for line in unit.lines if line.name != "LockPersonality")
+    assert sandbox_faults(UnitFile(unit.path, cut, lines)) == ["LockPersonality= is missing without a reason"]
+
+
+def test_exception_without_a_reason_is_noticed():
+    unit = services()[0]
+    lines = tuple(line if line.name != "UMask" else Line("Service", "UMask", "0000", ()) for line in unit.lines)
+    assert sandbox_faults(UnitFile(unit.path, unit.text, lines)) == ["UMask=0000 differs without a reason on the line above it"]
+
+
+@EACH_SERVICE
+def test_rate_limit_lets_every_event_through(unit):
+    assert unit.value("Service", "LogRateLimitIntervalSec") == "1s"
+    assert unit.value("Service", "LogRateLimitBurst") == "1000000"
+
+
+@EACH_SERVICE
+def test_service_has_a_limit_in_time(unit):
+    match unit.value("Service", "Type"):
+        case "oneshot":
+            assert unit.value("Service", "TimeoutStartSec")
+            # Does nothing for a oneshot.
+            assert unit.value("Service", "WatchdogSec") is None
+        case "notify":
+            assert unit.value("Service", "WatchdogSec")
+            assert unit.value("Service", "Restart") == "on-failure"
+            assert unit.value("Service", "RestartPreventExitStatus") == "USAGE CONFIG NOPERM"
+        case other:
+            pytest.fail(f"Type={other}")
+
+
+@EACH_SERVICE
+def test_every_credential_may_be_missing(unit):
+    def names(setting):
+        return {value.partition(":")[0] for value in unit.values("Service", setting)}
+
+    assert names("LoadCredential") == names("SetCredential")
+    assert all(value.partition(":")[2] for value in unit.values("Service", "SetCredential")), "an empty one fails the unit on 252"
+
+
+@EACH_SERVICE
+def test_user_is_one_that_the_package_makes(unit):
+    user = unit.value("Service", "User")
+    made = re.findall(r"^u (\S+)", (ROOT / "packaging/sysusers.d/plexguard.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    assert user is None or user in made
+
+
+@EACH_SERVICE
+def test_service_behind_a_timer_or_path_is_not_installed(unit):
+    starters = [UNITS / f"{unit.path.stem}{suffix}" for suffix in (".timer", ".path", ".socket")]
+    if any(starter.exists() for starter in starters) or "@" in unit.name:
+        assert not unit.has_section("Install")
+
+
+@pytest.mark.parametrize("unit", [u for u in units() if u.path.suffix in (".timer", ".path")], ids=lambda unit: unit.name)
+def test_starter_shares_the_stem_of_its_service_and_is_installed(unit):
+    assert (UNITS / f"{unit.path.stem}.service").exists()
+    assert unit.value("Timer", "Unit") is None and unit.value("Path", "Unit") is None
+    assert unit.value("Install", "WantedBy") == "plexguard.target"
+
+
+@pytest.mark.parametrize("unit", [u for u in units() if u.path.suffix == ".timer"], ids=lambda unit: unit.name)
+def test_timer_of_a_probe_is_exact(unit):
+    # The default of a minute makes a 30 s timer fire after 60.
+    seconds = re.fullmatch(r"(\d+)s", unit.value("Timer", "OnUnitInactiveSec") or "")
+    assert seconds is None or unit.value("Timer", "AccuracySec") == "1s"
+
+
+def test_preset_enables_what_can_be_and_nothing_else():
+    preset = (ROOT / "packaging/preset/50-plexguard.preset").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in preset if line and not line.startswith("#")]
+    enabled = [line.removeprefix("enable ") for line in rules if line.startswith("enable ")]
+    assert sorted(enabled) == sorted(unit.name for unit in units() if unit.has_section("Install"))
+    # The first rule that fits wins, so what shuts the rest out comes last.
+    assert rules[-1] == "disable plexguard-*"
+
+
+@NEEDS_ANALYZE
+def test_systemd_reads_the_units_without_a_word():
+    assert verify_units.verify({}) == []
+
+
+@NEEDS_ANALYZE
+def test_systemd_reads_the_generated_drop_ins_without_a_word():
+    drop_ins = verify_units.make_drop_ins()
+    assert len(drop_ins) == 5
+    assert verify_units.verify(drop_ins) == []
+
+
+@NEEDS_ANALYZE
+def test_verification_notices_a_mistake():
+    found = verify_units.verify({"plexguard-discover.service.d/50-test.conf": "[Service]\nProtectHomes=yes\n"})
+    assert len(found) == 1 and "ProtectHomes" in found[0]
+
+
+@NEEDS_ANALYZE
+@EACH_SERVICE
+def test_sandbox_scores(unit):
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit.path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
+    found = re.search(r"Overall exposure level for \S+: (\d+)\.(\d)", done.stdout)
+    assert found is not None
+    assert int(found[1] + found[2]) <= MOST_EXPOSED

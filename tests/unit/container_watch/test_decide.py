@@ -1,0 +1,68 @@
+"""What was stopped on purpose, from events and from what was known before."""
+
+import dataclasses
+from datetime import UTC, datetime
+
+import pytest
+
+from plexguard.container_watch.decide import remember_stop, stays_stopped
+from plexguard.core.found import FoundContainer
+
+
+def follow(*actions: str, stop_seen: bool = False) -> bool:
+    for action in actions:
+        stop_seen = remember_stop(action, stop_seen)
+    return stop_seen
+
+
+@pytest.mark.parametrize(
+    ("actions", "stopped"),
+    [
+        (("kill", "die", "stop"), True),
+        (("kill", "kill", "die", "stop"), True),
+        (("kill", "die"), True),
+        (("die",), False),
+        (("oom", "die"), False),
+        (("die", "start"), False),
+        (("kill", "die", "stop", "start", "restart"), False),
+        (("kill", "die", "stop", "start", "die"), False),
+        (("pause", "unpause"), False),
+        (("kill", "die", "stop", "destroy"), True),
+        (("kill", "die", "stop", "destroy", "create", "start"), False),
+        (("exec_create", "health_status: unhealthy", "rename"), False),
+        ((), False),
+    ],
+    ids=lambda value: " ".join(value) or "nothing" if isinstance(value, tuple) else "",
+)
+def test_remember_stop_follows_the_events(actions: tuple[str, ...], stopped: bool) -> None:
+    assert follow(*actions) is stopped
+
+
+def test_an_event_that_means_nothing_changes_nothing() -> None:
+    assert follow("die", "oom", "rename", "", "?", stop_seen=True)
+
+
+STOPPED = FoundContainer(
+    name="plex", status="exited", exit_code=1, stopped_on_purpose=True, started=datetime(2026, 3, 1, tzinfo=UTC), seen_s=100.0
+)
+FOUND = dataclasses.replace(STOPPED, stopped_on_purpose=False, seen_s=900.0)
+
+
+def test_a_container_that_was_not_started_since_is_still_stopped_on_purpose() -> None:
+    assert stays_stopped(FOUND, STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("found", "last"),
+    [
+        (FOUND, None),
+        (FOUND, dataclasses.replace(STOPPED, stopped_on_purpose=False)),
+        (FOUND, dataclasses.replace(STOPPED, status="running")),
+        (dataclasses.replace(FOUND, status="running"), STOPPED),
+        (dataclasses.replace(FOUND, started=datetime(2026, 3, 2, tzinfo=UTC)), STOPPED),
+        (dataclasses.replace(FOUND, name="plex2"), STOPPED),
+    ],
+    ids=["nothing known", "it had crashed", "it ran", "it runs", "started since", "another container"],
+)
+def test_what_is_known_of_before_holds_for_nothing_else(found: FoundContainer, last: FoundContainer | None) -> None:
+    assert not stays_stopped(found, last)

@@ -1,0 +1,623 @@
+"""Configuration: what is read, what wins, and what is told about mistakes."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plexguard.core import config, suite
+from plexguard.core.config import BOOLEAN, CALENDAR, CONTAINER, FOLDERS, MODE, TEXT, UNIT, URL, Kind, choice, count, option, span
+from plexguard.core.errors import ConfigError
+from plexguard.core.events import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A section with an option of every kind that the suite uses."""
+
+    SECTION: ClassVar[str] = "sample"
+
+    title: str = option(TEXT, "none", "A title.")
+    folders: tuple[str, ...] = option(FOLDERS, (), "Folders.", environment="MEDIA_ROOTS")
+    recent: timedelta = option(span("1min", "365d", environment_unit="h"), timedelta(hours=4), "Recent.", environment="MTIME_HOURS")
+    quiet: bool = option(BOOLEAN, False, "Quiet.", environment="DRY_RUN")
+    workers: int = option(count(0, 64), 0, "Workers.", environment="WORKERS")
+    mode: Mode = option(MODE, Mode(0o644), "A mode.")
+    container: str = option(CONTAINER, "plex", "A container.", environment="PLEX_CONTAINER")
+    server: str = option(choice("auto", "unit"), "auto", "A choice.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    SECTION: ClassVar[str] = "other"
+
+    timeout: timedelta = option(span("1s", "1min"), timedelta(seconds=5), "A timeout.")
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Sample:
+    settings = config.read(path, environment or {})
+    sample = settings.take(Sample)
+    settings.take(Other)
+    settings.check(("sample", "other"))
+    return sample
+
+
+def mistakes(path: Path, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as told:
+        load(path, environment)
+    return told.value.mistakes
+
+
+def write(folder: Path, text: str | bytes, name: str = "plexguard.toml") -> Path:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
+    return file
+
+
+def write_drop_in(folder: Path, name: str, text: str | bytes) -> None:
+    write(folder, text, f"plexguard.toml.d/{name}")
+
+
+# -- files and who wins -----------------------------------------------------------------------------------------------
+
+
+def test_empty_file_is_a_working_configuration(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "")) == Sample()
+
+
+def test_missing_default_file_is_a_working_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = tmp_path / "plexguard.toml"
+    monkeypatch.setattr(config, "DEFAULT_PATH", missing)
+
+    assert load(missing) == Sample()
+
+
+def test_drop_ins_count_even_where_the_default_file_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "DEFAULT_PATH", tmp_path / "plexguard.toml")
+    write_drop_in(tmp_path, "10-a.toml", "[sample]\nworkers = 3\n")
+
+    assert load(tmp_path / "plexguard.toml").workers == 3
+
+
+def test_missing_file_that_was_asked_for_is_a_mistake(tmp_path: Path) -> None:
+    missing = tmp_path / "mine.toml"
+
+    assert mistakes(missing) == (f"{missing}: there is no such file",)
+
+
+def test_every_value_of_a_full_file_arrives_typed(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        """
+        [sample]
+        title = "Ünïcode"
+        folders = ["/srv/media", "//srv//TV Shows/"]
+        recent = "1d 2h"
+        quiet = true
+        workers = 64
+        mode = "640"
+        container = "plex-1"
+        server = "unit"
+        [other]
+        timeout = 7
+        """,
+    )
+
+    assert load(file) == Sample(
+        title="Ünïcode",
+        folders=("/srv/media", "/srv/TV Shows"),
+        recent=timedelta(hours=26),
+        quiet=True,
+        workers=64,
+        mode=Mode(0o640),
+        container="plex-1",
+        server="unit",
+    )
+
+
+def test_later_drop_in_wins_key_by_key(tmp_path: Path) -> None:
+    file = write(tmp_path, '[sample]\nworkers = 1\ntitle = "file"\ncontainer = "file"\n')
+    write_drop_in(tmp_path, "20-b.toml", "[sample]\nworkers = 3\n")
+    write_drop_in(tmp_path, "10-a.toml", '[sample]\nworkers = 2\ntitle = "first"\n')
+
+    sample = load(file)
+
+    assert (sample.workers, sample.title, sample.container) == (3, "first", "file")
+
+
+def test_drop_ins_are_taken_in_the_order_of_their_names_and_not_of_their_numbers(tmp_path: Path) -> None:
+    file = write(tmp_path, "")
+    write_drop_in(tmp_path, "9.toml", "[sample]\nworkers = 9\n")
+    write_drop_in(tmp_path, "10.toml", "[sample]\nworkers = 10\n")
+
+    assert load(file).workers == 9
+
+
+@pytest.mark.parametrize("name", ["note.txt", "old.toml.bak", ".toml", "x.TOML", "10-a.toml~"])
+def test_only_toml_files_are_drop_ins(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, "")
+    write_drop_in(tmp_path, name, "this is no TOML")
+
+    assert load(file) == Sample()
+
+
+def test_drop_in_that_repairs_a_wrong_value_makes_the_configuration_right(tmp_path: Path) -> None:
+    file = write(tmp_path, "[sample]\nworkers = 1000\n")
+    write_drop_in(tmp_path, "10.toml", "[sample]\nworkers = 4\n")
+
+    assert load(file).workers == 4
+
+
+def test_mistake_of_a_drop_in_names_the_drop_in(tmp_path: Path) -> None:
+    file = write(tmp_path, "[sample]\nworkers = 1\n")
+    write_drop_in(tmp_path, "10.toml", "[sample]\nworkers = -1\n")
+
+    assert mistakes(file) == (f"{file}.d/10.toml: [sample] workers: found -1, allowed is a whole number from 0 to 64",)
+
+
+# -- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+def test_load_tells_all_three_mistakes_at_once(tmp_path: Path) -> None:
+    file = write(tmp_path, '[sample]\nmode = "999"\nfolders = ["media"]\n[other]\ntimeout = "2h"\n')
+
+    assert mistakes(file) == (
+        f'{file}: [other] timeout: found "2h", allowed is a time span from 1s to 1min, such as "1s"',
+        f"{file}: [sample] folders: found ['media'], allowed is a list of absolute paths, such as [\"/srv/media\"]",
+        f'{file}: [sample] mode: found "999", allowed is three or four octal digits, such as "0644", without set-id or sticky bits',
+    )
+
+
+def test_mistakes_of_files_values_and_sections_are_told_together(tmp_path: Path) -> None:
+    file = write(tmp_path, "[sample]\nworkers = true\n[sampel]\nx = 1\n")
+    write_drop_in(tmp_path, "10.toml", "[broken\n")
+    write_drop_in(tmp_path, "20.toml", b"[sample]\ntitle = '\xff'\n")
+
+    told = mistakes(file, {"DRY_RUN": "perhaps"})
+
+    assert len(told) == 5
+    assert [m for m in told if "10.toml: is not TOML" in m]
+    assert f"{file}.d/20.toml: is not UTF-8 text" in told
+    assert f"{file}: [sample] workers: found true, allowed is a whole number from 0 to 64" in told
+    assert f'{file}: [sampel]: unknown section, did you mean "sample"?' in told
+    assert 'environment: DRY_RUN: found "perhaps", allowed is true or false' in told
+
+
+def test_unknown_option_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    file = write(tmp_path, "[other]\ntimeout_sec = 5\n")
+
+    assert mistakes(file) == (f'{file}: [other] timeout_sec: unknown option, did you mean "timeout"?',)
+
+
+def test_unknown_option_like_no_other_gets_no_suggestion(tmp_path: Path) -> None:
+    file = write(tmp_path, "[other]\nxyzzy = 5\n")
+
+    assert mistakes(file) == (f"{file}: [other] xyzzy: unknown option",)
+
+
+def test_empty_unknown_section_is_a_mistake_too(tmp_path: Path) -> None:
+    assert mistakes(write(tmp_path, "[othr]\n")) == ('plexguard.toml: [othr]: unknown section, did you mean "other"?',)
+
+
+@pytest.mark.parametrize("text", ["workers = 3\n", "[[sample]]\nworkers = 3\n"], ids=["above", "array of tables"])
+def test_value_outside_of_any_section_is_a_mistake(tmp_path: Path, text: str) -> None:
+    (told,) = mistakes(write(tmp_path, text))
+
+    assert told.endswith("outside of any section")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[sample\n",
+        "[sample]\nworkers = \n",
+        "[sample]\nmode = 0644\n",
+        "[sample]\nworkers = 1\nworkers = 2\n",
+        "[sample]\nworkers = " + "9" * 5000 + "\n",
+        "[sample]\nfolders = " + "[" * 5000 + "]" * 5000 + "\n",
+        "[sample]\ntitle = 'a\x00b'\n",
+    ],
+    ids=["header", "no value", "octal", "twice", "endless number", "deep", "NUL"],
+)
+def test_what_is_no_toml_is_one_mistake_and_no_traceback(tmp_path: Path, text: str) -> None:
+    file = write(tmp_path, text)
+
+    (told,) = mistakes(file)
+
+    assert told.startswith(f"{file}: is not TOML: ")
+
+
+def test_folder_in_place_of_the_file_is_a_mistake(tmp_path: Path) -> None:
+    assert mistakes(tmp_path) == (f"{tmp_path}: cannot be read: Is a directory",)
+
+
+def test_folder_among_the_drop_ins_is_a_mistake(tmp_path: Path) -> None:
+    file = write(tmp_path, "")
+    (tmp_path / "plexguard.toml.d/10.toml").mkdir(parents=True)
+
+    assert mistakes(file) == (f"{file}.d/10.toml: cannot be read: Is a directory",)
+
+
+def test_file_in_place_of_the_folder_of_drop_ins_is_a_mistake(tmp_path: Path) -> None:
+    file = write(tmp_path, "")
+    write(tmp_path, "", "plexguard.toml.d")
+
+    assert mistakes(file) == (f"{file}.d: cannot be read: Not a directory",)
+
+
+def test_links_in_a_circle_are_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "loop.toml"
+    file.symlink_to(file)
+
+    assert f"{file}: cannot be read: Too many levels of symbolic links" in mistakes(file)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", ".", "", "/" + "x" * 300, "/dev/null/x"], ids=["root", "here", "empty", "long", "below file"]
+)
+def test_path_that_can_be_no_file_is_a_mistake_and_no_traceback(path: str) -> None:
+    assert mistakes(Path(path))
+
+
+def test_mistake_is_one_printable_line_whatever_was_found(tmp_path: Path) -> None:
+    file = write(tmp_path, '["a\\nb"]\nx = 1\n[sample]\ncontainer = "a\\nb\\u001b[31m"\n"odd\\nname" = 1\n')
+
+    told = mistakes(file, {"MEDIA_ROOTS": "rel\udcff"})
+
+    assert len(told) == 4
+    assert all(mistake.isprintable() for mistake in told), told
+    assert f'{file}: [sample] container: found "a\\nb\\x1b[31m", allowed is the name of a container' in told
+
+
+def test_long_value_is_shown_cut(tmp_path: Path) -> None:
+    (told,) = mistakes(write(tmp_path, f'[sample]\nserver = "{"x" * 5000}"\n'))
+
+    assert "x" * 70 in told
+    assert len(told) < 300
+
+
+def test_number_with_more_digits_than_python_prints_is_a_mistake(tmp_path: Path) -> None:
+    assert len(mistakes(write(tmp_path, "[sample]\nworkers = 0x" + "f" * 5000 + "\n"))) == 1
+
+
+# -- the environment --------------------------------------------------------------------------------------------------
+
+
+def test_environment_wins_over_file_and_drop_ins(tmp_path: Path) -> None:
+    file = write(tmp_path, '[sample]\nfolders = ["/a"]\nrecent = "1h"\nquiet = false\ncontainer = "a"\n')
+    write_drop_in(tmp_path, "10.toml", '[sample]\nfolders = ["/b"]\nrecent = "2h"\n')
+    variables = {"MEDIA_ROOTS": "/srv/Films:/srv/TV Shows:", "MTIME_HOURS": "72", "DRY_RUN": "1", "PLEX_CONTAINER": "pms"}
+
+    sample = load(file, variables)
+
+    assert sample.folders == ("/srv/Films", "/srv/TV Shows")
+    assert sample.recent == timedelta(hours=72)
+    assert sample.quiet is True
+    assert sample.container == "pms"
+
+
+def test_empty_variable_is_none(tmp_path: Path) -> None:
+    file = write(tmp_path, '[sample]\nfolders = ["/a"]\nrecent = "1h"\nquiet = true\n')
+
+    sample = load(file, {"MEDIA_ROOTS": "", "MTIME_HOURS": "", "DRY_RUN": "", "PLEX_CONTAINER": ""})
+
+    assert sample == Sample(folders=("/a",), recent=timedelta(hours=1), quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("1", True), ("true", True), ("YES", True), ("0", False), ("False", False), ("no", False)]
+)
+def test_dry_run_takes_the_words_of_the_shell(tmp_path: Path, text: str, meant: bool) -> None:
+    assert load(write(tmp_path, "[sample]\nquiet = true\n"), {"DRY_RUN": text}).quiet is meant
+
+
+@pytest.mark.parametrize(("text", "hours"), [("4", 4.0), ("1.5", 1.5), (" 72 ", 72.0), ("90min", 1.5), ("2d", 48.0)], ids=str)
+def test_bare_number_of_mtime_hours_counts_hours_however_it_is_written(tmp_path: Path, text: str, hours: float) -> None:
+    assert load(write(tmp_path, ""), {"MTIME_HOURS": text}).recent == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("MTIME_HOURS", "soon"),
+        ("MTIME_HOURS", "-4"),
+        ("MTIME_HOURS", "0"),
+        ("MTIME_HOURS", "99999999999999999999"),
+        ("MTIME_HOURS", "²"),
+        ("DRY_RUN", "2"),
+        ("DRY_RUN", "maybe"),
+        ("MEDIA_ROOTS", "media"),
+        ("MEDIA_ROOTS", "/srv/a:b"),
+        ("MEDIA_ROOTS", "/srv/../etc"),
+        ("PLEX_CONTAINER", "plex;reboot"),
+        ("PLEX_CONTAINER", "--help"),
+        ("WORKERS", "²"),
+        ("WORKERS", "--5"),
+        ("WORKERS", "1-2"),
+        ("WORKERS", "9" * 5000),
+        ("WORKERS", "many"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_wrong_variable_is_a_mistake_that_names_it(tmp_path: Path, variable: str, text: str) -> None:
+    (told,) = mistakes(write(tmp_path, ""), {variable: text})
+
+    assert told.startswith(f"environment: {variable}: found ")
+
+
+def test_variable_of_no_option_is_not_looked_at(tmp_path: Path) -> None:
+    assert load(write(tmp_path, ""), {"TITLE": "x", "title": "x"}) == Sample()
+
+
+# -- kinds ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15min", 900),
+        ("1h 30min", 5400),
+        ("1h30min", 5400),
+        ("2d", 172800),
+        ("1w", 604800),
+        ("250ms", 0.25),
+        ("10us", 1e-5),
+        ("10µs", 1e-5),
+        ("1.5h", 5400),
+        ("5", 5),
+        (" 5 s ", 5),
+        ("2 hours 1 minute", 7260),
+        (7, 7),
+        (0.5, 0.5),
+        ("0", 0),
+    ],
+    ids=str,
+)
+def test_span_reads_what_systemd_reads(text: object, seconds: float) -> None:
+    assert config.parse_span(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "s",
+        "-5s",
+        "5x",
+        "5 S",
+        "1month",
+        "1y",
+        "1,5h",
+        "٣s",
+        "5s!",
+        "1" * 200,
+        "9" * 99,
+        True,
+        None,
+        [5],
+        float("nan"),
+        float("inf"),
+        -1,
+    ],
+    ids=lambda v: str(v)[:12],
+)
+def test_span_refuses_what_is_none(text: object) -> None:
+    with pytest.raises(ValueError):
+        config.parse_span(text)
+
+
+@given(st.integers(min_value=0, max_value=36500 * 86400 * 1000))
+def test_span_that_is_shown_is_read_as_the_same_span(milliseconds: int) -> None:
+    given_span = timedelta(milliseconds=milliseconds)
+
+    assert config.parse_span(config.show_span(given_span)) == given_span
+
+
+@given(st.one_of(st.text(max_size=120), st.integers(), st.floats(), st.none(), st.booleans()))
+def test_span_is_a_time_or_a_value_error_whatever_is_given(value: object) -> None:
+    try:
+        parsed = config.parse_span(value)
+    except ValueError:
+        return
+    assert timedelta(0) <= parsed <= timedelta(days=36500)
+
+
+@pytest.mark.parametrize("edge", ["1min", "365d"])
+def test_span_includes_its_bounds(tmp_path: Path, edge: str) -> None:
+    assert load(write(tmp_path, f'[sample]\nrecent = "{edge}"\n')).recent == config.parse_span(edge)
+
+
+@pytest.mark.parametrize("beyond", ["59s 999ms", "365d 1ms"])
+def test_span_excludes_what_is_beyond_its_bounds(tmp_path: Path, beyond: str) -> None:
+    assert len(mistakes(write(tmp_path, f'[sample]\nrecent = "{beyond}"\n'))) == 1
+
+
+@pytest.mark.parametrize(("text", "bits"), [("644", 0o644), ("0644", 0o644), ("000", 0), ("0777", 0o777)])
+def test_mode_is_octal(text: str, bits: int) -> None:
+    assert MODE.parse(text) == bits
+
+
+@pytest.mark.parametrize(
+    "value", ["999", "4755", "1777", "64", "00644", "", "rw-r--r--", "0o644", "٦٤٤", "644 ", 644, None], ids=str
+)
+def test_mode_refuses_what_is_none(value: object) -> None:
+    with pytest.raises(ValueError):
+        MODE.parse(value)
+
+
+@given(st.integers(min_value=0, max_value=0o777))
+def test_mode_that_is_shown_is_read_as_the_same_mode(bits: int) -> None:
+    shown = tomllib.loads("x = " + MODE.show(Mode(bits)))["x"]
+
+    assert MODE.parse(shown) == bits
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("", ""),
+        ("http://127.0.0.1:32400", "http://127.0.0.1:32400"),
+        ("https://plex.example.net/", "https://plex.example.net"),
+        ("http://[::1]:32400", "http://[::1]:32400"),
+        ("http://[fe80::1]", "http://[fe80::1]"),
+        ("http://h:65535", "http://h:65535"),
+    ],
+)
+def test_url_takes_scheme_host_and_port(text: str, meant: str) -> None:
+    assert URL.parse(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plex:32400",
+        "ftp://plex",
+        "http://",
+        "http://user:secret@plex:32400",
+        "http://plex/web",
+        "http://plex?X-Plex-Token=abc",
+        "http://plex#a",
+        "http://plex:99999",
+        "http://plex:0",
+        "http://plex:",
+        "http://plex:٣٢٤٠٠",
+        "http://[::::]:32400",
+        "http://[1.2.3.4]",
+        "http://::1:32400",
+        "http://a\x01b:32400",
+        "http://a\x7fb",
+        "http://a b",
+        "http://plex\n",
+        "http://℀.example",
+        "HTTP//plex",
+    ],
+)
+def test_url_refuses_what_no_server_answers_at(text: str) -> None:
+    with pytest.raises(ValueError):
+        URL.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (TEXT, "two\nlines"),
+        (TEXT, "a\x00b"),
+        (TEXT, 5),
+        (BOOLEAN, 1),
+        (BOOLEAN, "true"),
+        (count(1, 3), 0),
+        (count(1, 3), 4),
+        (count(1, 3), 2.0),
+        (count(1, 3), True),
+        (count(1, 3), "2"),
+        (FOLDERS, "/srv"),
+        (FOLDERS, ["srv"]),
+        (FOLDERS, [""]),
+        (FOLDERS, ["/srv/../etc"]),
+        (FOLDERS, ["/srv\n"]),
+        (FOLDERS, [5]),
+        (FOLDERS, ["/srv", None]),
+        (UNIT, "plexmediaserver"),
+        (UNIT, "plex.timer"),
+        (UNIT, "a b.service"),
+        (UNIT, "../x.service"),
+        (UNIT, "-Hroot.service"),
+        (UNIT, "x" * 300 + ".service"),
+        (CONTAINER, "-v"),
+        (CONTAINER, ""),
+        (CONTAINER, "a/b"),
+        (CONTAINER, "plëx"),
+        (CALENDAR, ""),
+        (CALENDAR, "05:30\nExecStart=/bin/sh"),
+        (CALENDAR, "%H"),
+        (choice("a", "b"), "c"),
+        (choice("a", "b"), ["a"]),
+        (choice("a", "b"), None),
+    ],
+    ids=lambda value: value.allowed[:20] if isinstance(value, Kind) else ascii(value)[:30],
+)
+def test_kind_refuses(kind: Kind[Any], value: object) -> None:
+    with pytest.raises(ValueError):
+        kind.parse(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (UNIT, "plexmediaserver.service"),
+        (UNIT, "plex@home.service"),
+        (CONTAINER, "plex"),
+        (CALENDAR, "*-*-* 05:30"),
+        (CALENDAR, "Mon..Fri 04:15:00 Europe/Berlin"),
+        (CALENDAR, "*-*~1 00/2:00"),
+        (choice("a", "b"), "b"),
+        (TEXT, ""),
+    ],
+    ids=lambda value: value.allowed[:20] if isinstance(value, Kind) else ascii(value)[:30],
+)
+def test_kind_takes_and_gives_back(kind: Kind[Any], value: str) -> None:
+    assert kind.parse(value) == value
+    assert kind.parse(tomllib.loads("x = " + kind.show(value))["x"]) == value
+
+
+_FOLDER_NAME = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="/"), min_size=1, max_size=20).filter(
+    lambda name: name not in (".", "..")
+)
+
+
+@given(st.lists(st.lists(_FOLDER_NAME, min_size=1, max_size=4).map(lambda names: "/" + "/".join(names)), max_size=4))
+def test_folders_that_are_shown_are_read_as_the_same_folders(folders: list[str]) -> None:
+    shown = tomllib.loads("x = " + FOLDERS.show(tuple(folders)))["x"]
+
+    assert FOLDERS.parse(shown) == tuple(folders)
+
+
+_TOML_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30), st.dates(), st.times()),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(_TOML_VALUES)
+def test_every_kind_answers_any_value_with_a_value_or_a_value_error(value: object) -> None:
+    for kind in (TEXT, BOOLEAN, MODE, FOLDERS, URL, UNIT, CONTAINER, CALENDAR, count(0, 9), span("1s", "1h"), choice("a")):
+        try:
+            kind.parse(value)
+        except ValueError:
+            continue
+
+
+# -- the example file -------------------------------------------------------------------------------------------------
+
+
+def test_example_without_its_comment_signs_is_the_defaults(tmp_path: Path) -> None:
+    example = config.render_example(suite.sections())
+    uncommented = "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in example.splitlines()
+    )
+    file = write(tmp_path, uncommented)
+
+    settings = config.read(file, {})
+    taken = [settings.take(section) for section in suite.sections()]
+    settings.check(suite.section_names())
+
+    assert taken == [section() for section in suite.sections()]
+    # And it says something about every option.
+    tables = tomllib.loads(uncommented)
+    assert {name: set(table) for name, table in tables.items()} == {s.SECTION: set(config.options(s)) for s in suite.sections()}
+
+
+def test_example_as_it_is_sets_nothing(tmp_path: Path) -> None:
+    tables = tomllib.loads(config.render_example(suite.sections()))
+
+    assert all(table == {} for table in tables.values())

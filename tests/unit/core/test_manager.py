@@ -1,0 +1,126 @@
+"""The service manager: what systemctl is asked, and what its answers mean."""
+
+from collections.abc import Callable
+
+import pytest
+
+from plexguard.core.host import CommandFailed, Completed
+from plexguard.core.manager import SystemdManager, Unit, parse_unit
+from tests.fakes.ports import FakeHost
+
+RUNNING = """\
+Result=success
+Environment=PLEX_HOME=/var/lib/plexmediaserver A=b=c
+MainPID=812
+ExecMainStatus=3
+LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled
+User=plex
+Group=plex
+InactiveExitTimestampMonotonic=12500000
+"""
+DONE = Completed(code=0, stdout="", stderr="")
+
+
+def test_running_unit_is_read_whole() -> None:
+    unit = parse_unit("plexmediaserver.service", RUNNING)
+
+    assert unit == Unit(
+        name="plexmediaserver.service",
+        load_state="loaded",
+        active_state="active",
+        sub_state="running",
+        result="success",
+        file_state="enabled",
+        user="plex",
+        group="plex",
+        environment="PLEX_HOME=/var/lib/plexmediaserver A=b=c",
+        main_pid=812,
+        exit_code=3,
+        started_s=12.5,
+    )
+    assert unit.exists
+    assert unit.runs
+
+
+@pytest.mark.parametrize(
+    ("text", "exists", "runs"),
+    [
+        ("", False, False),
+        ("LoadState=not-found\nActiveState=inactive\nMainPID=0\n", False, False),
+        ("LoadState=masked\nActiveState=inactive\n", True, False),
+        ("LoadState=loaded\nActiveState=reloading\n", True, True),
+        ("LoadState=loaded\nActiveState=activating\n", True, False),
+        ("LoadState=loaded\nActiveState=failed\nResult=exit-code\n", True, False),
+        ("LoadState=bad-setting\nActiveState=inactive\n", False, False),
+    ],
+)
+def test_state_of_a_unit_says_whether_it_exists_and_runs(text: str, exists: bool, runs: bool) -> None:
+    unit = parse_unit("x.service", text)
+
+    assert (unit.exists, unit.runs) == (exists, runs)
+
+
+@pytest.mark.parametrize("text", ["garbage", "MainPID=\nInactiveExitTimestampMonotonic=[not set]\n", "=\n==\n", "\x00\n"])
+def test_answer_that_makes_no_sense_is_a_unit_that_is_not_there(text: str) -> None:
+    assert parse_unit("x.service", text) == Unit(name="x.service")
+
+
+def test_unit_is_asked_for_by_name_after_the_options() -> None:
+    host = FakeHost({"systemctl show": Completed(code=0, stdout=RUNNING, stderr="")})
+
+    unit = SystemdManager(host).unit("plexmediaserver.service")
+
+    (argv,) = host.ran
+    assert unit.main_pid == 812
+    assert argv[:2] == ["systemctl", "show"]
+    assert argv[-2:] == ["--", "plexmediaserver.service"]
+    asked = argv[2].removeprefix("--property=").split(",")
+    assert set(asked) == {line.partition("=")[0] for line in RUNNING.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("ask", "argv"),
+    [
+        (lambda m: m.start("a.service"), "systemctl --no-ask-password --no-block start a.service"),
+        (lambda m: m.start("a.service", timeout_s=90.0), "systemctl --no-ask-password start a.service"),
+        (lambda m: m.stop("a.service", timeout_s=60.0), "systemctl --no-ask-password stop a.service"),
+        (lambda m: m.try_restart("a.service", timeout_s=60.0), "systemctl --no-ask-password try-restart a.service"),
+        (lambda m: m.kill("a.service"), "systemctl --no-ask-password kill --signal=SIGKILL a.service"),
+        (lambda m: m.reset_failed("a.service"), "systemctl --no-ask-password reset-failed a.service"),
+        (lambda m: m.reload(), "systemctl --no-ask-password daemon-reload"),
+    ],
+    ids=["queue", "start", "stop", "try-restart", "kill", "reset-failed", "reload"],
+)
+def test_each_verb_is_one_systemctl(ask: Callable[[SystemdManager], None], argv: str) -> None:
+    host = FakeHost({"systemctl": DONE})
+
+    ask(SystemdManager(host))
+
+    assert host.ran == [argv.split()]
+
+
+def test_job_that_fails_raises() -> None:
+    host = FakeHost({"systemctl": Completed(code=1, stdout="", stderr="Job for a.service failed")})
+
+    with pytest.raises(CommandFailed, match=r"Job for a\.service failed"):
+        SystemdManager(host).start("a.service", timeout_s=5.0)
+
+
+def test_nothing_to_forget_is_no_failure() -> None:
+    host = FakeHost({"systemctl": Completed(code=1, stdout="", stderr="Unit a.service not loaded.")})
+
+    SystemdManager(host).reset_failed("a.service")
+
+    assert len(host.ran) == 1
+
+
+def test_lock_against_sleep_is_held_by_a_command_that_ends_with_us() -> None:
+    host = FakeHost()
+
+    with SystemdManager(host).inhibit(what="shutdown", why="Restarting Plex"):
+        pass
+
+    assert host.held == [["systemd-inhibit", "--what=shutdown", "--mode=delay", "--who=plexguard", "--why=Restarting Plex", "cat"]]

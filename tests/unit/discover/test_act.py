@@ -1,0 +1,116 @@
+"""What is published, and what is told of it."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from plexguard.core.errors import IoFailed
+from plexguard.core.found import FoundPlex, Server
+from plexguard.discover.act import link_preferences, tell_changes
+from tests.fakes.ports import FakeJournal
+
+UNIT = FoundPlex(server=Server.UNIT, name="plexmediaserver.service", url="http://127.0.0.1:32400", folders=("/srv/media",))
+NONE = FoundPlex(server=Server.NONE, missing="there is no Plex")
+
+
+def tell(now: FoundPlex, past: FoundPlex | None) -> FakeJournal:
+    journal = FakeJournal()
+    tell_changes(now, past, journal)
+    return journal
+
+
+def test_a_server_that_is_new_is_told() -> None:
+    journal = tell(UNIT, None)
+
+    assert journal.names == ["discover.found"]
+    assert journal.values("discover.found")["server"] == "unit plexmediaserver.service"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "plex2.service"}, {"url": "http://127.0.0.1:32401"}, {"folders": ("/srv/media", "/srv/more")}, {"server": Server.CONTAINER}],
+    ids=["name", "url", "folders", "kind"],
+)
+def test_what_changes_is_told_once(change: dict[str, object]) -> None:
+    now = dataclasses.replace(UNIT, **change)
+
+    assert tell(now, UNIT).names == ["discover.found"]
+    assert tell(now, now).names == []
+
+
+def test_what_does_not_concern_anybody_is_not_told() -> None:
+    assert tell(dataclasses.replace(UNIT, preferences="/new.xml"), UNIT).names == []
+
+
+def test_a_server_that_goes_is_told_once_with_the_reason() -> None:
+    journal = tell(NONE, UNIT)
+
+    assert journal.values("discover.not-found") == {"reason": "there is no Plex"}
+    assert tell(NONE, NONE).names == []
+    assert tell(UNIT, NONE).names == ["discover.found"]
+
+
+def test_a_folder_inside_the_container_is_told_once() -> None:
+    now = dataclasses.replace(UNIT, server=Server.CONTAINER, name="plex", unmapped=("/config/a", "/config/b"))
+    past = dataclasses.replace(now, unmapped=("/config/a",))
+
+    journal = tell(now, past)
+
+    assert journal.values("discover.unmapped") == {"folder": "/config/b", "container": "plex"}
+
+
+# -- the link to Preferences.xml --------------------------------------------------------------------------------------
+
+
+def test_the_link_leads_to_the_server_at_hand(tmp_path: Path) -> None:
+    link = tmp_path / "Preferences.xml"
+
+    link_preferences(link, "/var/lib/a.xml")
+    link_preferences(link, "/var/lib/b c.xml")
+
+    assert os.readlink(link) == "/var/lib/b c.xml"
+    assert os.listdir(tmp_path) == [link.name]
+
+
+def test_a_link_that_is_right_is_left_as_it_is(tmp_path: Path) -> None:
+    link = tmp_path / "Preferences.xml"
+    link_preferences(link, "/var/lib/a.xml")
+    before = link.lstat()
+
+    link_preferences(link, "/var/lib/a.xml")
+
+    assert link.lstat().st_ino == before.st_ino
+
+
+def test_without_preferences_there_is_no_link(tmp_path: Path) -> None:
+    link = tmp_path / "Preferences.xml"
+    link_preferences(link, "/var/lib/a.xml")
+
+    link_preferences(link, "")
+    link_preferences(link, "")
+
+    assert not link.is_symlink()
+
+
+def test_a_plain_file_in_the_links_place_is_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "Preferences.xml"
+    link.write_text("stale")
+
+    link_preferences(link, "/var/lib/a.xml")
+
+    assert os.readlink(link) == "/var/lib/a.xml"
+
+
+def test_a_leftover_of_a_run_that_was_cut_short_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / f".Preferences.xml.{os.getpid()}").symlink_to("/somewhere")
+
+    link_preferences(tmp_path / "Preferences.xml", "/var/lib/a.xml")
+
+    assert os.listdir(tmp_path) == ["Preferences.xml"]
+
+
+def test_a_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(IoFailed, match="Preferences.xml"):
+        link_preferences(tmp_path / "away/Preferences.xml", "/var/lib/a.xml")

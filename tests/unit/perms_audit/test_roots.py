@@ -1,0 +1,66 @@
+"""Which folders may be audited, and which mounts they need."""
+
+import pytest
+
+from plexguard.core.mounts import MountPoint
+from plexguard.perms_audit.roots import find_unmounted, is_system_folder
+
+ROOT = MountPoint(path="/", type="ext4")
+
+
+def disk(path: str) -> MountPoint:
+    return MountPoint(path=path, type="ext4")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/etc", "/etc/ssl/private", "/usr", "/usr/share/sounds", "/boot", "/root", "/root/media", "/proc/1", "/sys", "/dev/shm",
+        "/bin", "/sbin", "/lib", "/lib64", "/efi", "/home", "/home/anna", "/home/anna/.ssh", "/home/anna/.cache/x", "/var", "/var/lib",
+        "/var/lib/plexmediaserver", "/var/log", "/var/cache/apt", "/var/spool/cron", "/var/backups", "/var/mail", "/run",
+        "/run/plexguard", "/opt",
+    ],
+)  # fmt: skip
+def test_a_folder_of_the_system_is_no_root(path: str) -> None:
+    assert is_system_folder(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/srv", "/srv/media", "/mnt", "/mnt/nas", "/media/usb", "/data", "/opt/media", "/home/anna/Videos", "/home/anna/Videos/.hidden",
+        "/var/media", "/var/www/media", "/run/media/anna/disk", "/run/mount/disk", "/etcetera", "/usr2/films", "/bootleg", "/homes/a",
+        "/var/library", "/tmp/films",
+    ],
+)  # fmt: skip
+def test_a_folder_of_media_is_a_root(path: str) -> None:
+    assert not is_system_folder(path)
+
+
+@pytest.mark.parametrize(
+    ("root", "present", "fstab", "last", "missing"),
+    [
+        pytest.param("/srv/media", (), ("/srv/media",), "", "/srv/media", id="fstab names the root itself"),
+        pytest.param("/srv/media", (), ("/srv",), "", "/srv", id="fstab names a folder above"),
+        pytest.param("/srv/media", (), ("/srv/media/Films",), "", "/srv/media/Films", id="fstab names a folder below"),
+        pytest.param("/srv/media", ("/srv/media",), ("/srv/media",), "", "", id="mounted as fstab says"),
+        pytest.param("/srv/media", (), ("/", "/boot", "/srv/mediathek", "/srv/med"), "", "", id="fstab names others"),
+        pytest.param("/srv/media", (), (), "/srv/media", "/srv/media", id="was mounted when last seen"),
+        pytest.param("/srv/media", (), (), "/srv", "/srv", id="a folder above was mounted when last seen"),
+        pytest.param("/srv/media", ("/srv",), (), "/srv", "", id="still on the same mount"),
+        pytest.param("/srv/media", (), (), "/", "", id="was on the system's disk"),
+        pytest.param("/srv/media", (), (), "", "", id="never seen"),
+        pytest.param(
+            "/srv/media", (), ("/srv/media/Films", "/srv/media"), "", "/srv/media", id="the outermost, in whatever order fstab has them"
+        ),
+        pytest.param("/srv/media", ("/srv/media",), ("/srv/media", "/srv/media/Films"), "", "/srv/media/Films", id="only the one below"),
+        pytest.param("/srv/media", (), ("/srv/media/Films",), "/srv/media", "/srv/media", id="remembered above, fstab below"),
+        pytest.param("/srv/TV", (), ("/srv/TVShows",), "", "", id="names are whole names"),
+    ],
+)
+def test_find_unmounted_names_the_mount_that_is_needed_and_not_there(
+    root: str, present: tuple[str, ...], fstab: tuple[str, ...], last: str, missing: str
+) -> None:
+    mounts = (ROOT, *map(disk, present))
+
+    assert find_unmounted(root, mounts, tuple(map(disk, fstab)), last) == missing

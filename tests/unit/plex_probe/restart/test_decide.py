@@ -1,0 +1,232 @@
+"""Whether Plex is restarted: asked again at the moment of acting, with a budget that outlives processes and boots."""
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from plexguard.core.found import FoundPlex, Server
+from plexguard.core.records import decode, encode
+from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.observe import Answer, ServerState
+from plexguard.plex_probe.restart.decide import Budget, Refuse, Restart, RestartObservation, decide
+from tests.fakes.ports import FakeClock
+
+CONFIG = Config()
+HUNG = RestartObservation(
+    found=FoundPlex(server=Server.UNIT, name="plexmediaserver.service"),
+    answer=Answer.SILENT,
+    server=ServerState.RUNNING,
+    server_detail="plexmediaserver.service is active",
+    packages_changing=False,
+)
+
+
+def spend(budget: Budget, clock: FakeClock, *, config: Config = CONFIG) -> Budget | None:
+    """Ask for a restart; return the budget after it as it comes from the disk, or None when it was refused."""
+    step = decide(HUNG, config, budget, clock.moment())
+    return decode(Budget, encode(step.budget)) if isinstance(step, Restart) else None
+
+
+def count_restarts(clock: FakeClock, *, every_s: float, times: int, config: Config = CONFIG) -> int:
+    budget, done = Budget(), 0
+    for _ in range(times):
+        spent = spend(budget, clock, config=config)
+        budget, done = (spent, done + 1) if spent is not None else (budget, done)
+        clock.pass_time(every_s)
+    return done
+
+
+def refusal(seen: RestartObservation = HUNG, config: Config = CONFIG, budget: Budget | None = None) -> str:
+    return refuse(seen, config, budget).reason
+
+
+def refuse(seen: RestartObservation = HUNG, config: Config = CONFIG, budget: Budget | None = None) -> Refuse:
+    step = decide(seen, config, budget or Budget(), FakeClock().moment())
+    assert isinstance(step, Refuse)
+    return step
+
+
+def test_a_hung_plex_is_restarted_and_the_restart_counted() -> None:
+    now = FakeClock().moment()
+
+    step = decide(HUNG, CONFIG, Budget(), now)
+
+    assert isinstance(step, Restart)
+    assert (step.server, step.name) == (Server.UNIT, "plexmediaserver.service")
+    assert step.budget == Budget(restarts=(now,))
+    assert "no answer" in step.reason
+
+
+@pytest.mark.parametrize(("answer", "limit_s"), [(Answer.SILENT, 10.0), (Answer.REFUSED, 60.0)], ids=["hung", "refused"])
+def test_a_plex_that_is_certainly_hung_gets_less_time_to_stop(answer: Answer, limit_s: float) -> None:
+    step = decide(dataclasses.replace(HUNG, answer=answer), CONFIG, Budget(), FakeClock().moment())
+
+    assert isinstance(step, Restart)
+    assert step.stop_timeout_s == limit_s
+
+
+@pytest.mark.parametrize("answer", [answer for answer in Answer if answer not in (Answer.REFUSED, Answer.SILENT)], ids=lambda a: a.name)
+def test_a_plex_that_came_back_meanwhile_is_left_alone(answer: Answer) -> None:
+    assert "no outage" in refusal(dataclasses.replace(HUNG, answer=answer))
+
+
+@pytest.mark.parametrize("server", [s for s in ServerState if s not in (ServerState.RUNNING, ServerState.DOWN)], ids=lambda s: s.name)
+def test_a_plex_that_is_stopped_or_in_transition_or_unknown_is_left_alone(server: ServerState) -> None:
+    assert server.value in refusal(dataclasses.replace(HUNG, server=server))
+
+
+@pytest.mark.parametrize("server", [Server.REMOTE, Server.NONE], ids=lambda s: s.name)
+def test_only_a_plex_of_this_machine_can_be_restarted(server: Server) -> None:
+    assert "no Plex on this machine" in refusal(dataclasses.replace(HUNG, found=FoundPlex(server=server)))
+
+
+def test_no_restart_while_packages_are_being_changed() -> None:
+    assert "packages" in refusal(dataclasses.replace(HUNG, packages_changing=True))
+
+
+def test_no_restart_where_the_admin_switched_it_off() -> None:
+    assert "restart = false" in refusal(config=dataclasses.replace(CONFIG, restart=False))
+
+
+def test_a_container_is_restarted_like_a_unit() -> None:
+    seen = dataclasses.replace(HUNG, found=FoundPlex(server=Server.CONTAINER, name="plex"), server=ServerState.DOWN)
+
+    step = decide(seen, CONFIG, Budget(), FakeClock().moment())
+
+    assert isinstance(step, Restart)
+    assert (step.server, step.name) == (Server.CONTAINER, "plex")
+
+
+def test_what_passes_by_itself_is_told_apart_from_what_a_person_must_decide() -> None:
+    clock = FakeClock()
+    spent = Budget(restarts=(clock.moment(), clock.moment()))
+
+    assert refuse(dataclasses.replace(HUNG, answer=Answer.WELL)).passing
+    assert refuse(dataclasses.replace(HUNG, server=ServerState.STARTING)).passing
+    assert refuse(dataclasses.replace(HUNG, packages_changing=True)).passing
+    assert not refuse(dataclasses.replace(HUNG, found=FoundPlex(server=Server.NONE))).passing
+    assert not refuse(config=dataclasses.replace(CONFIG, restart=False)).passing
+    assert not refuse(budget=spent).passing
+
+
+# -- the budget -------------------------------------------------------------------------------------------------------
+
+
+def test_one_outage_gets_two_restarts_and_the_reason_names_the_option() -> None:
+    clock = FakeClock()
+    budget = spend(Budget(), clock)
+    assert budget is not None
+    clock.pass_time(300)
+    budget = spend(budget, clock)
+    assert budget is not None
+    clock.pass_time(300)
+
+    step = decide(HUNG, CONFIG, budget, clock.moment())
+
+    assert isinstance(step, Refuse)
+    assert "max_restarts_per_incident" in step.reason
+
+
+def test_a_watcher_that_asks_every_thirty_seconds_for_an_hour_gets_two_restarts() -> None:
+    assert count_restarts(FakeClock(), every_s=30, times=120) == 2
+
+
+@pytest.mark.parametrize("every_s", [30, 1000, 3599, 3600, 7000])
+def test_a_day_never_sees_more_restarts_than_its_budget(every_s: float) -> None:
+    assert count_restarts(FakeClock(), every_s=every_s, times=int(86_400 // every_s)) <= CONFIG.max_restarts_per_day
+
+
+def test_restarts_of_many_outages_end_at_the_days_budget_and_the_reason_names_the_option() -> None:
+    clock = FakeClock()
+    budget = Budget()
+    for _ in range(6):
+        spent = spend(budget, clock)
+        assert spent is not None
+        budget = spent
+        clock.pass_time(3600)
+
+    step = decide(HUNG, CONFIG, budget, clock.moment())
+
+    assert isinstance(step, Refuse)
+    assert "max_restarts_per_day" in step.reason
+
+
+def test_a_day_after_the_first_restart_there_is_one_again() -> None:
+    # given: six restarts, each for an outage of its own
+    clock, budget = FakeClock(), Budget()
+    for _ in range(6):
+        budget = budget.spend(clock.moment())
+        clock.pass_time(3600)
+
+    # when: 23 h 59 min after the first
+    clock.pass_time(86_400 - 6 * 3600 - 60)
+    assert spend(budget, clock) is None
+
+    # then: after 24 h
+    clock.pass_time(60)
+    assert spend(budget, clock) is not None
+
+
+def test_the_budget_outlives_a_reboot() -> None:
+    clock = FakeClock()
+    budget = spend(Budget(), clock)
+    assert budget is not None
+    clock.pass_time(60)
+    budget = spend(budget, clock)
+    assert budget is not None
+
+    clock.reboot(down_s=120)
+
+    assert spend(budget, clock) is None
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-3000), timedelta(days=3000)], ids=["backwards", "forwards"])
+def test_a_clock_that_is_set_gives_no_further_restart(jump: timedelta) -> None:
+    clock = FakeClock()
+    budget = spend(Budget(), clock)
+    assert budget is not None
+    budget = spend(budget, clock)
+    assert budget is not None
+
+    clock.wall += jump
+
+    assert spend(budget, clock) is None
+
+
+def test_a_clock_that_went_backwards_in_a_reboot_counts_what_was_before_as_just_now() -> None:
+    clock = FakeClock()
+    budget = spend(Budget(), clock)
+    assert budget is not None
+    budget = spend(budget, clock)
+    assert budget is not None
+
+    clock.reboot(down_s=-400 * 86_400.0)
+
+    assert spend(budget, clock) is None
+
+
+def test_the_record_stays_small() -> None:
+    clock, budget = FakeClock(), Budget()
+
+    for _ in range(500):
+        budget = budget.spend(clock.moment())
+        clock.pass_time(10)
+
+    assert len(budget.restarts) <= 101
+    assert budget.in_day(clock.moment()) > CONFIG.max_restarts_per_day
+
+
+def test_restarts_of_the_day_before_yesterday_are_forgotten() -> None:
+    clock = FakeClock()
+    budget = Budget().spend(clock.moment())
+
+    clock.pass_time(2 * 86_400)
+
+    assert len(budget.spend(clock.moment()).restarts) == 1
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+@pytest.mark.parametrize("name", ["max_restarts_per_incident", "max_restarts_per_day"])
+def test_the_budgets_are_the_configured_ones(name: str, limit: int) -> None:
+    assert count_restarts(FakeClock(), every_s=10, times=20, config=dataclasses.replace(CONFIG, **{name: limit})) == limit

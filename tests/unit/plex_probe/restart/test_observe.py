@@ -1,0 +1,35 @@
+"""The root side looks for itself."""
+
+from plexguard.core.found import FoundPlex, Server
+from plexguard.core.manager import Unit
+from plexguard.core.plex import PlexTimeout, PlexUnauthorized
+from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.observe import Answer, ServerState
+from plexguard.plex_probe.restart.observe import observe
+from tests.fakes.ports import FakeClock, FakeManager, FakePlex
+
+FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
+
+
+def look(plex: FakePlex, clock: FakeClock):
+    manager = FakeManager(Unit(name=FOUND.name, load_state="loaded", active_state="active", sub_state="running", started_s=1.0))
+    return observe(plex, FOUND, manager=manager, container=None, clock=clock, config=Config())
+
+
+def test_it_looks_once_and_sees_what_runs_plex() -> None:
+    clock = FakeClock()
+    plex = FakePlex(clock)
+    plex.identities = [PlexTimeout("hung")]
+
+    seen = look(plex, clock)
+
+    assert plex.asked == ["identity"]
+    assert (seen.answer, seen.server, seen.found) == (Answer.SILENT, ServerState.RUNNING, FOUND)
+
+
+def test_a_plex_that_wants_a_token_is_alive() -> None:
+    clock = FakeClock()
+    plex = FakePlex(clock)
+    plex.library_lists = [PlexUnauthorized("401")]
+
+    assert look(plex, clock).answer is Answer.LIMITED
