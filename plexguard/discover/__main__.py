@@ -8,6 +8,9 @@ import click
 
 from plexguard.core import config as core_config
 from plexguard.core import program
+from plexguard.core.config import Settings
+from plexguard.core.drop_ins import make_drop_ins, read_drop_ins
+from plexguard.core.errors import ConfigError
 from plexguard.core.found import (
     CONTAINER_FILE,
     CONTAINER_WATCH,
@@ -19,6 +22,7 @@ from plexguard.core.found import (
     FoundPlex,
     Server,
 )
+from plexguard.core.mounts import read_fstab, read_mounts
 from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import Ports
@@ -43,10 +47,10 @@ def cli(config_path: Path) -> int:
     settings = core_config.read(config_path, os.environ)
     plex_config = settings.take(PlexConfig)
     settings.check(section_names())
-    return _discover(plex_config, ports)
+    return _discover(plex_config, settings, ports)
 
 
-def _discover(config: PlexConfig, ports: Ports) -> int:
+def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
     published = StateFile(PLEX_FILE, FoundPlex, schema=SCHEMA, journal=ports.journal)
     # What is published is forgotten at a reboot; folders that a Plex named while it was up are remembered here.
     kept = StateFile(state_directory(NAME) / "plex.json", FoundPlex, schema=SCHEMA, journal=ports.journal)
@@ -66,10 +70,21 @@ def _discover(config: PlexConfig, ports: Ports) -> int:
     if server != past:
         published.save(server)
         act.tell_changes(server, past, ports.journal)
-    if server.folders != (past.folders if past is not None else ()):
-        # The audit's unit may only write where its roots are: the generator turns them into ReadWritePaths=.
+    if _needs_reload(settings, server):
         ports.manager.reload()
     return 0
+
+
+def _needs_reload(settings: Settings, server: FoundPlex) -> bool:
+    """Tell whether the generator would now make other drop-ins than it made: another library folder, another mount.
+
+    The audit's unit may only write where its roots are, and must not name one that has become a FUSE mount since boot.
+    """
+    try:
+        return make_drop_ins(settings, server, (*read_mounts(), *read_fstab())) != read_drop_ins()
+    except ConfigError:
+        # Another program's section has a mistake: the generator stays with the shipped units, and has told why.
+        return False
 
 
 def main() -> NoReturn:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from plexguard.core import config, core_events, suite
+from plexguard.core import config, core_events
+from plexguard.core.drop_ins import find_bad_calendars, make_drop_ins
 from plexguard.core.errors import ConfigError, PlexguardError
 from plexguard.core.events import Event
 from plexguard.core.found import PLEX_FILE, SCHEMA, FoundPlex
@@ -18,12 +19,10 @@ from plexguard.core.journal import StderrJournal, SystemdJournal
 from plexguard.core.mounts import read_fstab, read_mounts
 from plexguard.core.secret import mask
 from plexguard.core.state import StateFile
-from plexguard.core.units import DropIns, Site
 
 NAME = "plexguard-generator"
 _JOURNAL = Path("/run/systemd/journal/socket")
 _KERNEL_LOG = Path("/dev/kmsg")
-_CALENDAR_TIMEOUT_S = 5.0
 
 
 class BootJournal:
@@ -39,38 +38,13 @@ class BootJournal:
             StderrJournal().send(event, **values)
 
 
-def build(settings: config.Settings, site: Site) -> DropIns:
-    """Return the drop-ins for a configuration. Raises ConfigError with all its mistakes; pure."""
-    for section in suite.sections():
-        settings.take(section)
-    settings.check(suite.section_names())
-    return suite.drop_ins(settings, site)
-
-
-def find_bad_calendars(settings: config.Settings, host: Host) -> tuple[str, ...]:
-    """Return the mistakes in calendar expressions, which only systemd itself can judge: a timer with one would not start."""
-    mistakes = []
-    for section in suite.sections():
-        for name, (declared, default) in config.options(section).items():
-            given = settings.values.get(section.SECTION, {}).get(name)
-            if declared.kind is config.CALENDAR and given is not None and given.value != default:
-                mistakes += _judge_calendar(f"{given.source}: [{section.SECTION}] {name}", str(given.value), host)
-    return tuple(mistakes)
-
-
-def _judge_calendar(place: str, expression: str, host: Host) -> list[str]:
-    done = host.run(["systemd-analyze", "calendar", "--", expression], timeout_s=_CALENDAR_TIMEOUT_S, check=False)
-    return [f'{place}: found "{expression}", which is no calendar expression of systemd.time(7)'] if done.code else []
-
-
 def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host) -> None:
     """Write the drop-ins below a folder, or none of them when the configuration has a mistake."""
     journal = BootJournal()
     settings = config.read(config_path, {})
     try:
         found = StateFile(found_file, FoundPlex, schema=SCHEMA, journal=journal).load()
-        site = Site(folders=found.folders if found is not None else (), mounts=(*read_mounts(), *read_fstab()))
-        made = build(settings, site)
+        made = make_drop_ins(settings, found, (*read_mounts(), *read_fstab()))
         mistakes = find_bad_calendars(settings, host)
     except ConfigError as error:
         made, mistakes = {}, error.mistakes
@@ -81,7 +55,7 @@ def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host) -
     for name, content in made.items() if not mistakes else ():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"# Made by {NAME} from {config_path} and from what plexguard-discover found.\n{content}", encoding="utf-8")
+        file.write_text(content, encoding="utf-8")
 
 
 def main() -> None:

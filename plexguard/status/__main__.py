@@ -9,9 +9,8 @@ import click
 
 from plexguard.core import config as core_config
 from plexguard.core import program, suite
+from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
-from plexguard.core.host import Host
-from plexguard.generator.__main__ import find_bad_calendars
 from plexguard.status import act
 
 NAME = "status"
@@ -28,7 +27,7 @@ def cli() -> None:
 @program.config_option
 def check_config(output: str, config_path: Path) -> int:
     """Tell every mistake in the configuration at once."""
-    mistakes = _find_mistakes(config_path, program.open_ports(NAME).host)
+    mistakes = find_mistakes(core_config.read(config_path, os.environ), program.open_ports(NAME).host)
     if output == "json":
         click.echo(json.dumps({"mistakes": mistakes}, indent=1))
     else:
@@ -41,12 +40,12 @@ def check_config(output: str, config_path: Path) -> int:
 def apply(config_path: Path) -> int:
     """Check the configuration, then make it hold (root)."""
     ports = program.open_ports(NAME)
-    mistakes = _find_mistakes(config_path, ports.host)
+    mistakes = find_mistakes(core_config.read(config_path, os.environ), ports.host)
     if mistakes:
         raise ConfigError(mistakes)
     if os.geteuid() != 0:
         raise NoPermission("Failed to apply the configuration: only root may", hint="sudo plexguard-status apply")
-    for line in act.apply(ports.manager):
+    for line in act.apply(ports.manager, ports.clock, config_path=config_path):
         click.echo(line)
     click.echo("applied")
     return 0
@@ -57,17 +56,6 @@ def example_config() -> int:
     """Print every option with its help and default."""
     click.echo(core_config.render_example(suite.sections()), nl=False)
     return 0
-
-
-def _find_mistakes(path: Path, host: Host) -> tuple[str, ...]:
-    settings = core_config.read(path, os.environ)
-    for section in suite.sections():
-        settings.take(section)
-    try:
-        settings.check(suite.section_names())
-    except ConfigError as error:
-        return error.mistakes
-    return find_bad_calendars(settings, host)
 
 
 def main() -> NoReturn:

@@ -2,26 +2,29 @@
 
 from pathlib import Path
 
+from plexguard.core.clock import Clock
+from plexguard.core.drop_ins import GENERATED, read_drop_ins
 from plexguard.core.found import DISCOVER
 from plexguard.core.manager import Manager
 from plexguard.core.suite import PROGRAMS
 from plexguard.status.decide import choose_restarts, find_changed_units
-from plexguard.status.observe import GENERATED, read_drop_ins
+from plexguard.status.observe import find_last_change
 
 _RESTART_TIMEOUT_S = 60.0
 
 
-def apply(manager: Manager, *, folder: Path = GENERATED) -> tuple[str, ...]:
+def apply(manager: Manager, clock: Clock, *, config_path: Path, folder: Path = GENERATED) -> tuple[str, ...]:
     """Find Plex anew, read all units again, restart what changed; return what was changed or restarted, a line each."""
     before = read_drop_ins(folder)
     manager.reload()
     manager.start(DISCOVER, timeout_s=_RESTART_TIMEOUT_S)
     changed = find_changed_units(before, read_drop_ins(folder))
-    restarts = choose_restarts(changed, PROGRAMS)
+    daemons = [manager.unit(f"{program.command}.service") for program in PROGRAMS if program.daemon]
+    changed_at = find_last_change(config_path)
+    restarts = choose_restarts(changed, daemons, changed_at=changed_at, now=clock.now(), now_s=clock.monotonic_s())
     for unit in restarts:
         _restart(manager, unit)
-    changes = [f"{unit}: changed" for unit in changed if unit not in restarts]
-    return (*changes, *(f"{unit}: restarted if it runs" for unit in restarts))
+    return (*(f"{unit}: changed" for unit in changed if unit not in restarts), *(f"{unit}: restarted" for unit in restarts))
 
 
 def _restart(manager: Manager, unit: str) -> None:

@@ -1,8 +1,9 @@
 """Which units must be restarted for a changed configuration to hold. Pure."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
-from plexguard.core.suite import Program
+from plexguard.core.manager import Unit
 
 
 def find_changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
@@ -11,10 +12,19 @@ def find_changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> t
     return tuple(sorted({name.partition(".d/")[0] for name in changed}))
 
 
-def choose_restarts(changed: Iterable[str], programs: Iterable[Program]) -> tuple[str, ...]:
-    """Return the units to restart if they run: timers whose times changed, and daemons, which read their file only once.
+def choose_restarts(
+    changed: Iterable[str], daemons: Iterable[Unit], *, changed_at: datetime, now: datetime, now_s: float
+) -> tuple[str, ...]:
+    """Return the units to restart: timers whose times changed, and daemons that read an older configuration or failed.
 
     A service behind a timer is left out: it reads everything at its next run, and an audit at work is not broken off.
+    now_s: the same moment as now, on the clock of Unit.started_s.
     """
-    timers = [unit for unit in changed if unit.endswith(".timer")]
-    return (*timers, *(f"{program.command}.service" for program in programs if program.daemon))
+    timers = (unit for unit in changed if unit.endswith(".timer"))
+    return (*timers, *(unit.name for unit in daemons if _is_outdated(unit, changed_at, now, now_s)))
+
+
+def _is_outdated(unit: Unit, changed_at: datetime, now: datetime, now_s: float) -> bool:
+    if unit.active_state == "failed":
+        return True
+    return unit.runs and now - timedelta(seconds=now_s - unit.started_s) <= changed_at

@@ -8,10 +8,7 @@ import pytest
 from tests.static.tree import module_name, modules, parse
 
 # A program imports itself and core. What is beside that is listed here, with its reason.
-ALLOWED = {
-    # Both judge calendar expressions: status before they reach a unit, the generator when they do.
-    ("plexguard.status", "plexguard.generator"),
-}
+ALLOWED: set[tuple[str, str]] = set()
 # What asks the time or waits outside of core/clock.py: deadlines of single calls, where a fake clock has no meaning.
 TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process

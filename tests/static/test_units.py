@@ -100,7 +100,7 @@ def test_stop_of_the_target_stops_it(unit):
 
 @EACH
 def test_setting_is_given_once_or_is_a_list(unit):
-    lists = {"LoadCredential", "SetCredential", "SystemCallFilter", "After", "Wants"}
+    lists = {"PathChanged", "LoadCredential", "SetCredential", "SystemCallFilter", "After", "Wants"}
     names = [(line.section, line.name) for line in unit.lines if line.name not in lists]
     assert len(names) == len(set(names))
 

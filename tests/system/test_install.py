@@ -82,6 +82,28 @@ def test_configuration_survives_a_reinstallation_and_purge_leaves_nothing(machin
     assert machine.run(["systemctl", "list-unit-files", "plexguard*", "--no-legend"], check=False).stdout.strip() == ""
 
 
+def test_an_upgrade_keeps_changed_configuration_and_what_is_enabled(machine: Machine, deb: Path) -> None:
+    machine.write("/etc/plexguard/plexguard.toml", '[plex]\ncontainer = "mine"\n')
+    machine.systemctl("disable", "--now", "plexguard-perms-audit-full.timer")
+    machine.push(deb, "/tmp/old.deb")
+    newer = """
+        set -e
+        dpkg-deb -R /tmp/old.deb /tmp/newer
+        sed -i 's/^Version: .*/Version: 99.0/' /tmp/newer/DEBIAN/control
+        echo '# a new line in the shipped file' >> /tmp/newer/etc/plexguard/plexguard.toml
+        dpkg-deb -b /tmp/newer /tmp/newer.deb
+        """
+    machine.run(["sh", "-c", newer])
+
+    machine.run(["apt-get", "install", "-y", "-o", "Dpkg::Options::=--force-confold", "/tmp/newer.deb"])
+
+    assert machine.run(["dpkg-query", "-W", "-f", "${Version}", "plexguard"]).stdout == "99.0"
+    assert machine.read("/etc/plexguard/plexguard.toml") == '[plex]\ncontainer = "mine"\n'
+    assert machine.systemctl("is-enabled", "plexguard-perms-audit-full.timer", check=False).strip() == "disabled"
+    assert machine.systemctl("is-active", "plexguard-plex-probe.timer").strip() == "active"
+    assert machine.failed_units() == []
+
+
 def test_a_removed_package_keeps_its_configuration(machine: Machine) -> None:
     machine.write("/etc/plexguard/plexguard.toml", '[plex]\ncontainer = "mine"\n')
 

@@ -1,5 +1,7 @@
 """Permission audits under a running service manager, as their timers start them."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.machine import Machine
@@ -8,6 +10,7 @@ from tests.system.native_plex import FILMS, TOKEN, add_library, play_film
 
 pytestmark = pytest.mark.machine
 
+HUNG_MOUNT = Path(__file__).parent.parent / "fakes/hung_mount.py"
 _FILM = f"{FILMS}/Film 1 (2001)/Film 1.mkv"
 
 
@@ -114,3 +117,21 @@ def test_no_token_reaches_the_journal(plex_machine: Machine) -> None:
 
     # The simulator masks it in its own log, as Plex does; nobody else may show it either.
     assert TOKEN not in machine.journal_text("-o", "export")
+
+
+def test_a_hung_mount_is_reported_and_the_other_roots_are_audited(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["mkdir", "-p", "/srv/dead"])
+    machine.push(HUNG_MOUNT, "/srv/hung_mount.py")
+    configure(machine, f'[perms-audit]\nroots = ["/srv/dead/films", "{FILMS}"]\nstall_timeout = "5s"\n')
+    mounter = machine.spawn(["/usr/bin/python3", "/srv/hung_mount.py", "/srv/dead"])
+    machine.wait_for(lambda: "/srv/dead" in machine.read("/proc/mounts"), timeout_s=10, what="a mount that hangs")
+    machine.run(["chmod", "000", _FILM])
+
+    done = machine.run(["systemctl", "start", "plexguard-perms-audit.service"], check=False, timeout_s=60)
+    mounter.kill()
+
+    assert done.returncode != 0
+    fault = events(machine, "perms.root-fault")[-1]
+    assert (fault["PLEXGUARD_ROOT"], "hangs" in fault["PLEXGUARD_REASON"]) == ("/srv/dead/films", True)
+    assert events(machine, "perms.repaired")[-1]["PLEXGUARD_PATH"] == _FILM

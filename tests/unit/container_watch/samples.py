@@ -30,8 +30,22 @@ def plex(**state: object) -> dict[str, Any]:
         "RestartCount": 2,
         "HostConfig": {"Binds": ["/srv/plex/config:/config"], "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0}},
         "Mounts": [
-            {"Type": "bind", "Source": "/srv/plex/config", "Destination": "/config", "Mode": "", "RW": True, "Propagation": "rprivate"},
-            {"Type": "bind", "Source": "/mnt/tank/tv", "Destination": "/data/tv", "Mode": "ro", "RW": False, "Propagation": "rslave"},
+            {
+                "Type": "bind",
+                "Source": "/srv/plex/config",
+                "Destination": "/config",
+                "Mode": "",
+                "RW": True,
+                "Propagation": "rprivate",
+            },
+            {
+                "Type": "bind",
+                "Source": "/mnt/tank/tv",
+                "Destination": "/data/tv",
+                "Mode": "ro",
+                "RW": False,
+                "Propagation": "rslave",
+            },
             {
                 "Type": "volume",
                 "Name": "transcode",
@@ -45,7 +59,14 @@ def plex(**state: object) -> dict[str, Any]:
         "Config": {
             "Hostname": "3f1c9e0b6f4e",
             "User": "",
-            "Env": ["PLEX_UID=1000", "PLEX_GID=1001", "PLEX_CLAIM=claim-SECRETSECRET", "TZ=Europe/Berlin", "EMPTY", "PATH=/usr/bin"],
+            "Env": [
+                "PLEX_UID=1000",
+                "PLEX_GID=1001",
+                "PLEX_CLAIM=claim-SECRETSECRET",
+                "TZ=Europe/Berlin",
+                "EMPTY",
+                "PATH=/usr/bin",
+            ],
             "Image": "plexinc/pms-docker:1.43.4",
         },
     }

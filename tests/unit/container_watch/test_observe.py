@@ -166,7 +166,11 @@ def test_inspect_returns_the_one_container() -> None:
 
 @pytest.mark.parametrize(
     "stderr",
-    ["Error response from daemon: No such container: plex", "Error: No such container: plex", 'no container with name or ID "plex" found: no such container'],
+    [
+        "Error response from daemon: No such container: plex",
+        "Error: No such container: plex",
+        'no container with name or ID "plex" found: no such container',
+    ],
     ids=["docker 28", "docker 20", "podman"],
 )
 def test_inspect_knows_a_container_that_does_not_exist(stderr: str) -> None:
@@ -190,7 +194,9 @@ def test_a_docker_that_is_away_says_nothing_about_the_container(stderr: str) -> 
         ask(1, stderr=stderr)
 
 
-@pytest.mark.parametrize("stdout", ["", "[]", "[{}, {}]", "null", "5", '"plex"', '["plex"]', "[5]", "<html>", '[{"State"', "[" * 100_000])
+@pytest.mark.parametrize(
+    "stdout", ["", "[]", "[{}, {}]", "null", "5", '"plex"', '["plex"]', "[5]", "<html>", '[{"State"', "[" * 100_000]
+)
 def test_an_answer_that_is_no_list_of_one_container_is_a_fault_of_the_peer(stdout: str) -> None:
     with pytest.raises(PeerError):
         ask(0, stdout)

@@ -157,7 +157,7 @@ def test_state_that_cannot_be_set_aside_is_a_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["missing/state.json", "file/state.json", "x" * 250], ids=["no folder", "file for folder", "name too long"]
+    "place", ["missing/state.json", "file/state.json", "x" * 300], ids=["no folder", "file for folder", "name too long"]
 )
 def test_write_where_none_is_possible_is_a_failure_of_its_own_kind(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()

@@ -30,7 +30,12 @@ def test_a_server_that_is_new_is_told() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "plex2.service"}, {"url": "http://127.0.0.1:32401"}, {"folders": ("/srv/media", "/srv/more")}, {"server": Server.CONTAINER}],
+    [
+        {"name": "plex2.service"},
+        {"url": "http://127.0.0.1:32401"},
+        {"folders": ("/srv/media", "/srv/more")},
+        {"server": Server.CONTAINER},
+    ],
     ids=["name", "url", "folders", "kind"],
 )
 def test_what_changes_is_told_once(change: dict[str, object]) -> None:

@@ -21,7 +21,12 @@ ABSENT = FoundContainer(name="plex")
 
 def see(unit: Unit | None = None, container: FoundContainer | None = None) -> Observation:
     return Observation(
-        unit=unit, container=container, unit_preferences="/unit.xml", container_preferences="/container.xml", uid=997, gids=(997, 44)
+        unit=unit,
+        container=container,
+        unit_preferences="/unit.xml",
+        container_preferences="/container.xml",
+        uid=997,
+        gids=(997, 44),
     )
 
 
@@ -89,7 +94,8 @@ def test_remote_without_an_url_says_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("auto", ["plexmediaserver.service", "plex"]), ("unit", ["plexmediaserver.service"]), ("container", ["called plex"])]
+    ("mode", "words"),
+    [("auto", ["plexmediaserver.service", "plex"]), ("unit", ["plexmediaserver.service"]), ("container", ["called plex"])],
 )
 def test_a_server_that_is_not_there_is_named_with_what_to_configure(mode: str, words: list[str]) -> None:
     found = choose_server(see(NO_UNIT, ABSENT), PlexConfig(server=mode))

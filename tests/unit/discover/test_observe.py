@@ -30,7 +30,8 @@ def library(*folders: str) -> Library:
 
 
 @pytest.mark.parametrize(
-    ("server", "sees_unit", "sees_container"), [("auto", True, True), ("unit", True, False), ("container", False, True), ("remote", False, False)]
+    ("server", "sees_unit", "sees_container"),
+    [("auto", True, True), ("unit", True, False), ("container", False, True), ("remote", False, False)],
 )
 def test_only_what_is_configured_is_looked_at(server: str, sees_unit: bool, sees_container: bool) -> None:
     seen = look(unit(), container=CONTAINER, server=server)
@@ -45,7 +46,9 @@ def make_preferences(support: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("quoted", ['"PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR={}"', "'PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR={}'"])
+@pytest.mark.parametrize(
+    "quoted", ['"PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR={}"', "'PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR={}'"]
+)
 def test_preferences_of_a_unit_are_found_where_its_environment_says(tmp_path: Path, quoted: str) -> None:
     file = make_preferences(tmp_path / "Application Support")
 
@@ -135,7 +138,9 @@ def test_a_plex_without_libraries_tells_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [PlexRefused("x"), PlexMaintenance("x"), PlexTimeout("x"), PlexUnauthorized("x")], ids=lambda fault: type(fault).__name__
+    "fault",
+    [PlexRefused("x"), PlexMaintenance("x"), PlexTimeout("x"), PlexUnauthorized("x")],
+    ids=lambda fault: type(fault).__name__,
 )
 def test_a_plex_that_does_not_tell_has_said_nothing_about_its_folders(fault: PlexError) -> None:
     assert ask(fault) is None

@@ -4,25 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core import config
-from plexguard.core.errors import ConfigError
 from plexguard.core.found import SCHEMA, FoundPlex, Server
 from plexguard.core.host import CommandMissing, CommandTimeout, Completed
-from plexguard.core.mounts import MountPoint
 from plexguard.core.state import StateFile
-from plexguard.core.units import Site
-from plexguard.generator.__main__ import build, find_bad_calendars, generate, never_fail
+from plexguard.generator.__main__ import generate, never_fail
 from tests.fakes.ports import FakeHost, FakeJournal
 
 GOOD = Completed(code=0, stdout="", stderr="")
 BAD = Completed(code=1, stdout="", stderr="Failed to parse calendar specification")
-NOWHERE = Site(folders=(), mounts=())
-
-
-def settings(folder: Path, text: str) -> config.Settings:
-    file = folder / "plexguard.toml"
-    file.write_text(text)
-    return config.read(file, {})
 
 
 def run(folder: Path, text: str, *, host: FakeHost | None = None, folders: tuple[str, ...] = ()) -> dict[str, str]:
@@ -35,32 +24,6 @@ def run(folder: Path, text: str, *, host: FakeHost | None = None, folders: tuple
     out.mkdir()
     generate(out, config_path=folder / "plexguard.toml", found_file=found, host=host or FakeHost({"systemd-analyze": GOOD}))
     return {str(file.relative_to(out)): file.read_text().partition("\n")[2] for file in out.rglob("*.conf")}
-
-
-def test_build_is_the_same_for_the_same_configuration(tmp_path: Path) -> None:
-    text = '[perms-audit]\nroots = ["/srv/media"]\ninterval = "1h"\n[plex-probe]\ninterval = "1min"\n'
-
-    assert build(settings(tmp_path, text), NOWHERE) == build(settings(tmp_path, text), NOWHERE) != {}
-
-
-def test_build_names_every_mistake_of_every_section(tmp_path: Path) -> None:
-    text = '[perms-audit]\nroots = ["media"]\n[plex-probe]\ninterval = "soon"\nlooks = 99\n[speed]\n'
-
-    with pytest.raises(ConfigError) as caught:
-        build(settings(tmp_path, text + 'x = 1\n'), NOWHERE)
-
-    assert len(caught.value.mistakes) == 4
-
-
-def test_build_keeps_fuse_and_network_roots_out_of_read_write_paths(tmp_path: Path) -> None:
-    site = Site(folders=(), mounts=(MountPoint(path="/srv/nas", type="nfs4"), MountPoint(path="/srv/cloud", type="fuse.rclone")))
-
-    made = build(settings(tmp_path, '[perms-audit]\nroots = ["/srv/nas/a", "/srv/cloud", "/srv/disk"]\n'), site)
-
-    text = "".join(made.values())
-    assert "/srv/disk" in text
-    assert "nas" not in text
-    assert "cloud" not in text
 
 
 def test_an_empty_file_makes_nothing(tmp_path: Path) -> None:
@@ -84,7 +47,9 @@ def test_names_in_any_script_are_written(tmp_path: Path) -> None:
     ['[plex-probe]\ninterval = "soon"\n', "[plex-probe\n", '[perms-audit]\nroots = ["/srv"]\ncolour = "red"\n', "\udcff\udcfe"],
     ids=["a bad value", "no TOML", "an unknown option", "no UTF-8"],
 )
-def test_a_bad_file_makes_nothing_at_all_and_the_reason_is_told(tmp_path: Path, text: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_file_makes_nothing_at_all_and_the_reason_is_told(
+    tmp_path: Path, text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "plexguard.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     (tmp_path / "out").mkdir()
 
@@ -107,31 +72,6 @@ def test_a_state_file_that_is_torn_is_no_reason_to_fail(tmp_path: Path) -> None:
     generate(tmp_path / "out", config_path=tmp_path / "plexguard.toml", found_file=tmp_path / "plex.json", host=FakeHost())
 
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["plexguard-plex-probe.timer.d"]
-
-
-# -- calendars --------------------------------------------------------------------------------------------------------
-
-
-def test_the_shipped_calendars_are_not_asked_about(tmp_path: Path) -> None:
-    host = FakeHost()
-
-    assert find_bad_calendars(settings(tmp_path, '[perms-audit]\nfull_calendar = "*-*-* 05:30"\n'), host) == ()
-    assert host.ran == []
-
-
-def test_a_calendar_of_the_admin_is_asked_of_systemd(tmp_path: Path) -> None:
-    host = FakeHost({"systemd-analyze": GOOD})
-
-    assert find_bad_calendars(settings(tmp_path, '[perms-audit]\nfull_calendar = "Sun 03:00"\n'), host) == ()
-    assert host.ran == [["systemd-analyze", "calendar", "--", "Sun 03:00"]]
-
-
-def test_a_calendar_that_is_none_is_named_with_its_file_and_option(tmp_path: Path) -> None:
-    (mistake,) = find_bad_calendars(settings(tmp_path, '[perms-audit]\nfull_calendar = "sometimes"\n'), FakeHost({"systemd-analyze": BAD}))
-
-    assert str(tmp_path) in mistake
-    assert "[perms-audit] full_calendar" in mistake
-    assert '"sometimes"' in mistake
 
 
 @pytest.mark.parametrize("fault", [CommandMissing("no systemd-analyze"), CommandTimeout("hangs")], ids=["missing", "hangs"])

@@ -179,7 +179,9 @@ def test_full_path_joins_root_and_path(root: str, path: str, whole: str) -> None
 
 MODES = st.integers(min_value=0, max_value=0o7777)
 TREES = st.dictionaries(
-    st.tuples(st.sampled_from("abc"), st.sampled_from(["", "/x", "/x/y", "/z"])).map("".join), st.tuples(st.booleans(), MODES), max_size=9
+    st.tuples(st.sampled_from("abc"), st.sampled_from(["", "/x", "/x/y", "/z"])).map("".join),
+    st.tuples(st.booleans(), MODES),
+    max_size=9,
 )
 
 

@@ -51,9 +51,16 @@ def test_a_folder_of_media_is_a_root(path: str) -> None:
         pytest.param("/srv/media", (), (), "/", "", id="was on the system's disk"),
         pytest.param("/srv/media", (), (), "", "", id="never seen"),
         pytest.param(
-            "/srv/media", (), ("/srv/media/Films", "/srv/media"), "", "/srv/media", id="the outermost, in whatever order fstab has them"
+            "/srv/media",
+            (),
+            ("/srv/media/Films", "/srv/media"),
+            "",
+            "/srv/media",
+            id="the outermost, in whatever order fstab has them",
         ),
-        pytest.param("/srv/media", ("/srv/media",), ("/srv/media", "/srv/media/Films"), "", "/srv/media/Films", id="only the one below"),
+        pytest.param(
+            "/srv/media", ("/srv/media",), ("/srv/media", "/srv/media/Films"), "", "/srv/media/Films", id="only the one below"
+        ),
         pytest.param("/srv/media", (), ("/srv/media/Films",), "/srv/media", "/srv/media", id="remembered above, fstab below"),
         pytest.param("/srv/TV", (), ("/srv/TVShows",), "", "", id="names are whole names"),
     ],

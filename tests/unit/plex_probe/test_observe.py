@@ -101,7 +101,9 @@ def test_take_look_gives_both_questions_one_timeout_together() -> None:
 
 
 def look_at(plex: FakePlex, clock: FakeClock, manager: FakeManager | None = None, found: FoundPlex = UNIT, config: Config = CONFIG):
-    return observe(plex, found, manager=manager or FakeManager(running()), container=None, clock=clock, config=config, has_token=True)
+    return observe(
+        plex, found, manager=manager or FakeManager(running()), container=None, clock=clock, config=config, has_token=True
+    )
 
 
 def test_observe_is_content_with_one_look_that_is_well() -> None:
@@ -122,7 +124,9 @@ def test_observe_is_content_with_one_look_in_which_plex_has_spoken(fault: type[P
     assert len(look_at(plex, clock).looks) == 1
 
 
-@pytest.mark.parametrize("fault", [PlexRefused, PlexTimeout, PlexFailing, PlexBroken, PlexUnreachable], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "fault", [PlexRefused, PlexTimeout, PlexFailing, PlexBroken, PlexUnreachable], ids=lambda kind: kind.__name__
+)
 def test_observe_looks_again_three_times_in_all_before_it_is_certain(fault: type[PlexError]) -> None:
     clock = FakeClock()
     plex = FakePlex(clock)
@@ -247,7 +251,12 @@ def test_a_unit_that_was_never_there_is_not_an_outage() -> None:
 def test_the_state_of_a_container(status: str, on_purpose: bool, state: ServerState) -> None:
     clock = FakeClock()
     container = FoundContainer(
-        name="plex", status=status, stopped_on_purpose=on_purpose, exit_code=139, seen_s=clock.uptime_s, started=clock.wall - timedelta(days=1)
+        name="plex",
+        status=status,
+        stopped_on_purpose=on_purpose,
+        exit_code=139,
+        seen_s=clock.uptime_s,
+        started=clock.wall - timedelta(days=1),
     )
 
     server, detail = observe_server(CONTAINER, manager=FakeManager(), container=container, clock=clock, config=CONFIG)

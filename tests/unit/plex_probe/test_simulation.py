@@ -251,7 +251,9 @@ def test_a_day_full_of_outages_stays_within_the_budgets(seed: int) -> None:
     watcher = watch(seed, between_s=(60.0, 400.0))
 
     for moment in watcher.restarted:
-        day = [other for other in watcher.restarted if 0 <= moment.seconds_since(other) < 86_400.0 and other.boot_id == moment.boot_id]
+        day = [
+            other for other in watcher.restarted if 0 <= moment.seconds_since(other) < 86_400.0 and other.boot_id == moment.boot_id
+        ]
         assert len(day) <= CONFIG.max_restarts_per_day
     assert set(watcher.asked) <= set(DOWN)
 

@@ -7,7 +7,7 @@ import pytest
 from plexguard.core.host import CommandFailed
 from plexguard.core.manager import Unit
 from plexguard.status.act import apply
-from tests.fakes.ports import FakeManager
+from tests.fakes.ports import FakeClock, FakeManager
 
 WATCHER = "plexguard-container-watch.service"
 
@@ -17,9 +17,9 @@ def write(folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text)
 
 
-def generating(folder: Path, drop_ins: dict[str, str]) -> FakeManager:
+def generating(folder: Path, drop_ins: dict[str, str], *units: Unit) -> FakeManager:
     """Return a manager whose daemon-reload makes drop-ins."""
-    manager = FakeManager()
+    manager = FakeManager(*units)
 
     def act(verb: str, _name: str) -> None:
         if verb == "daemon-reload":
@@ -30,52 +30,56 @@ def generating(folder: Path, drop_ins: dict[str, str]) -> FakeManager:
     return manager
 
 
-def test_units_are_read_again_before_plex_is_found_anew_and_restarts_come_last(tmp_path: Path) -> None:
-    manager = generating(tmp_path, {"plexguard-plex-probe.timer.d/50-interval.conf": "[Timer]\n"})
+def watcher(state: str) -> Unit:
+    return Unit(name=WATCHER, load_state="loaded", active_state=state, started_s=1.0)
 
-    apply(manager, folder=tmp_path)
+
+def call(manager: FakeManager, folder: Path) -> tuple[str, ...]:
+    """Apply with a configuration file that is there since for ever."""
+    return apply(manager, FakeClock(), config_path=folder / "plexguard.toml", folder=folder / "generated")
+
+
+def test_units_are_read_again_before_plex_is_found_anew_and_restarts_come_last(tmp_path: Path) -> None:
+    manager = generating(tmp_path / "generated", {"plexguard-plex-probe.timer.d/50-interval.conf": "[Timer]\n"})
+
+    told = call(manager, tmp_path)
 
     assert manager.asked == [
         ("daemon-reload", ""),
         ("start", "plexguard-discover.service"),
         ("try-restart", "plexguard-plex-probe.timer"),
-        ("try-restart", WATCHER),
     ]
+    assert told == ("plexguard-plex-probe.timer: restarted",)
 
 
-def test_what_changed_and_what_was_restarted_is_told_a_line_each(tmp_path: Path) -> None:
-    manager = generating(tmp_path, {"plexguard-perms-audit.service.d/50-roots.conf": "x", "plexguard-perms-audit.timer.d/a.conf": "x"})
+def test_what_changed_and_is_not_restarted_is_told_too(tmp_path: Path) -> None:
+    drop_ins = {"plexguard-perms-audit.service.d/50-roots.conf": "x", "plexguard-perms-audit.timer.d/a.conf": "x"}
 
-    told = apply(manager, folder=tmp_path)
+    told = call(generating(tmp_path / "generated", drop_ins), tmp_path)
 
-    assert told == (
-        "plexguard-perms-audit.service: changed",
-        "plexguard-perms-audit.timer: restarted if it runs",
-        f"{WATCHER}: restarted if it runs",
-    )
+    assert told == ("plexguard-perms-audit.service: changed", "plexguard-perms-audit.timer: restarted")
 
 
-def test_where_nothing_changed_only_daemons_are_restarted(tmp_path: Path) -> None:
-    write(tmp_path, "plexguard-plex-probe.timer.d/50-interval.conf", "[Timer]\n")
-    manager = generating(tmp_path, {"plexguard-plex-probe.timer.d/50-interval.conf": "[Timer]\n"})
+def test_where_nothing_changed_nothing_is_restarted(tmp_path: Path) -> None:
+    write(tmp_path / "generated", "plexguard-plex-probe.timer.d/50-interval.conf", "[Timer]\n")
+    write(tmp_path / "generated", "ssh.service.d/x.conf", "not ours")
 
-    assert apply(manager, folder=tmp_path) == (f"{WATCHER}: restarted if it runs",)
-
-
-def test_drop_ins_of_others_are_nobodys_business(tmp_path: Path) -> None:
-    manager = generating(tmp_path, {"ssh.service.d/x.conf": "x", "plexguard-plex-probe.timer": "not a drop-in"})
-
-    assert apply(manager, folder=tmp_path) == (f"{WATCHER}: restarted if it runs",)
+    assert call(FakeManager(watcher("active")), tmp_path) == ()
 
 
-def test_a_machine_without_generated_units_is_fine(tmp_path: Path) -> None:
-    assert apply(FakeManager(), folder=tmp_path / "away") == (f"{WATCHER}: restarted if it runs",)
+def test_a_daemon_that_read_an_older_file_is_restarted(tmp_path: Path) -> None:
+    clock = FakeClock()
+    (tmp_path / "plexguard.toml").write_text("")  # now, which is later than the fake clock's now
+    manager = FakeManager(watcher("active"))
+
+    assert apply(manager, clock, config_path=tmp_path / "plexguard.toml", folder=tmp_path) == (f"{WATCHER}: restarted",)
+    assert manager.asked[-1] == ("try-restart", WATCHER)
 
 
 def test_a_daemon_that_failed_over_the_mistake_that_was_mended_is_started(tmp_path: Path) -> None:
-    manager = FakeManager(Unit(name=WATCHER, load_state="loaded", active_state="failed", result="exit-code"))
+    manager = FakeManager(watcher("failed"))
 
-    apply(manager, folder=tmp_path)
+    call(manager, tmp_path)
 
     assert manager.asked[-2:] == [("reset-failed", WATCHER), ("start", WATCHER)]
 
@@ -85,6 +89,6 @@ def test_a_reload_that_fails_restarts_nothing(tmp_path: Path) -> None:
     manager.fail["daemon-reload"] = CommandFailed("refused")
 
     with pytest.raises(CommandFailed):
-        apply(manager, folder=tmp_path)
+        call(manager, tmp_path)
 
     assert [verb for verb, _ in manager.asked] == ["daemon-reload"]

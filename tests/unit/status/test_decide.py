@@ -1,9 +1,14 @@
 """Which units a changed configuration concerns."""
 
+from datetime import timedelta
+
 import pytest
 
-from plexguard.core.suite import PROGRAMS, Program
+from plexguard.core.manager import Unit
 from plexguard.status.decide import choose_restarts, find_changed_units
+from tests.fakes.ports import BEGIN
+
+WATCH = Unit(name="plexguard-watch.service", load_state="loaded", active_state="active", started_s=1000.0)
 
 
 @pytest.mark.parametrize(
@@ -23,13 +28,26 @@ def test_find_changed_units_by_their_drop_ins(before: dict[str, str], after: dic
     assert find_changed_units(before, after) == changed
 
 
-def test_timers_and_daemons_are_restarted_and_jobs_are_not() -> None:
-    programs = (Program(name="watch", daemon=True), Program(name="audit"))
+def test_timers_are_restarted_and_jobs_are_not() -> None:
+    changed = ("plexguard-audit.service", "plexguard-audit.timer")
 
-    restarts = choose_restarts(("plexguard-audit.service", "plexguard-audit.timer"), programs)
-
-    assert restarts == ("plexguard-audit.timer", "plexguard-watch.service")
+    assert choose_restarts(changed, (), changed_at=BEGIN, now=BEGIN, now_s=1000.0) == ("plexguard-audit.timer",)
 
 
-def test_daemons_are_restarted_even_when_no_unit_changed() -> None:
-    assert choose_restarts((), PROGRAMS) == ("plexguard-container-watch.service",)
+@pytest.mark.parametrize(
+    ("started_before_s", "state", "restarted"),
+    [
+        (-60.0, "active", True),
+        (60.0, "active", False),
+        (-60.0, "inactive", False),
+        (60.0, "failed", True),
+    ],
+    ids=["read an older file", "has read this one", "does not run", "failed"],
+)
+def test_a_daemon_is_restarted_when_it_has_not_read_the_file_as_it_is(started_before_s: float, state: str, restarted: bool) -> None:
+    """started_before_s: when the daemon started, relative to the change of the file."""
+    unit = Unit(name=WATCH.name, load_state="loaded", active_state=state, started_s=1000.0 + started_before_s)
+
+    restarts = choose_restarts((), (unit,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=500), now_s=1500.0)
+
+    assert restarts == ((WATCH.name,) if restarted else ())

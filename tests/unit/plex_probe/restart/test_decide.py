@@ -66,12 +66,16 @@ def test_a_plex_that_is_certainly_hung_gets_less_time_to_stop(answer: Answer, li
     assert step.stop_timeout_s == limit_s
 
 
-@pytest.mark.parametrize("answer", [answer for answer in Answer if answer not in (Answer.REFUSED, Answer.SILENT)], ids=lambda a: a.name)
+@pytest.mark.parametrize(
+    "answer", [answer for answer in Answer if answer not in (Answer.REFUSED, Answer.SILENT)], ids=lambda a: a.name
+)
 def test_a_plex_that_came_back_meanwhile_is_left_alone(answer: Answer) -> None:
     assert "no outage" in refusal(dataclasses.replace(HUNG, answer=answer))
 
 
-@pytest.mark.parametrize("server", [s for s in ServerState if s not in (ServerState.RUNNING, ServerState.DOWN)], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "server", [s for s in ServerState if s not in (ServerState.RUNNING, ServerState.DOWN)], ids=lambda s: s.name
+)
 def test_a_plex_that_is_stopped_or_in_transition_or_unknown_is_left_alone(server: ServerState) -> None:
     assert server.value in refusal(dataclasses.replace(HUNG, server=server))
 
