@@ -15,14 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plexguard.core.events import Mode
-from plexguard.core.mounts import MountPoint
-from plexguard.perms_audit.audit import Account, Cause
+from plexguard.core.mounts import MountPoint, read_mounts
+from plexguard.perms_audit.audit import Account, Audit, Cause
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import Root
 from plexguard.perms_audit.roots import RootFault
+from tests.fakes.ports import FakeJournal
 from tests.integration.perms_audit import lying_fuse
 from tests.integration.perms_audit.bench import (
     Result,
+    ShiftedClock,
     audit,
     become_nobody,
     leave_mounts,
@@ -279,6 +281,19 @@ def test_what_counts_as_recent_is_configured(root: Path) -> None:
     assert mode_of(root / "Show/bad.mkv") == 0o644
 
 
+def test_the_health_check_looks_at_recent_changes_only_when_told_so(root: Path) -> None:
+    assert check(root, recent=False, later=FIVE_HOURS) is not None
+    assert check(root, recent=True, later=timedelta()) is not None
+
+    (root / "Closed").chmod(0o755)
+    assert check(root, recent=True, later=FIVE_HOURS) is None
+
+
+def check(root: Path, *, recent: bool, later: timedelta) -> str | None:
+    work = Audit((Root(path=str(root)),), Config(), read_mounts(), journal=FakeJournal(), clock=ShiftedClock(later), workers=1)
+    return work.find_first(recent=recent)[0]
+
+
 # -- other file systems -----------------------------------------------------------------------------------------------
 
 
@@ -429,7 +444,7 @@ FILES = st.dictionaries(st.sampled_from(["a", "b", "d/a", "d/b", "d/e/a", "f/a"]
 FOLDERS = st.fixed_dictionaries({}, optional={name: st.integers(0, 0o3777) for name in ("d", "d/e", "f", "g", "")})
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None, database=None, derandomize=True)
 @given(FILES, FOLDERS)
 def test_after_one_audit_everything_has_the_wanted_bits_and_a_second_one_finds_nothing(
     files: dict[str, int], folders: dict[str, int]
