@@ -15,7 +15,7 @@ from plexguard.core.errors import ConfigError, PlexguardError
 from plexguard.core.events import Event
 from plexguard.core.found import PLEX_FILE, SCHEMA, FoundPlex
 from plexguard.core.host import Host, LocalHost
-from plexguard.core.journal import StderrJournal, SystemdJournal
+from plexguard.core.journal import Journal, StderrJournal, SystemdJournal
 from plexguard.core.mounts import read_fstab, read_mounts
 from plexguard.core.secret import mask
 from plexguard.core.state import StateFile
@@ -38,9 +38,8 @@ class BootJournal:
             StderrJournal().send(event, **values)
 
 
-def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host) -> None:
+def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host, journal: Journal) -> None:
     """Write the drop-ins below a folder, or none of them when the configuration has a mistake."""
-    journal = BootJournal()
     settings = config.read(config_path, {})
     try:
         found = StateFile(found_file, FoundPlex, schema=SCHEMA, journal=journal).load()
@@ -63,7 +62,10 @@ def main() -> None:
     if len(sys.argv) < 2:
         print(f"usage: {NAME} FOLDER [EARLY LATE]", file=sys.stderr)
         return
-    never_fail(lambda: generate(Path(sys.argv[1]), config_path=config.DEFAULT_PATH, found_file=PLEX_FILE, host=LocalHost()))
+    folder = Path(sys.argv[1])
+    never_fail(
+        lambda: generate(folder, config_path=config.DEFAULT_PATH, found_file=PLEX_FILE, host=LocalHost(), journal=BootJournal())
+    )
 
 
 def never_fail(work: Callable[[], None]) -> None:

@@ -50,7 +50,7 @@ def test_a_container_is_found_guarded_and_left_alone_when_it_is_stopped(containe
     assert machine.run(["docker", "inspect", "-f", "{{.State.StartedAt}}", "plex"]).stdout != before
     assert ask_plex(machine, "/identity") is not None
 
-    machine.run(["docker", "stop", "--time", "5", "plex"], timeout_s=60)
+    machine.run(["docker", "stop", "-t", "5", "plex"], timeout_s=60)
     await_event(machine, "plex.stopped", timeout_s=60)
     for _ in range(2):
         check_now(machine)

@@ -64,7 +64,7 @@ def _restart_container(step: Restart, host: Host) -> None:
     """Let Docker do it: it stops within the limit, kills after it, and starts again, exited containers too."""
     seconds = str(round(step.stop_timeout_s))
     timeout_s = step.stop_timeout_s + _KILL_TIMEOUT_S + step.start_timeout_s
-    host.run(["docker", "restart", "--time", seconds, "--", step.name], timeout_s=timeout_s)
+    host.run(["docker", "restart", "-t", seconds, "--", step.name], timeout_s=timeout_s)
 
 
 def await_answer(plex: Plex, clock: Clock, *, timeout_s: float) -> str:

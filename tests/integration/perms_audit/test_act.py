@@ -183,6 +183,16 @@ def test_a_folder_that_is_no_longer_what_was_found_is_left_alone(root: Path, swa
     assert mode_of(root / "closed") == before
 
 
+def test_a_file_that_was_moved_out_and_left_a_link_behind_is_out_of_reach(root: Path) -> None:
+    finding = found_file(root)
+    moved = root.parent / "outside/moved.mkv"
+    (root / "show/film.mkv").rename(moved)
+    (root / "show/film.mkv").symlink_to(moved)
+
+    assert repair(root, finding, 0o644) is Outcome.GONE
+    assert mode_of(moved) == 0o000
+
+
 def test_a_path_that_leads_out_of_its_root_is_never_repaired(root: Path) -> None:
     status = os.stat(root.parent / "outside/film.mkv")
     forged = Finding(0, "../outside/film.mkv", False, Mode(CANARY_MODE), status.st_dev, status.st_ino, 1, False)

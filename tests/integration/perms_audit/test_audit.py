@@ -217,7 +217,10 @@ def test_a_bad_root_is_told_and_the_others_are_repaired(root: Path, tmp_path: Pa
 
     result = audit(tmp_path / "missing", root, tmp_path / "file")
 
-    assert result.account.root_faults == {str(tmp_path / "missing"): RootFault.MISSING, str(tmp_path / "file"): RootFault.NOT_A_FOLDER}
+    assert result.account.root_faults == {
+        str(tmp_path / "missing"): RootFault.MISSING,
+        str(tmp_path / "file"): RootFault.NOT_A_FOLDER,
+    }
     assert result.account.repaired == 3
 
 
@@ -356,7 +359,7 @@ def test_a_hung_root_is_told_while_the_others_are_repaired(root: Path, tmp_path:
     def attempt() -> Result:
         leave_mounts()
         mount_fuse(dead)
-        return audit(dead, root, config=Config(stall_timeout=timedelta(seconds=1)))
+        return audit(dead, root, config=Config(stall_timeout=timedelta(seconds=2)))
 
     result = run_child(attempt)
 
@@ -422,7 +425,8 @@ def test_the_example_of_what_is_unseen_is_one_that_still_is(public: Path) -> Non
 
     result = audit_as_nobody(public)
 
-    assert result.values("perms.unseen") == {"root": str(public), "path": f"{public}/b theirs", "reason": "Permission denied", "count": 1}
+    told = result.values("perms.unseen")
+    assert told == {"root": str(public), "path": f"{public}/b theirs", "reason": "Permission denied", "count": 1}
     assert mode_of(public / "a mine/film.mkv") == 0o644
 
 

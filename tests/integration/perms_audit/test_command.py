@@ -131,9 +131,7 @@ def test_an_empty_root_is_an_error_in_every_way_of_running(tmp_path: Path, check
 
 
 def test_a_configuration_with_three_mistakes_reports_three(tmp_path: Path, root: Path) -> None:
-    done = command(
-        tmp_path, str(root), config='[perms-audit]\nfile_mode = "999"\nroots = ["media"]\ncolour = "red"\n'
-    )
+    done = command(tmp_path, str(root), config='[perms-audit]\nfile_mode = "999"\nroots = ["media"]\ncolour = "red"\n')
 
     assert done.code == CONFIG
     lines = [line for line in done.err.splitlines() if "[perms-audit]" in line]
@@ -282,7 +280,9 @@ def test_a_link_is_audited_as_what_it_leads_to(root: Path, tmp_path: Path) -> No
     assert done.report["files"] == 2
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"schema": 99}', '{"schema": 1, "mounts": 5}'], ids=["empty", "cut", "future", "foreign"])
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"schema": 99}', '{"schema": 1, "mounts": 5}'], ids=["empty", "cut", "future", "foreign"]
+)
 def test_state_that_cannot_be_used_is_set_aside_and_the_audit_goes_on(root: Path, tmp_path: Path, text: str) -> None:
     make_folder(tmp_path / "state")
     (tmp_path / "state/state.json").write_text(text)

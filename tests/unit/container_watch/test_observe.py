@@ -181,9 +181,10 @@ def test_inspect_knows_a_container_that_does_not_exist(stderr: str) -> None:
     "stderr",
     [
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
-        "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is running: "
-        "dial unix /var/run/docker.sock: connect: no such file or directory",
-        "error during connect: Get http://%2Fvar%2Frun%2Fdocker.sock/v1.24/info: dial unix /var/run/docker.sock: no such file or directory",
+        "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the daemon is "
+        "running: dial unix /var/run/docker.sock: connect: no such file or directory",
+        "error during connect: Get http://%2Fvar%2Frun%2Fdocker.sock/v1.24/info: dial unix /var/run/docker.sock: "
+        "no such file or directory",
         "permission denied while trying to connect to the Docker daemon socket",
         "",
     ],

@@ -117,5 +117,5 @@ def test_a_leftover_of_a_run_that_was_cut_short_is_no_hindrance(tmp_path: Path) 
 
 
 def test_a_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(IoFailed, match="Preferences.xml"):
+    with pytest.raises(IoFailed, match=r"Preferences\.xml"):
         link_preferences(tmp_path / "away/Preferences.xml", "/var/lib/a.xml")

@@ -205,6 +205,9 @@ def test_observe_looks_as_often_and_as_long_as_configured() -> None:
         ("failed", "failed", "signal", ServerState.DOWN),
         ("failed", "failed", "oom-kill", ServerState.DOWN),
         ("failed", "failed", "start-limit-hit", ServerState.DOWN),
+        ("failed", "failed", "watchdog", ServerState.DOWN),
+        # An admin stopped it, and it had to be killed for that.
+        ("failed", "failed", "timeout", ServerState.STOPPED),
         ("inactive", "dead", "success", ServerState.STOPPED),
         ("activating", "start-pre", "success", ServerState.STARTING),
         ("activating", "auto-restart", "exit-code", ServerState.STARTING),

@@ -93,7 +93,7 @@ def test_a_container_is_left_to_docker_with_the_same_limit() -> None:
 
     assert bench.carry_out(step(Server.CONTAINER, "plex"))
 
-    assert bench.host.ran == [["docker", "restart", "--time", "10", "--", "plex"]]
+    assert bench.host.ran == [["docker", "restart", "-t", "10", "--", "plex"]]
 
 
 def test_docker_that_fails_is_told_with_its_reason() -> None:
