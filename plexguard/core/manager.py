@@ -67,6 +67,10 @@ class Manager(Protocol):
         """Forget a unit's failures, and with them its start limit."""
         ...
 
+    def restart(self, name: str, *, timeout_s: float) -> None:
+        """Stop and start a unit in one job, and wait for it. After a CommandTimeout the job goes on."""
+        ...
+
     def try_restart(self, name: str, *, timeout_s: float) -> None:
         """Restart a unit if it runs."""
         ...
@@ -95,6 +99,9 @@ class SystemdManager:
 
     def stop(self, name: str, *, timeout_s: float) -> None:
         self._systemctl("stop", name, timeout_s=timeout_s)
+
+    def restart(self, name: str, *, timeout_s: float) -> None:
+        self._systemctl("restart", name, timeout_s=timeout_s)
 
     def try_restart(self, name: str, *, timeout_s: float) -> None:
         self._systemctl("try-restart", name, timeout_s=timeout_s)

@@ -13,8 +13,11 @@ _REMOTE_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountPoint:
+    """A mount, or a line of fstab(5). is_optional: it need not be there (noauto), as a disk that is plugged in."""
+
     path: str
     type: str
+    is_optional: bool = False
 
     @property
     def is_remote(self) -> bool:
@@ -39,7 +42,9 @@ def parse_fstab(text: str) -> tuple[MountPoint, ...]:
     """Parse /etc/fstab (fstab(5)): the mounts that the administrator means to be there, swap left out."""
     lines = (re.split(r"[ \t]+", line.strip(" \t")) for line in text.split("\n") if not line.lstrip().startswith("#"))
     return tuple(
-        MountPoint(path=_unescape(f[1]).rstrip("/") or "/", type=f[2]) for f in lines if len(f) >= 3 and f[1].startswith("/")
+        MountPoint(path=_unescape(f[1]).rstrip("/") or "/", type=f[2], is_optional="noauto" in ",".join(f[3:4]).split(","))
+        for f in lines
+        if len(f) >= 3 and f[1].startswith("/")
     )
 
 

@@ -101,8 +101,8 @@ def _first_file(paths: list[str]) -> str:
 def _find_identity(unit: Unit) -> tuple[int, tuple[int, ...]]:
     """Return whom a unit runs as: its user, and that user's groups with the unit's own group first."""
     try:
-        user = pwd.getpwnam(unit.user) if unit.user else pwd.getpwuid(0)
-        group = grp.getgrnam(unit.group).gr_gid if unit.group else user.pw_gid
+        user = pwd.getpwuid(int(unit.user or 0)) if unit.user.isdigit() or not unit.user else pwd.getpwnam(unit.user)
+        group = int(unit.group) if unit.group.isdigit() else grp.getgrnam(unit.group).gr_gid if unit.group else user.pw_gid
     except KeyError:
         return -1, ()
     return user.pw_uid, tuple(dict.fromkeys([group, *os.getgrouplist(user.pw_name, group)]))

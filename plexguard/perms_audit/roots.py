@@ -45,10 +45,12 @@ def _is_home(path: str) -> bool:
 def find_unmounted(root: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], last_mount: str) -> str:
     """Return the mount point that a root needs and that is not there, or "".
 
-    Needed is what fstab(5) names at, above or below the root, and what the root was on when it was last audited.
+    Needed is what fstab(5) names at or above the root, what it names below without noauto (a disk that is plugged in now
+    and then), and what the root was on when it was last audited.
     """
     present = {mount.path for mount in mounts}
-    needed = [mount.path for mount in fstab if is_below(root, mount.path) or is_below(mount.path, root)]
+    above = [mount.path for mount in fstab if is_below(root, mount.path)]
+    needed = [*above, *(mount.path for mount in fstab if is_below(mount.path, root) and not mount.is_optional)]
     if last_mount and is_below(root, last_mount):
         needed.append(last_mount)
     # The outermost: without it, those below it mean nothing.

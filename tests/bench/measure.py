@@ -35,7 +35,12 @@ def row(name: str, ours: Sequence[float], reference: Sequence[float] | None, *, 
         return Row(name=name, ours=round(mine, 4), reference=None, unit=unit, ratio=None, note=note)
     ratio = statistics.median(a / b for a, b in zip(ours, reference, strict=True))
     return Row(
-        name=name, ours=round(mine, 4), reference=round(statistics.median(reference), 4), unit=unit, ratio=round(ratio, 3), note=note
+        name=name,
+        ours=round(mine, 4),
+        reference=round(statistics.median(reference), 4),
+        unit=unit,
+        ratio=round(ratio, 3),
+        note=note,
     )
 
 

@@ -20,6 +20,12 @@ def measure(folder: Path) -> Iterator[Row]:
     wall_s(audit)
     pairs = [(wall_s(audit), wall_s(find)) for _ in range(_PAIRS)]
     ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
-    yield row("perms.scan", ours, theirs, unit="s", note=f"dry run over {files} files, warm; reference: GNU find ! -perm -0444; at most 0.9")
+    yield row(
+        "perms.scan",
+        ours,
+        theirs,
+        unit="s",
+        note=f"dry run over {files} files, warm; reference: GNU find ! -perm -0444; at most 0.9",
+    )
     memory = [peak_mb(audit) for _ in range(3)]
     yield row("perms.memory", memory, None, unit="MB", note="peak RSS, summed over all processes; at most 80")

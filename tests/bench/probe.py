@@ -34,4 +34,6 @@ def measure(folder: Path) -> Iterator[Row]:
         assert json.loads((folder / "state.json").read_text())["libraries_s"] is not None
         pairs = [(cpu_s(check), cpu_s([PYTHON, "-c", "pass"])) for _ in range(_RUNS)]
     ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
-    yield row("probe.tick-cpu", ours, theirs, unit="s", note="CPU of a healthy check; reference: Python's start alone; at most 0.25 s")
+    yield row(
+        "probe.tick-cpu", ours, theirs, unit="s", note="CPU of a healthy check; reference: Python's start alone; at most 0.25 s"
+    )

@@ -158,6 +158,9 @@ class FakeManager:
     def reset_failed(self, name: str) -> None:
         self._ask("reset-failed", name)
 
+    def restart(self, name: str, *, timeout_s: float) -> None:
+        self._ask("restart", name)
+
     def try_restart(self, name: str, *, timeout_s: float) -> None:
         self._ask("try-restart", name)
 

@@ -18,6 +18,7 @@ from plexguard.plex_probe.restart.decide import Restart
 _KILL_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 2.0
 _LOOK_PAUSE_S = 0.5
+_POLL_S = 0.2
 
 
 def restart_server(step: Restart, *, manager: Manager, host: Host, clock: Clock) -> None:
@@ -40,24 +41,28 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _restart_unit(step: Restart, manager: Manager, clock: Clock) -> None:
-    try:
-        manager.stop(step.name, timeout_s=step.stop_timeout_s)
-    except CommandTimeout:
-        manager.kill(step.name)
-        _await_end(step.name, manager, clock)
+    """Restart in one job of the manager's own: whatever becomes of this process, what it stopped is started again."""
     # A unit that failed too often must be forgiven first, or the manager refuses to start it.
     manager.reset_failed(step.name)
-    manager.start(step.name, timeout_s=step.start_timeout_s)
+    try:
+        manager.restart(step.name, timeout_s=step.stop_timeout_s)
+    except CommandTimeout:
+        # The job goes on without who asked for it.
+        if manager.unit(step.name).active_state == "deactivating":
+            manager.kill(step.name)
+        _await_start(step, manager, clock)
 
 
-def _await_end(name: str, manager: Manager, clock: Clock) -> None:
-    deadline_s = clock.monotonic_s() + _KILL_TIMEOUT_S
-    while manager.unit(name).active_state not in ("inactive", "failed"):
-        if clock.monotonic_s() > deadline_s:
+def _await_start(step: Restart, manager: Manager, clock: Clock) -> None:
+    deadline_s = clock.monotonic_s() + _KILL_TIMEOUT_S + step.start_timeout_s
+    while (unit := manager.unit(step.name)).active_state != "active":
+        if unit.active_state == "deactivating" and clock.monotonic_s() > deadline_s - step.start_timeout_s:
             raise SystemRefused(
-                f"{name}: still there {_KILL_TIMEOUT_S:.0f} s after SIGKILL; a process waits in the kernel for a disk"
+                f"{step.name}: still there {_KILL_TIMEOUT_S:.0f} s after SIGKILL; a process waits in the kernel for a disk"
             )
-        clock.sleep(0.2)
+        if clock.monotonic_s() > deadline_s:
+            raise SystemRefused(f"{step.name}: not started within {step.start_timeout_s:.0f} s")
+        clock.sleep(_POLL_S)
 
 
 def _restart_container(step: Restart, host: Host) -> None:

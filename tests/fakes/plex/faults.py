@@ -19,9 +19,7 @@ from pathlib import Path
 
 from .state import Session
 
-CURED_BY_RESTART = frozenset(
-    {"crash", "database-blocked", "deadlock", "drip", "error", "garbage", "hung", "pause", "refusing"}
-)
+CURED_BY_RESTART = frozenset({"crash", "database-blocked", "deadlock", "drip", "error", "garbage", "hung", "pause", "refusing"})
 STAYS = frozenset({"corrupt", "half", "healthy", "html", "huge", "maintenance", "redirect", "slow"})
 MODES = CURED_BY_RESTART | STAYS
 # Modes that end by themselves once duration_s is over; 0 means they never do.

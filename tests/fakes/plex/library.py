@@ -166,9 +166,7 @@ class Library:
         with self._lock:
             self._stale = {key: count for key, count in self._stale.items() if key[0] != section}
 
-    def items(
-        self, section: int, metadata_type: int, *, start: int, size: int, trashed_only: bool = False
-    ) -> list[sqlite3.Row]:
+    def items(self, section: int, metadata_type: int, *, start: int, size: int, trashed_only: bool = False) -> list[sqlite3.Row]:
         """Return a page of a section's items, in title order."""
         condition = "AND deleted_at IS NOT NULL" if trashed_only else ""
         with self.reading() as connection:
@@ -276,9 +274,7 @@ def add_item(
 
 def find_or_add_directory(connection: sqlite3.Connection, section: int, relative: str) -> int:
     """Return the id of a folder's row; paths are relative to the location, the location itself is ''."""
-    row = connection.execute(
-        "SELECT id FROM directories WHERE library_section_id = ? AND path = ?", (section, relative)
-    ).fetchone()
+    row = connection.execute("SELECT id FROM directories WHERE library_section_id = ? AND path = ?", (section, relative)).fetchone()
     if row:
         return int(row["id"])
     parent = None

@@ -70,9 +70,7 @@ def xml_value(value: Value | Dual) -> str:
 
 def json_object(node: Node) -> dict[str, object]:
     """Return an element as a JSON object."""
-    result: dict[str, object] = {
-        key: value.json if isinstance(value, Dual) else value for key, value in node.attributes.items()
-    }
+    result: dict[str, object] = {key: value.json if isinstance(value, Dual) else value for key, value in node.attributes.items()}
     for child in node.children:
         if child.name in SINGLE and not is_list(node, child):
             result[child.name] = json_object(child)

@@ -259,9 +259,7 @@ def test_a_library_without_a_folder_is_refused(plex: PlexSimulator) -> None:
 
 def test_items_are_counted_without_listing_them(plex: PlexSimulator, library: int) -> None:
     by_parameter = ask(plex, f"/library/sections/{library}/all?X-Plex-Container-Start=0&X-Plex-Container-Size=0")
-    by_header = ask(
-        plex, f"/library/sections/{library}/all", headers={"X-Plex-Container-Start": "0", "X-Plex-Container-Size": "0"}
-    )
+    by_header = ask(plex, f"/library/sections/{library}/all", headers={"X-Plex-Container-Start": "0", "X-Plex-Container-Size": "0"})
 
     for answer in (by_parameter, by_header):
         assert (answer.json["size"], answer.json["totalSize"], "Metadata" in answer.json) == (0, 3, False)
@@ -901,9 +899,10 @@ def test_a_blocked_database_leaves_identity_quick(plex: PlexSimulator, capfd: py
     assert time.monotonic() - started < 1.0
     with pytest.raises(TimeoutError):
         ask(plex, "/library/sections", timeout_s=0.4)
-    with pytest.raises(sqlite3.OperationalError, match="locked"), contextlib.closing(
-        sqlite3.connect(plex.database, timeout=0)
-    ) as connection:
+    with (
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+        contextlib.closing(sqlite3.connect(plex.database, timeout=0)) as connection,
+    ):
         connection.execute("BEGIN IMMEDIATE")
     assert "Sqlite3: Sleeping for 200ms to retry busy DB." in capfd.readouterr().out
 
@@ -1142,9 +1141,7 @@ def test_what_ends_by_itself_is_written_back(data: Path, tmp_path: Path) -> None
     assert json.loads(control.read_text()) == {"mode": "healthy", "duration_s": 0.5, "plex_pass": False}
 
 
-def test_a_control_file_that_makes_no_sense_changes_nothing(
-    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_control_file_that_makes_no_sense_changes_nothing(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     control = tmp_path / "control.json"
     with PlexSimulator(data, control=control) as plex:
         plex.set(mode="deadlock")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plexguard.core.mounts import MountPoint
+from plexguard.core.mounts import MountPoint, parse_fstab
 from plexguard.perms_audit.roots import find_unmounted, is_system_folder
 
 ROOT = MountPoint(path="/", type="ext4")
@@ -114,3 +114,12 @@ def test_find_unmounted_names_the_mount_that_is_needed_and_not_there(
     mounts = (ROOT, *map(disk, present))
 
     assert find_unmounted(root, mounts, tuple(map(disk, fstab)), last) == missing
+
+
+def test_a_disk_below_the_root_that_is_plugged_in_now_and_then_is_not_missed() -> None:
+    fstab = parse_fstab("UUID=1 /srv/media/usb ext4 noauto,nofail 0 0\nUUID=2 /srv/media/disk ext4 defaults 0 0\n")
+    root = (MountPoint(path="/", type="ext4"),)
+
+    assert find_unmounted("/srv/media", (*root, MountPoint(path="/srv/media/disk", type="ext4")), fstab, "") == ""
+    assert find_unmounted("/srv/media", root, fstab, "") == "/srv/media/disk"
+    assert find_unmounted("/srv/media/usb", root, fstab, "") == "/srv/media/usb"

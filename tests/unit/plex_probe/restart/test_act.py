@@ -14,6 +14,7 @@ from tests.fakes.ports import IDENTITY, FakeClock, FakeHost, FakeJournal, FakeMa
 
 NAME = "plexmediaserver.service"
 GONE = Unit(name=NAME, load_state="loaded")
+ACTIVE = Unit(name=NAME, load_state="loaded", active_state="active")
 STUCK = Unit(name=NAME, load_state="loaded", active_state="deactivating", sub_state="stop-sigkill")
 
 
@@ -33,34 +34,44 @@ class Bench:
         return carry_out(given, plex=self.plex, manager=self.manager, host=self.host, clock=self.clock, journal=self.journal)
 
 
-def test_a_unit_is_stopped_forgiven_and_started_under_an_inhibitor() -> None:
+def test_a_unit_is_forgiven_and_restarted_in_one_job_under_an_inhibitor() -> None:
     bench = Bench(GONE)
 
     assert bench.carry_out(step())
 
     assert bench.manager.asked == [
         ("inhibit", "sleep:shutdown"),
-        ("stop", NAME),
         ("reset-failed", NAME),
-        ("start", NAME),
+        ("restart", NAME),
         ("release", "sleep:shutdown"),
     ]
     assert bench.journal.values("plex.restarted")["server"] == NAME
 
 
-def test_a_unit_that_does_not_stop_in_time_is_killed_before_it_is_started() -> None:
-    bench = Bench(GONE)
-    bench.manager.fail["stop"] = CommandTimeout("no end within 10 s")
+def test_a_unit_that_does_not_stop_in_time_is_killed_and_its_job_starts_it() -> None:
+    bench = Bench(STUCK)
+    bench.manager.fail["restart"] = CommandTimeout("no end within 10 s")
+    bench.manager.on = lambda verb, _name: bench.manager.units.update({NAME: ACTIVE}) if verb == "kill" else None
 
     assert bench.carry_out(step())
 
-    assert [verb for verb, _ in bench.manager.asked] == ["inhibit", "stop", "kill", "reset-failed", "start", "release"]
+    assert [verb for verb, _ in bench.manager.asked] == ["inhibit", "reset-failed", "restart", "kill", "release"]
 
 
-def test_a_stop_that_somebody_else_cancelled_kills_nothing() -> None:
-    # given: an admin's own `systemctl start` takes the place of our stop
+def test_a_unit_that_takes_its_time_to_start_is_not_killed() -> None:
+    bench = Bench(Unit(name=NAME, load_state="loaded", active_state="activating"))
+    bench.manager.fail["restart"] = CommandTimeout("no end within 10 s")
+
+    assert not bench.carry_out(step())
+
+    assert "kill" not in [verb for verb, _ in bench.manager.asked]
+    assert "not started within 90 s" in str(bench.journal.values("plex.restart-failed")["reason"])
+
+
+def test_a_restart_that_somebody_else_cancelled_kills_nothing() -> None:
+    # given: an admin's own job takes the place of ours
     bench = Bench(GONE)
-    bench.manager.fail["stop"] = CommandFailed("Job for plexmediaserver.service canceled.")
+    bench.manager.fail["restart"] = CommandFailed("Job for plexmediaserver.service canceled.")
 
     assert not bench.carry_out(step())
 
@@ -68,23 +79,13 @@ def test_a_stop_that_somebody_else_cancelled_kills_nothing() -> None:
     assert "canceled" in str(bench.journal.values("plex.restart-failed")["reason"])
 
 
-def test_a_process_that_even_sigkill_does_not_end_is_told_and_not_started_twice() -> None:
+def test_a_process_that_even_sigkill_does_not_end_is_told() -> None:
     bench = Bench(STUCK)
-    bench.manager.fail["stop"] = CommandTimeout("no end within 10 s")
+    bench.manager.fail["restart"] = CommandTimeout("no end within 10 s")
 
     assert not bench.carry_out(step())
 
-    assert "start" not in [verb for verb, _ in bench.manager.asked]
     assert "SIGKILL" in str(bench.journal.values("plex.restart-failed")["reason"])
-
-
-def test_a_start_that_fails_is_told_with_its_reason() -> None:
-    bench = Bench(GONE)
-    bench.manager.fail["start"] = CommandFailed("Unit plexmediaserver.service is masked.")
-
-    assert not bench.carry_out(step())
-
-    assert "masked" in str(bench.journal.values("plex.restart-failed")["reason"])
     assert bench.manager.asked[-1] == ("release", "sleep:shutdown")
 
 
@@ -113,8 +114,7 @@ def test_between_stop_and_start_a_sigterm_is_not_heard_and_afterwards_it_is() ->
 
     bench.carry_out(step())
 
-    assert heard["stop"] is signal.SIG_IGN
-    assert heard["start"] is signal.SIG_IGN
+    assert heard["restart"] is signal.SIG_IGN
     assert signal.getsignal(signal.SIGTERM) == before
 
 
