@@ -26,16 +26,41 @@ class MountPoint:
 
 
 def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
-    """Parse /proc/self/mountinfo (proc_pid_mountinfo(5)); a later mount on the same path hides the earlier one."""
-    found: dict[str, MountPoint] = {}
-    for line in text.split("\n"):  # and not splitlines(): the kernel escapes no other line end in a path
-        before, separator, after = line.partition(" - ")
+    """Parse /proc/self/mountinfo (proc_pid_mountinfo(5)); a later mount on the same path hides the earlier one.
+
+    A folder that is bound onto itself is no mount: ReadWritePaths= makes one of every root, and an unmounted root would
+    look mounted from inside the unit.
+    """
+    found: dict[str, _Line] = {}
+    for text_line in text.split("\n"):  # and not splitlines(): the kernel escapes no other line end in a path
+        before, separator, after = text_line.partition(" - ")
         fields = before.split(" ")
         if separator and len(fields) > 4 and after:
-            path = _unescape(fields[4])
-            found.pop(path, None)
-            found[path] = MountPoint(path=path, type=after.split(" ")[0])
-    return tuple(found.values())
+            line = _Line(path=_unescape(fields[4]), type=after.split(" ")[0], device=fields[2], root=_unescape(fields[3]))
+            found.pop(line.path, None)
+            found[line.path] = line
+    return tuple(
+        MountPoint(path=line.path, type=line.type) for line in found.values() if not _is_bound_to_itself(line, found.values())
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line of the table. root: which folder of the file system is mounted there."""
+
+    path: str
+    type: str
+    device: str
+    root: str
+
+
+def _is_bound_to_itself(line: _Line, lines: Iterable[_Line]) -> bool:
+    """Tell whether a mount shows what would be there without it: the same folder of the same file system."""
+    outer = max((o for o in lines if o is not line and is_below(line.path, o.path)), key=lambda o: len(o.path), default=None)
+    if outer is None or outer.device != line.device:
+        return False
+    below = line.path[len(outer.path.rstrip("/")) :]
+    return line.root == outer.root.rstrip("/") + below
 
 
 def parse_fstab(text: str) -> tuple[MountPoint, ...]:

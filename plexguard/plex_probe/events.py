@@ -106,12 +106,13 @@ STOPPED = Event(
     name="plex.stopped",
     message_id="63e5209fdae4409983ca7e7d030b6beb",
     priority=Priority.NOTICE,
-    message="Plex was stopped on purpose and is left alone: {server}",
-    subject="Plex was stopped by an administrator",
+    message="Plex is stopped and is left alone: {server}",
+    subject="Plex is stopped",
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex does not answer, and {server}: somebody stopped it, and means it. Nothing is restarted.
+        Plex does not run, and nothing says that it failed: {server}. So it is when an administrator stopped it, and who
+        stops it means it. Nothing is restarted.
         """,
     action="""
         When it is wanted again:
@@ -198,12 +199,12 @@ RECOVERED = Event(
     name="plex.recovered",
     message_id="63454f8975b44918a80b563c6c91f473",
     priority=Priority.NOTICE,
-    message="Plex is well again after {downtime_s:.0f} s ({problem}, restarts: {restarts})",
-    subject="Plex is well again",
+    message="Plex answers again after {downtime_s:.0f} s ({problem}, restarts: {restarts})",
+    subject="Plex answers again",
     page=_PAGE,
     fields={"problem": str, "downtime_s": float, "restarts": int},
     meaning="""
-        Plex answers, database included. The trouble ({problem}) lasted {downtime_s} s, from the first failed look to this
+        Plex answers, database included. What kept it away ({problem}) lasted {downtime_s} s, from the first failed look to this
         one; {restarts} restarts were asked for.
         """,
     action="""

@@ -104,6 +104,16 @@ def test_an_upgrade_keeps_changed_configuration_and_what_is_enabled(machine: Mac
     assert machine.failed_units() == []
 
 
+def test_what_was_disabled_for_good_stays_off_at_an_upgrade(machine: Machine, deb: Path) -> None:
+    machine.systemctl("disable", "--now", "plexguard.target")
+    machine.push(deb, f"/tmp/{deb.name}")
+
+    machine.run(["apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/tmp/{deb.name}"])
+
+    running = machine.systemctl("list-units", "plexguard*", "--plain", "--no-legend", "--state=active,activating")
+    assert running.strip() == ""
+
+
 def test_a_removed_package_keeps_its_configuration(machine: Machine) -> None:
     machine.write("/etc/plexguard/plexguard.toml", '[plex]\ncontainer = "mine"\n')
 

@@ -135,3 +135,21 @@ def test_a_hung_mount_is_reported_and_the_other_roots_are_audited(plex_machine: 
     fault = events(machine, "perms.root-fault")[-1]
     assert (fault["PLEXGUARD_ROOT"], "hangs" in fault["PLEXGUARD_REASON"]) == ("/srv/dead/films", True)
     assert events(machine, "perms.repaired")[-1]["PLEXGUARD_PATH"] == _FILM
+
+
+def test_a_root_whose_disk_went_away_is_told_by_the_unit_and_by_hand(machine: Machine) -> None:
+    """Inside the unit every root is bound onto itself: that must not pass for its disk."""
+    machine.run(["mkdir", "-p", "/data/films"])
+    machine.run(["mount", "-t", "tmpfs", "films", "/data/films"])
+    machine.write("/data/films/film.mkv", "film")
+    configure(machine, '[perms-audit]\nroots = ["/data/films"]\n')
+    machine.systemctl("start", "plexguard-perms-audit.service")
+    machine.run(["plexguard-perms-audit"])
+
+    machine.run(["umount", "/data/films"])
+    machine.write("/data/films/stray.mkv", "stray")
+    by_unit = machine.run(["systemctl", "start", "plexguard-perms-audit.service"], check=False)
+    by_hand = machine.run(["plexguard-perms-audit"], check=False)
+
+    assert "not mounted" in events(machine, "perms.root-fault")[-1]["PLEXGUARD_REASON"]
+    assert (by_unit.returncode != 0, by_hand.returncode) == (True, 66)

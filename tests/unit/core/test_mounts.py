@@ -122,3 +122,22 @@ def test_fstab_gives_what_is_meant_to_be_there() -> None:
 def test_tables_of_this_machine_can_be_read() -> None:
     assert "/" in {mount.path for mount in read_mounts()}
     assert isinstance(read_fstab(), tuple)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("20 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 20 8:1 /data/films /data/films rw - ext4 /dev/sda1 rw\n", ["/"]),
+        ("20 1 0:9 /@ / rw - btrfs /dev/sda1 rw\n30 20 0:9 /@/data /data rw - btrfs /dev/sda1 rw\n", ["/"]),
+        ("20 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 20 8:2 / /data/films rw - ext4 /dev/sdb1 rw\n", ["/", "/data/films"]),
+        ("20 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 20 8:1 /other /data/films rw - ext4 /dev/sda1 rw\n", ["/", "/data/films"]),
+        (
+            "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 20 8:2 / /data rw - ext4 /dev/sdb1 rw\n"
+            "40 30 8:2 /films /data/films rw - ext4 /dev/sdb1 rw\n",
+            ["/", "/data"],
+        ),
+    ],
+    ids=["by a unit's ReadWritePaths=", "a subvolume", "a disk", "another folder", "below a disk"],
+)
+def test_a_folder_that_is_bound_onto_itself_is_no_mount(table: str, expected: list[str]) -> None:
+    assert [mount.path for mount in parse_mountinfo(table)] == expected
