@@ -1,19 +1,16 @@
 """plexguard-container-watch: arguments and wiring."""
 
-import os
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from plexguard.container_watch.act import Watcher
-from plexguard.core import config as core_config
 from plexguard.core import program
 from plexguard.core.daemon import run_cycles
 from plexguard.core.found import CONTAINER_FILE, SCHEMA, FoundContainer
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.state import StateFile
-from plexguard.core.suite import section_names
 
 NAME = "container-watch"
 
@@ -24,9 +21,7 @@ NAME = "container-watch"
 def cli(config_path: Path) -> int:
     """Publish the state of Plex's container for the other programs."""
     ports = program.open_ports(NAME)
-    settings = core_config.read(config_path, os.environ)
-    plex = settings.take(PlexConfig)
-    settings.check(section_names())
+    plex = program.load_config(config_path, PlexConfig)
     file = StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=ports.journal)
     watcher = Watcher(plex.container, file, ports)
     try:

@@ -172,7 +172,18 @@ def _mode(value: object) -> Mode:
     return Mode(int(text, 8))
 
 
-MODE = Kind('three or four octal digits, such as "0644", without set-id or sticky bits', _mode, lambda v: _quote(str(v)))
+def mode(needed: int) -> Kind[Mode]:
+    """Return the kind of a mode. needed: bits without which the owner would be locked out."""
+
+    def parse(value: object) -> Mode:
+        parsed = _mode(value)
+        if parsed & needed != needed:
+            raise ValueError
+        return parsed
+
+    least = f", at least {needed:04o}" if needed else ""
+    allowed = f'three or four octal digits, such as "0644", without set-id or sticky bits{least}'
+    return Kind(allowed, parse, lambda v: _quote(str(v)))
 
 
 def _folders(value: object) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ PROGRAM_FAILED = Event(
     name="program.failed",
     message_id="62ec64d5f8284507b3a252d9a87b0819",
     priority=Priority.ERR,
-    message="{program} stopped: {reason}",
+    message="{program} stopped: {reason} (try: {hint})",
     subject="{program} could not do its work",
     fields={"program": str, "reason": str, "hint": str, "exit_code": int},
     meaning="""
@@ -19,7 +19,7 @@ PROGRAM_FAILED = Event(
         What may help:
           {hint}
         The runs before and after this one:
-          journalctl -u '{program}*'
+          journalctl -u 'plexguard*'
         """,
 )
 
@@ -37,7 +37,7 @@ PROGRAM_BUG = Event(
         """,
     action="""
         Please report the lines of this entry. They hold no secrets, but read them before you pass them on:
-          journalctl -p crit -u '{program}*'
+          journalctl -p crit -u 'plexguard*'
         """,
 )
 
@@ -73,7 +73,7 @@ STATE_SET_ASIDE = Event(
         """,
     action="""
         Look at what was kept, and delete it when it tells you nothing:
-          cat {aside}
+          cat {aside_quoted}
         If it happens again, the disk below it deserves a look.
         """,
 )

@@ -4,6 +4,7 @@ An event carries its journal form (MESSAGE_ID, priority, typed fields, one line 
 the catalog is generated. The events themselves stand in each program's `events.py`; `core/suite.py` finds them all.
 """
 
+import shlex
 import string
 import textwrap
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 FIELD_PREFIX = "PLEXGUARD_"
+# A path in a runbook's command is written {path_quoted}: the same path, as a shell takes it.
+QUOTED = "_quoted"
 
 
 class Priority(IntEnum):
@@ -46,6 +49,18 @@ class FilePath(str):
 def show_path(path: str) -> str:
     """Return a path, or any other text, as one printable line: control characters and bytes that are no UTF-8 as escapes."""
     return str(path) if path.isprintable() else "".join(c if c.isprintable() else _show_character(c) for c in path)
+
+
+def quote_for_shell(path: str) -> str:
+    """Return a path as one word of a shell, on one line: plain, in quotes, or as $'…' with escapes."""
+    if path.isprintable():
+        return shlex.quote(str(path))
+    escaped = "".join("".join(f"\\x{b:02x}" for b in c.encode("utf-8", "surrogateescape")) if _needs_escape(c) else c for c in path)
+    return f"$'{escaped}'"
+
+
+def _needs_escape(character: str) -> bool:
+    return not character.isprintable() or character in "\\'"
 
 
 def _show_character(character: str) -> str:
@@ -84,6 +99,9 @@ class Event:
         fields: dict[str, str | bytes] = {FIELD_PREFIX + "EVENT": self.name}
         for name, value in values.items():
             fields[FIELD_PREFIX + name.upper()] = _field_text(value)
+            if isinstance(value, FilePath):
+                # For the commands of the runbooks, which people paste into a root shell.
+                fields[FIELD_PREFIX + name.upper() + QUOTED.upper()] = quote_for_shell(value)
         return fields
 
     def _check(self, values: Mapping[str, object]) -> None:

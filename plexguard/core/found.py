@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
+from plexguard.core.journal import Journal
+from plexguard.core.state import StateFile
+
 RUNTIME = Path("/run/plexguard")
 PLEX_FILE = RUNTIME / "plex.json"
 CONTAINER_FILE = RUNTIME / "container.json"
@@ -16,6 +19,7 @@ CONTAINER_FILE = RUNTIME / "container.json"
 # and follows when Plex is claimed anew.
 PREFERENCES_LINK = RUNTIME / "Preferences.xml"
 SCHEMA = 1
+DEFAULT_URL = "http://127.0.0.1:32400"
 DOCKER_SOCKET = Path("/run/docker.sock")
 CONTAINER_WATCH = "plexguard-container-watch.service"
 DISCOVER = "plexguard-discover.service"
@@ -81,6 +85,16 @@ class FoundContainer:
     @property
     def exists(self) -> bool:
         return self.status != "absent"
+
+
+def read_plex(journal: Journal, folder: Path = RUNTIME) -> FoundPlex | None:
+    """Return the server that was found, or None when plexguard-discover has not run yet."""
+    return StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=journal).load()
+
+
+def read_container(journal: Journal, folder: Path = RUNTIME) -> FoundContainer | None:
+    """Return the state of Plex's container, or None when nobody watches it."""
+    return StateFile(folder / CONTAINER_FILE.name, FoundContainer, schema=SCHEMA, journal=journal).load()
 
 
 def host_path(path: str, mounts: tuple[Mount, ...]) -> str | None:

@@ -388,5 +388,5 @@ def _maintenance_text(body: bytes) -> str:
 
 def _first_words(body: bytes) -> str:
     text = body[:2000].decode("utf-8", "replace")
-    plain = "".join(part.partition(">")[2] if n else part for n, part in enumerate(text.split("<")))
+    plain = " ".join(part.partition(">")[2] if n else part for n, part in enumerate(text.split("<")))
     return " ".join(plain.split())[:80]

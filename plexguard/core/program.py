@@ -1,5 +1,6 @@
 """Start a program; turn an error into one event and one exit code. The one place of the suite that catches broadly."""
 
+import contextlib
 import os
 import sys
 import traceback
@@ -13,13 +14,17 @@ import click
 from plexguard import __version__
 from plexguard.core import config, core_events
 from plexguard.core.clock import Clock, SystemClock
-from plexguard.core.errors import ConfigError, PlexguardError
+from plexguard.core.errors import ConfigError, IoFailed, PlexguardError
 from plexguard.core.host import Host, LocalHost
-from plexguard.core.journal import Journal, open_journal
+from plexguard.core.journal import Journal, StderrJournal, open_journal
 from plexguard.core.manager import Manager, SystemdManager
 from plexguard.core.notify import Notifier, SystemdNotifier
+from plexguard.core.plex_config import PlexConfig
+from plexguard.core.state import PUBLISHED, state_directory, write_atomic
+from plexguard.core.suite import section_names
 
 F = TypeVar("F", bound=Callable[..., Any])
+S = TypeVar("S", bound=config.Section)
 # Exit code 1: it ran as meant and found, or left, something wrong.
 FOUND_PROBLEMS = 1
 
@@ -33,6 +38,11 @@ class Ports:
     host: Host
     manager: Manager
     notifier: Notifier
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person runs this, and reads what is printed."""
+        return isinstance(self.journal, StderrJournal)
 
 
 def open_ports(name: str) -> Ports:
@@ -70,12 +80,25 @@ def version_option(name: str) -> Callable[[F], F]:
     return click.version_option(__version__, prog_name=f"plexguard-{name}", message="%(prog)s %(version)s")
 
 
+def load_config(path: Path, section: type[S]) -> S:
+    """Return a program's section of the configuration. Raises ConfigError with the mistakes in it, in [plex], and with
+    sections that nobody knows; another program's section is its own matter."""
+    settings = config.read(path, os.environ)
+    taken = settings.take(section)
+    if section is not PlexConfig:
+        settings.take(PlexConfig)
+    settings.check(section_names())
+    told = _told_mistakes()
+    if told is not None:
+        told.unlink(missing_ok=True)
+    return taken
+
+
 CONTEXT: dict[str, Any] = {"max_content_width": 80, "help_option_names": ["-h", "--help"]}
 
 
 def launch(name: str, command: click.Command) -> NoReturn:
     """Run a command and end the process with its exit code."""
-    # os._exit is not used: buffers and finalisers run.
     sys.exit(run(name, command, sys.argv[1:]))
 
 
@@ -106,8 +129,7 @@ def run(name: str, command: click.Command, arguments: list[str]) -> int:
             return 141
         raise
     except ConfigError as error:
-        for mistake in error.mistakes:
-            open_journal(program).send(core_events.CONFIG_INVALID, program=program, mistake=mistake)
+        _tell_mistakes(program, error)
         return error.exit_code
     except PlexguardError as error:
         open_journal(program).send(
@@ -123,3 +145,21 @@ def run(name: str, command: click.Command, arguments: list[str]) -> int:
             core_events.PROGRAM_BUG, program=program, error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()
         )
         return os.EX_SOFTWARE
+
+
+def _tell_mistakes(program: str, error: ConfigError) -> None:
+    """Tell the mistakes of a configuration: by hand always, by a unit, which may run every 30 s, when they are new."""
+    told = _told_mistakes()
+    with contextlib.suppress(OSError):
+        if told is not None and told.read_text(encoding="utf-8", errors="replace") == str(error):
+            return
+    for mistake in error.mistakes:
+        open_journal(program).send(core_events.CONFIG_INVALID, program=program, mistake=mistake)
+    if told is not None:
+        with contextlib.suppress(IoFailed):
+            write_atomic(told, str(error).encode("utf-8", "replace"), mode=PUBLISHED)
+
+
+def _told_mistakes() -> Path | None:
+    """Return where a unit remembers which mistakes it has told; None for a run by hand."""
+    return state_directory("") / "config-mistakes" if "STATE_DIRECTORY" in os.environ else None

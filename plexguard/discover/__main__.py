@@ -1,6 +1,5 @@
 """plexguard-discover: arguments and wiring."""
 
-import os
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,22 +11,20 @@ from plexguard.core.config import Settings
 from plexguard.core.drop_ins import make_drop_ins, read_drop_ins
 from plexguard.core.errors import ConfigError
 from plexguard.core.found import (
-    CONTAINER_FILE,
     CONTAINER_WATCH,
     DOCKER_SOCKET,
     PLEX_FILE,
     PREFERENCES_LINK,
     SCHEMA,
-    FoundContainer,
     FoundPlex,
     Server,
+    read_container,
 )
 from plexguard.core.mounts import read_fstab, read_mounts
 from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import Ports
 from plexguard.core.state import StateFile, state_directory
-from plexguard.core.suite import section_names
 from plexguard.core.token import read_token
 from plexguard.discover import act
 from plexguard.discover.decide import add_folders, choose_server
@@ -44,10 +41,9 @@ _START_WAIT_S = 20.0
 def cli(config_path: Path) -> int:
     """Find this machine's Plex and publish it in /run/plexguard (root)."""
     ports = program.open_ports(NAME)
-    settings = core_config.read(config_path, os.environ)
-    plex_config = settings.take(PlexConfig)
-    settings.check(section_names())
-    return _discover(plex_config, settings, ports)
+    plex_config = program.load_config(config_path, PlexConfig)
+    # Read as the generator reads it: without the environment of whoever runs this.
+    return _discover(plex_config, core_config.read(config_path, {}), ports)
 
 
 def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
@@ -57,7 +53,7 @@ def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
     if config.server in ("auto", "container") and DOCKER_SOCKET.exists():
         # Only queued, and nothing if it runs: it starts this program again when it knows more.
         ports.manager.start(CONTAINER_WATCH)
-    container = StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=ports.journal).load()
+    container = read_container(ports.journal)
     past, last = published.load(), kept.load()
     seen = observe(config, manager=ports.manager, container=container)
     server = choose_server(seen, config)

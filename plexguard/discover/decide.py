@@ -2,11 +2,9 @@
 
 import dataclasses
 
-from plexguard.core.found import FoundContainer, FoundPlex, Server, host_path
+from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex, Server, host_path
 from plexguard.core.plex_config import PlexConfig
 from plexguard.discover.observe import Observation
-
-DEFAULT_URL = "http://127.0.0.1:32400"
 
 
 def choose_server(seen: Observation, config: PlexConfig) -> FoundPlex:

@@ -4,7 +4,6 @@ It never fails a boot: with a bad configuration the shipped units stand as they 
 file system of the media, only names and tables, so that nothing can hang it.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -76,5 +75,4 @@ def never_fail(work: Callable[[], None]) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
     main()

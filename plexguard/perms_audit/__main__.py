@@ -1,6 +1,7 @@
 """plexguard-perms-audit: arguments and wiring."""
 
 import dataclasses
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +11,11 @@ import click
 
 from plexguard.core import config as core_config
 from plexguard.core import program
-from plexguard.core.errors import NoPermission, PlexguardError, UsageError
-from plexguard.core.events import FilePath, Mode, show_path
+from plexguard.core.errors import NoPermission, PlexguardError
+from plexguard.core.events import Mode, show_path
 from plexguard.core.mounts import read_fstab, read_mounts
-from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
-from plexguard.core.state import StateFile, state_directory
-from plexguard.core.suite import section_names
+from plexguard.core.state import StateFile, exclusive_lock, state_directory
 from plexguard.perms_audit import events
 from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config
@@ -66,17 +65,9 @@ def cli(
 ) -> int:
     """Find media that Plex cannot read, and repair them."""
     ports = program.open_ports(NAME)
-    settings = core_config.read(config_path, os.environ)
-    config = settings.take(Config)
-    settings.take(PlexConfig)
-    settings.check(section_names())
+    config = program.load_config(config_path, Config)
     given = {"changed_within": changed_within, "file_mode": file_mode, "dir_mode": dir_mode, "dry_run": dry_run or None}
     config = dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    if not config.file_mode & 0o400 or config.dir_mode & 0o500 != 0o500:
-        raise UsageError(
-            f"file_mode {config.file_mode} and dir_mode {config.dir_mode} would lock even the owner out",
-            hint="--file-mode 0644 --dir-mode 0755",
-        )
     # MTIME_HOURS limits every run, as it did in the scripts that came before.
     recent = recent or changed_within is not None or bool(os.environ.get("MTIME_HOURS"))
     return _audit(roots, config, ports, check=check, recent=recent, output=output)
@@ -95,7 +86,7 @@ def _audit(arguments: tuple[str, ...], config: Config, ports: Ports, *, check: b
     audit = Audit(roots, config, mounts, journal=ports.journal, clock=ports.clock, workers=workers)
     audit.keep_changes = output == "json"
     if check:
-        return _check(audit, recent=recent)
+        return _check(audit, recent=recent, output=output)
     account = audit.run(recent=recent)
     if output == "json":
         click.echo(account.to_json())
@@ -103,12 +94,13 @@ def _audit(arguments: tuple[str, ...], config: Config, ports: Ports, *, check: b
     return _exit_code(account)
 
 
-def _check(audit: Audit, *, recent: bool) -> int:
+def _check(audit: Audit, *, recent: bool, output: str) -> int:
     path, account = audit.find_first(recent=recent)
-    if path is not None:
-        click.echo(show_path(FilePath(path)))
-        return FOUND_PROBLEMS
-    return _exit_code(account)
+    if output == "json":
+        click.echo(json.dumps({"unreadable": path}))
+    elif path is not None:
+        click.echo(show_path(path))
+    return FOUND_PROBLEMS if path is not None else _exit_code(account)
 
 
 def _exit_code(account: Account) -> int:
@@ -136,7 +128,9 @@ def _save(state: StateFile[State], record: State, past: State) -> None:
     if record == past or not os.access(state.path.parent, os.W_OK):
         return
     try:
-        state.save(record)
+        # Audits run side by side: what another one has learnt meanwhile is kept.
+        with exclusive_lock(state.path.with_name("lock")):
+            state.save(State(mounts={**_load(state).mounts, **record.mounts}))
     except PlexguardError as error:
         click.echo(f"plexguard-{NAME}: {error}", err=True)
 

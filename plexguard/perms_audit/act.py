@@ -88,7 +88,7 @@ def _is_same(status: os.stat_result, finding: Finding) -> bool:
 
 def _cause(error: OSError) -> str:
     if error.errno == errno.EROFS:
-        return "its file system is read-only here (mounted so, or not named in ReadWritePaths= of the unit)"
+        return "its file system is read-only here: mounted so, or not in the unit's ReadWritePaths= (plexguard-status check-config)"
     if error.errno == errno.EPERM:
         return "not permitted: an immutable file (lsattr), or it belongs to somebody else"
     return error.strerror or str(error)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import BOOLEAN, CALENDAR, FOLDERS, MODE, count, option, span
+from plexguard.core.config import BOOLEAN, CALENDAR, FOLDERS, count, mode, option, span
 from plexguard.core.events import Mode
 
 
@@ -15,8 +15,8 @@ class Config:
     roots: tuple[str, ...] = option(
         FOLDERS, (), "Folders of media to audit. Empty: the library folders that Plex itself names.", environment="MEDIA_ROOTS"
     )
-    file_mode: Mode = option(MODE, Mode(0o644), "What a file's mode has at least; what it lacks of it is added.")
-    dir_mode: Mode = option(MODE, Mode(0o755), "The same for folders.")
+    file_mode: Mode = option(mode(0o400), Mode(0o644), "What a file's mode has at least; what it lacks of it is added.")
+    dir_mode: Mode = option(mode(0o500), Mode(0o755), "The same for folders.")
     changed_within: timedelta = option(
         span("1min", "365d", environment_unit="h"),
         timedelta(hours=4),

@@ -23,7 +23,7 @@ REPAIRED = Event(
         umask, most often). All repairs:
           journalctl -u 'plexguard-perms-audit*' MESSAGE_ID=d803b6563e7b4cf98059982710c2b315
         The old mode, if it was meant:
-          chmod {old_mode} '{path}'
+          chmod {old_mode} {path_quoted}
         """,
 )
 
@@ -40,8 +40,9 @@ FOUND = Event(
         --dry-run, DRY_RUN=1 or dry_run = true: it only tells.
         """,
     action="""
-        Repair it, and all others:
-          plexguard-perms-audit
+        Repair it, and all others, when you are ready: without --dry-run and DRY_RUN, and with dry_run = false.
+          editor /etc/plexguard/plexguard.toml
+          systemctl start plexguard-perms-audit-full.service
         """,
 )
 
@@ -59,10 +60,10 @@ NOT_REPAIRED = Event(
         """,
     action="""
         Look at the one that is named, its folders, and the file system it is on:
-          namei -l '{path}'
-          findmnt -T '{path}'
+          namei -l {path_quoted}
+          findmnt -T {path_quoted}
         All of them:
-          plexguard-perms-audit --dry-run --format json '{root}'
+          plexguard-perms-audit --dry-run --format json {root_quoted}
         """,
 )
 
@@ -80,7 +81,7 @@ ROOT_FAULT = Event(
         """,
     action="""
         See whether its disk is there, and which roots are configured:
-          findmnt -T '{root}'
+          findmnt -T {root_quoted}
           plexguard-status check-config
         If its media were moved to another file system on purpose, let plexguard forget the old mount:
           rm /var/lib/plexguard/perms-audit/state.json
@@ -101,8 +102,8 @@ UNSEEN = Event(
         """,
     action="""
         Look at the one that is named, as root:
-          ls -la '{path}'
-          findmnt -T '{path}'
+          ls -la {path_quoted}
+          findmnt -T {path_quoted}
         """,
 )
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plexguard.core.errors import UsageError
-from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, host_path
+from plexguard.core.found import RUNTIME, host_path, read_container, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.mounts import MountPoint, mount_of
-from plexguard.core.state import StateFile
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.roots import RootFault, find_unmounted, is_system_folder
 
@@ -36,7 +35,7 @@ class Root:
 
 
 def choose_roots(
-    arguments: Sequence[str], config: Config, *, environment: Mapping[str, str], journal: Journal, folder: Path = PLEX_FILE.parent
+    arguments: Sequence[str], config: Config, *, environment: Mapping[str, str], journal: Journal, folder: Path = RUNTIME
 ) -> tuple[str, ...]:
     """Return the folders to audit: of the command line, else MEDIA_ROOTS or the configuration, else what Plex names.
 
@@ -49,15 +48,15 @@ def choose_roots(
     if arguments:
         return tuple(os.path.normpath("/" + argument.lstrip("/")) for argument in arguments)
     if config.roots and environment.get("MEDIA_ROOTS") and environment.get("PLEX_CONTAINER"):
-        return _map_roots(config.roots, environment["PLEX_CONTAINER"], journal, folder / CONTAINER_FILE.name)
+        return _map_roots(config.roots, environment["PLEX_CONTAINER"], journal, folder)
     if config.roots:
         return config.roots
-    found = StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=journal).load()
+    found = read_plex(journal, folder)
     return found.folders if found is not None else ()
 
 
-def _map_roots(roots: Sequence[str], container: str, journal: Journal, file: Path) -> tuple[str, ...]:
-    found = StateFile(file, FoundContainer, schema=SCHEMA, journal=journal).load()
+def _map_roots(roots: Sequence[str], container: str, journal: Journal, folder: Path) -> tuple[str, ...]:
+    found = read_container(journal, folder)
     if found is None or not found.exists or found.name != container:
         raise UsageError(
             f"MEDIA_ROOTS are paths of container {container}, which plexguard does not know",

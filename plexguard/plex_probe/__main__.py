@@ -8,17 +8,14 @@ from typing import NoReturn
 
 import click
 
-from plexguard.core import config as core_config
 from plexguard.core import program
-from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, Server
+from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex, Server, read_container, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.notify import one_line
 from plexguard.core.plex import HttpPlex
-from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.state import StateFile, state_directory
-from plexguard.core.suite import section_names
 from plexguard.core.token import read_token
 from plexguard.plex_probe import act, events
 from plexguard.plex_probe.config import Config
@@ -29,6 +26,7 @@ NAME = "plex-probe"
 STATE_SCHEMA = 1
 RESTART_STATE = "plex-restart"
 PROBE_UNIT = "plexguard-plex-probe.service"
+_NOT_FOUND = FoundPlex(server=Server.NONE, missing="plexguard-discover has not run yet")
 # Verdicts that are no problem to be found: Plex is well, or meant to be away.
 _WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.STARTING, Verdict.STOPPED)
 
@@ -41,7 +39,7 @@ _WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.STARTING, Verdict.STOPPED
 def cli(context: click.Context, output: str, config_path: Path) -> int:
     """Check Plex once; ask for a restart if it is certainly down."""
     ports = program.open_ports(NAME)
-    context.obj = (ports, _read_config(config_path))
+    context.obj = (ports, program.load_config(config_path, Config))
     return 0 if context.invoked_subcommand else _check(*context.obj, output=output)
 
 
@@ -55,10 +53,13 @@ def restart(context: click.Context) -> int:
 def _check(ports: Ports, config: Config, *, output: str) -> int:
     state = StateFile(state_directory(NAME) / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
     past = state.load() or State()
-    found = _read_found(ports.journal)
+    found = read_plex(ports.journal) or _NOT_FOUND
+    # A person without the unit's rights may look, and nothing is kept or done.
+    may_act = not ports.by_hand or os.access(state.path.parent, os.W_OK)
     if found.server is Server.NONE:
-        if not past.told_no_server:
+        if ports.by_hand or not past.told_no_server:
             ports.journal.send(events.NO_SERVER, reason=found.missing)
+        if may_act and not past.told_no_server:
             # An outage that is open stays open: the server may only be unknown for a moment.
             state.save(dataclasses.replace(past, told_no_server=True))
         return os.EX_UNAVAILABLE
@@ -74,11 +75,12 @@ def _check(ports: Ports, config: Config, *, output: str) -> int:
         has_token=token is not None,
     )
     plan = decide(seen, config, past, began, ports.clock.moment())
-    act.carry_out(plan, state=state, journal=ports.journal, manager=ports.manager)
+    if may_act:
+        act.carry_out(plan, state=state, journal=ports.journal, manager=ports.manager)
     ports.notifier.tell(f"STATUS={one_line(_describe(plan.state))}")
     if output == "json":
         click.echo(json.dumps(encode(plan.state), indent=1))
-    elif os.isatty(1):
+    elif ports.by_hand:
         click.echo(_describe(plan.state))
     return 0 if plan.state.verdict in _WELL else FOUND_PROBLEMS
 
@@ -101,15 +103,15 @@ def _restart(ports: Ports, config: Config) -> int:
 
     budget_file = StateFile(state_directory(RESTART_STATE) / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
     budget = budget_file.load() or Budget()
-    found = _read_found(ports.journal)
-    plex = HttpPlex(found.url or "http://127.0.0.1:32400", None)
+    found = read_plex(ports.journal) or _NOT_FOUND
+    plex = HttpPlex(found.url or DEFAULT_URL, None)
     container = _read_container(found, ports.journal)
     seen = observe(plex, found, manager=ports.manager, container=container, clock=ports.clock, config=config)
     now = ports.clock.moment()
     step = decide(seen, config, budget, now)
     if isinstance(step, Refuse):
         ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
-        return os.EX_TEMPFAIL if step.passing else FOUND_PROBLEMS
+        return os.EX_TEMPFAIL if step.passing else os.EX_UNAVAILABLE
     # Counted before anything is done: a restart that could not be counted must not happen.
     budget_file.save(step.budget)
     ports.journal.send(
@@ -127,23 +129,8 @@ def _restart(ports: Ports, config: Config) -> int:
     return 0 if answers else FOUND_PROBLEMS
 
 
-def _read_config(path: Path) -> Config:
-    settings = core_config.read(path, os.environ)
-    config = settings.take(Config)
-    settings.take(PlexConfig)
-    settings.check(section_names())
-    return config
-
-
-def _read_found(journal: Journal) -> FoundPlex:
-    found = StateFile(PLEX_FILE, FoundPlex, schema=SCHEMA, journal=journal).load()
-    return found or FoundPlex(server=Server.NONE, missing="plexguard-discover has not run yet")
-
-
 def _read_container(found: FoundPlex, journal: Journal) -> FoundContainer | None:
-    if found.server is not Server.CONTAINER:
-        return None
-    return StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=journal).load()
+    return read_container(journal) if found.server is Server.CONTAINER else None
 
 
 def main() -> NoReturn:

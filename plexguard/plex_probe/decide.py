@@ -9,7 +9,7 @@ from plexguard.core.clock import Moment
 from plexguard.core.events import Event
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import Answer, Observation, ServerState
+from plexguard.plex_probe.observe import RESTART_UNIT, Answer, Observation, ServerState
 
 # For a while these excuse silence.
 _TRANSITIONS = (ServerState.STARTING, ServerState.RESTARTING)
@@ -64,13 +64,14 @@ _EVENTS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """A time during which Plex was not healthy. began: its first failed look. restarts: asked for in it, and not put off.
-    ask_is_open: what became of the last ask has not been seen yet."""
+    ask_is_open: what became of the last ask has not been seen yet. was_refused: it was, and asking again would not help."""
 
     verdict: Verdict
     began: Moment
     restarts: int = 0
     last_ask: Moment | None = None
     ask_is_open: bool = False
+    was_refused: bool = False
     gave_up: bool = False
 
 
@@ -197,27 +198,46 @@ def _consider_restart(
     seen: Observation, problem: Problem, config: Config, now: Moment
 ) -> tuple[Problem, tuple[Tell | AskRestart, ...]]:
     """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
-    it is left to a person."""
-    # Of a restart that is at work the outcome is awaited, however long its own limits let it take.
+    it is left to a person, and why."""
     if problem.verdict not in OUTAGES or seen.server in (ServerState.STOPPED, ServerState.RESTARTING):
         return problem, ()
     problem = _settle_ask(seen, problem)
     if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():
         return problem, ()
-    can_help = config.restart and seen.server in (ServerState.RUNNING, ServerState.DOWN)
-    if can_help and problem.restarts < config.max_restarts_per_incident:
+    barrier = _find_barrier(seen, problem, config)
+    if not barrier:
         asked = dataclasses.replace(problem, restarts=problem.restarts + 1, last_ask=now, ask_is_open=True)
         asking = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
         return asked, (Tell(events.RESTART_ASKED, asking), AskRestart())
     if problem.gave_up:
         return problem, ()
-    values = {"restarts": problem.restarts, "problem": problem.verdict.value, "silent_s": now.seconds_since(problem.began)}
+    values = {
+        "reason": barrier,
+        "restarts": problem.restarts,
+        "problem": problem.verdict.value,
+        "silent_s": now.seconds_since(problem.began),
+    }
     return dataclasses.replace(problem, gave_up=True), (Tell(events.GAVE_UP, values),)
 
 
+def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
+    """Return why no restart is asked for, or "" when one is."""
+    if not config.restart:
+        return "restart = false in [plex-probe]"
+    if seen.restart_is_masked:
+        return f"{RESTART_UNIT} is masked"
+    if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
+        return f"it is {seen.server.value}"
+    if problem.was_refused:
+        return f"{RESTART_UNIT} refused, and told why"
+    if problem.restarts >= config.max_restarts_per_incident:
+        return "restarting did not help" if problem.restarts else "max_restarts_per_incident = 0"
+    return ""
+
+
 def _settle_ask(seen: Observation, problem: Problem) -> Problem:
-    """Take back from the count an ask that was put off for a passing reason: it was no restart."""
+    """Take back from the count an ask that was refused: it was no restart. One that was refused for good is the last."""
     if not problem.ask_is_open:
         return problem
-    restarts = problem.restarts - 1 if seen.ask_was_put_off else problem.restarts
-    return dataclasses.replace(problem, restarts=restarts, ask_is_open=False)
+    refused = seen.ask_was_put_off or seen.ask_was_refused
+    return dataclasses.replace(problem, restarts=problem.restarts - refused, was_refused=seen.ask_was_refused, ask_is_open=False)

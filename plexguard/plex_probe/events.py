@@ -19,9 +19,11 @@ REFUSED = Event(
         allowed and within its budget.
         """,
     action="""
-        Wait for the lines that follow: a restart and a recovery with the downtime. Why it ended is in Plex's own journal:
-          journalctl -u plexmediaserver -n 50
+        Wait for the lines that follow: a restart and a recovery with the downtime. Why it ended is in Plex's own journal,
+        or in its container's:
           systemctl status plexmediaserver
+          journalctl -u plexmediaserver -n 50
+          docker logs --tail 50 plex
         """,
 )
 
@@ -235,18 +237,19 @@ GAVE_UP = Event(
     name="plex.gave-up",
     message_id="58d76e35d7354f57ad8a91c02299f1be",
     priority=Priority.ERR,
-    message="Plex is still down ({problem}) after {restarts} restarts and {silent_s:.0f} s: no more are tried, a person is needed",
-    subject="Plex is down and restarting did not help",
+    message="Plex is still down ({problem}) after {silent_s:.0f} s and {restarts} restarts: {reason}; a person is needed",
+    subject="Plex is down and stays down",
     page=_PAGE,
-    fields={"restarts": int, "problem": str, "silent_s": float},
+    fields={"reason": str, "restarts": int, "problem": str, "silent_s": float},
     meaning="""
-        Restarting again would not help and can harm (a scan that is broken off, a database in repair). Plex is looked at as
-        before, and its recovery will be told, but nothing more is restarted in this outage.
+        No restart is asked for any more in this outage: {reason}. Restarting again and again would not help and can harm (a
+        scan that is broken off, a database in repair). Plex is looked at as before, and its recovery will be told.
         """,
     action="""
         Look at why it does not start, most often the disk, the database or a mount:
           systemctl status plexmediaserver
           journalctl -u plexmediaserver -n 100
+          docker logs --tail 100 plex
           df -h /var/lib/plexmediaserver
         """,
 )

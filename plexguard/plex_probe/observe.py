@@ -72,13 +72,15 @@ class ServerState(enum.Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """looks: in order, the last one decides. processes: Plex processes on this machine, as a line, "" when not asked.
-    ask_was_put_off: the last run of the restart's unit refused for a reason that passes."""
+    ask_was_put_off, ask_was_refused: the last run of the restart's unit refused, for a reason that passes or for good."""
 
     looks: tuple[Look, ...]
     server: ServerState
     server_detail: str = ""
     processes: str = ""
     ask_was_put_off: bool = False
+    ask_was_refused: bool = False
+    restart_is_masked: bool = False
 
     @property
     def last(self) -> Look:
@@ -152,8 +154,15 @@ def observe(
     restart = manager.unit(RESTART_UNIT)
     if restart.active_state == "activating":
         server, detail = ServerState.RESTARTING, f"{RESTART_UNIT} is at work"
-    put_off = restart.exit_code == os.EX_TEMPFAIL
-    return Observation(looks=tuple(looks), server=server, server_detail=detail, processes=describe(), ask_was_put_off=put_off)
+    return Observation(
+        looks=tuple(looks),
+        server=server,
+        server_detail=detail,
+        processes=describe(),
+        ask_was_put_off=restart.exit_code == os.EX_TEMPFAIL,
+        ask_was_refused=restart.exit_code == os.EX_UNAVAILABLE,
+        restart_is_masked=restart.load_state == "masked",
+    )
 
 
 def observe_server(

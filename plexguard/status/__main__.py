@@ -36,16 +36,15 @@ def check_config(output: str, config_path: Path) -> int:
 
 
 @cli.command()
-@program.config_option
-def apply(config_path: Path) -> int:
+def apply() -> int:
     """Check the configuration, then make it hold (root)."""
     ports = program.open_ports(NAME)
-    mistakes = find_mistakes(core_config.read(config_path, os.environ), ports.host)
+    mistakes = find_mistakes(core_config.read(core_config.DEFAULT_PATH, os.environ), ports.host)
     if mistakes:
         raise ConfigError(mistakes)
     if os.geteuid() != 0:
         raise NoPermission("Failed to apply the configuration: only root may", hint="sudo plexguard-status apply")
-    for line in act.apply(ports.manager, ports.clock, config_path=config_path):
+    for line in act.apply(ports.manager, ports.clock, config_path=core_config.DEFAULT_PATH):
         click.echo(line)
     click.echo("applied")
     return 0

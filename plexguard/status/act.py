@@ -16,6 +16,8 @@ _RESTART_TIMEOUT_S = 60.0
 def apply(manager: Manager, clock: Clock, *, config_path: Path, folder: Path = GENERATED) -> tuple[str, ...]:
     """Find Plex anew, read all units again, restart what changed; return what was changed or restarted, a line each."""
     before = read_drop_ins(folder)
+    # What failed over a mistake that has just been mended is no failure any more.
+    manager.reset_failed("plexguard-*")
     manager.reload()
     manager.start(DISCOVER, timeout_s=_RESTART_TIMEOUT_S)
     changed = find_changed_units(before, read_drop_ins(folder))

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 import pytest
 
 from plexguard.core import suite
-from plexguard.core.events import Event, Priority, template_fields
+from plexguard.core.events import Event, FilePath, Priority, template_fields
 from plexguard.core.suite import PROGRAMS
 from tests.static.tree import COMMANDS, MAN, UNITS, command_of, commands_below, flags_of, page_file, page_section, services
 
@@ -59,7 +59,9 @@ def test_name_is_area_and_what(event):
 @EACH
 def test_templates_use_declared_fields_only(event):
     for template in (event.message, event.subject, event.meaning, event.action):
-        assert template_fields(template) <= set(event.fields)
+        assert template_fields(template) <= set(event.fields) | {
+            f"{n}_quoted" for n, kind in event.fields.items() if kind is FilePath
+        }
 
 
 @EACH

@@ -59,6 +59,7 @@ def test_event_arrives_with_its_fields_typed_and_the_place_that_sent_it(run_moun
         "CODE_FUNC": ["tell_it"],
         "PLEXGUARD_EVENT": ["sample.told"],
         "PLEXGUARD_PATH": ["/srv/\xff"],
+        "PLEXGUARD_PATH_QUOTED": [r"$'/srv/\xff'"],
         "PLEXGUARD_WHAT": ["is gone"],
         "PLEXGUARD_SILENCE_S": ["41.3"],
         "PLEXGUARD_COUNT": ["3"],

@@ -44,7 +44,11 @@ def test_reader_that_went_away_is_no_failure_that_was_found(act: str) -> None:
     [
         ("print('done')", 0, ""),
         ("return program.FOUND_PROBLEMS", 1, ""),
-        ("from plexguard.core.errors import TryAgain; raise TryAgain('busy')", 75, "<3>plexguard-sample stopped: busy\n"),
+        (
+            "from plexguard.core.errors import TryAgain; raise TryAgain('busy')",
+            75,
+            "<3>plexguard-sample stopped: busy (try: man plexguard-sample)\n",
+        ),
         ("os.kill(os.getpid(), 2); import time; time.sleep(5)", 130, None),
     ],
     ids=["done", "found", "again", "interrupted"],

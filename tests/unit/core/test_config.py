@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plexguard.core import config, suite
-from plexguard.core.config import BOOLEAN, CALENDAR, CONTAINER, FOLDERS, MODE, TEXT, UNIT, URL, Kind, choice, count, option, span
+from plexguard.core.config import BOOLEAN, CALENDAR, CONTAINER, FOLDERS, TEXT, UNIT, URL, Kind, choice, count, mode, option, span
 from plexguard.core.errors import ConfigError
 from plexguard.core.events import Mode
+
+# As the audit's folders have it: what would lock the owner out is no mode.
+MODE = mode(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from plexguard.core import core_events
-from plexguard.core.events import Event, template_fields
+from plexguard.core.events import Event, FilePath, template_fields
 
 EVENTS = [value for value in vars(core_events).values() if isinstance(value, Event)]
 
@@ -12,7 +12,7 @@ EVENTS = [value for value in vars(core_events).values() if isinstance(value, Eve
 def test_templates_use_only_declared_fields(event: Event) -> None:
     used = set().union(*(template_fields(t) for t in (event.message, event.subject, event.meaning, event.action)))
 
-    assert used <= set(event.fields)
+    assert used <= set(event.fields) | {f"{name}_quoted" for name, kind in event.fields.items() if kind is FilePath}
 
 
 def test_there_is_an_event_for_each_way_to_fail() -> None:

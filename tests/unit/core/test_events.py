@@ -1,12 +1,14 @@
 """Events: typed fields, the line for people, and the entry of the catalog."""
 
 import os
+import re
+import shlex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexguard.core.events import Event, FilePath, Mode, Priority, show_path, template_fields
+from plexguard.core.events import Event, FilePath, Mode, Priority, quote_for_shell, show_path, template_fields
 
 REPAIRED = Event(
     name="sample.repaired",
@@ -38,6 +40,7 @@ def test_journal_fields_are_prefixed_typed_texts() -> None:
     assert REPAIRED.journal_fields(VALUES) == {
         "PLEXGUARD_EVENT": "sample.repaired",
         "PLEXGUARD_PATH": b"/srv/a.mkv",
+        "PLEXGUARD_PATH_QUOTED": "/srv/a.mkv",
         "PLEXGUARD_OLD": "0000",
         "PLEXGUARD_NEW": "0644",
         "PLEXGUARD_WAITED_S": "41.3",
@@ -135,3 +138,44 @@ def test_catalog_entry_has_the_form_that_journalctl_reads() -> None:
 
 def test_template_fields_are_the_names_that_a_template_uses() -> None:
     assert template_fields("{path}: {old} {{no}} {waited_s:.0f} {path}") == {"path", "old", "waited_s"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/srv/plain.mkv",
+        "/srv/two words.mkv",
+        "/srv/Ocean's Eleven.mkv",
+        "/srv/O'; touch HACK; '.mkv",
+        "/srv/$(id)`id`.mkv",
+        "/srv/a\nb\t'c.mkv",
+        "/srv/\udcff\x1b[31m.mkv",
+        "/srv/Amélie\u2028.mkv",
+        "/srv/back\\slash\n.mkv",
+    ],
+    ids=[
+        "plain",
+        "space",
+        "apostrophe",
+        "a command",
+        "substitutions",
+        "newline and tab",
+        "bytes that are no text",
+        "line separator",
+        "backslash",
+    ],
+)
+def test_a_quoted_path_is_one_word_on_one_line_and_a_shell_reads_it_back(path: str) -> None:
+    word = quote_for_shell(path)
+
+    assert word.isprintable()
+    assert _unquote(word) == os.fsencode(path)
+
+
+def _unquote(word: str) -> bytes:
+    """Read one word as bash(1) does: plain and quoted by shlex, $'…' by its escapes."""
+    if not word.startswith("$'"):
+        (text,) = shlex.split(word)
+        return os.fsencode(text)
+    body = word[2:-1].encode()
+    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), body)

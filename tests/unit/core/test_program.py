@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
 from plexguard.core import errors, program
+from plexguard.core.plex_config import PlexConfig
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +69,7 @@ def test_expected_failure_is_one_line_and_its_code(error: Exception, code: int, 
 def test_failure_names_the_program_and_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     program.run("sample", fails(errors.TryAgain("/run/lock: held by another run")), [])
 
-    assert capsys.readouterr().err == "<3>plexguard-sample stopped: /run/lock: held by another run\n"
+    assert capsys.readouterr().err == "<3>plexguard-sample stopped: /run/lock: held by another run (try: man plexguard-sample)\n"
 
 
 def test_each_mistake_of_the_configuration_is_an_event_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +83,10 @@ def test_reason_with_bytes_that_are_no_text_and_a_secret_is_told_all_the_same(ca
 
     assert program.run("sample", fails(errors.IoFailed(reason)), []) == os.EX_IOERR
 
-    assert capsys.readouterr().err == "<3>plexguard-sample stopped: Failed to read /srv/\\xff\\x1b: X-Plex-Token=***\n"
+    assert (
+        capsys.readouterr().err
+        == "<3>plexguard-sample stopped: Failed to read /srv/\\xff\\x1b: X-Plex-Token=*** (try: man plexguard-sample)\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,3 +149,27 @@ def test_stop_is_not_caught_at_the_edge() -> None:
         program.run("sample", fails(SystemExit(3)), [])
 
     assert done.value.code == 3
+
+
+def test_a_unit_tells_the_same_mistakes_once_and_new_ones_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    first, second = errors.ConfigError(("a: one",)), errors.ConfigError(("a: one", "b: two"))
+
+    told = []
+    for error in (first, first, second, second, first):
+        assert program.run("sample", fails(error), []) == os.EX_CONFIG
+        told.append(capsys.readouterr().err.count("<3>"))
+
+    assert told == [1, 0, 2, 0, 1]
+
+
+def test_a_mended_configuration_forgets_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    program.run("sample", fails(errors.ConfigError(("a: one",))), [])
+    (tmp_path / "plexguard.toml").write_text("")
+
+    assert program.load_config(tmp_path / "plexguard.toml", PlexConfig) == PlexConfig()
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "plexguard.toml"]

@@ -45,6 +45,7 @@ def test_units_are_read_again_before_plex_is_found_anew_and_restarts_come_last(t
     told = call(manager, tmp_path)
 
     assert manager.asked == [
+        ("reset-failed", "plexguard-*"),
         ("daemon-reload", ""),
         ("start", "plexguard-discover.service"),
         ("try-restart", "plexguard-plex-probe.timer"),
@@ -91,4 +92,4 @@ def test_a_reload_that_fails_restarts_nothing(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed):
         call(manager, tmp_path)
 
-    assert [verb for verb, _ in manager.asked] == ["daemon-reload"]
+    assert [verb for verb, _ in manager.asked] == ["reset-failed", "daemon-reload"]
