@@ -4,11 +4,12 @@ import dataclasses
 
 from plexguard.container_watch import events
 from plexguard.container_watch.decide import remember_stop, stays_stopped
-from plexguard.container_watch.observe import EVENTS, inspect, parse_inspect
+from plexguard.container_watch.observe import EVENT_FORMAT, EVENTS, inspect, parse_inspect
 from plexguard.core.clock import Moment
 from plexguard.core.errors import PeerError
-from plexguard.core.found import DISCOVER, FoundContainer
+from plexguard.core.found import DISCOVER, DOCKER_UNIT, FoundContainer
 from plexguard.core.host import CommandError, Stream
+from plexguard.core.manager import is_stopped
 from plexguard.core.program import Ports
 from plexguard.core.state import StateFile
 
@@ -31,6 +32,9 @@ class Watcher:
 
     def cycle(self) -> str:
         """Wait for something to happen, look, publish; return what there is to see in one line."""
+        # Asking its socket would start an engine that an administrator has stopped.
+        if is_stopped(self._ports.manager.unit(DOCKER_UNIT)):
+            return self._lose(f"{DOCKER_UNIT} does not run")
         try:
             self._follow()
             found = self._look()
@@ -55,12 +59,12 @@ class Watcher:
             return
         line = self._stream.read_line(_WAIT_S)
         while line is not None:
-            self._stop_seen = remember_stop(line.strip(), self._stop_seen)
+            self._stop_seen = remember_stop(line, self._stop_seen)
             line = self._stream.read_line(0.0)
 
     def _events_command(self) -> list[str]:
         filters = [f"--filter=event={event}" for event in EVENTS]
-        return ["docker", "events", "--format={{.Action}}", "--filter=type=container", f"--filter=container={self._name}", *filters]
+        return ["docker", "events", EVENT_FORMAT, "--filter=type=container", f"--filter=container={self._name}", *filters]
 
     def _look(self) -> FoundContainer:
         seen_s = self._ports.clock.moment().uptime_s

@@ -3,15 +3,18 @@
 from plexguard.core.found import FoundContainer
 
 _ENDED = ("exited", "dead")
+# Signals that ask for something else than an end: HUP, USR1, USR2, CONT, WINCH.
+_HARMLESS = ("1", "10", "12", "18", "28")
 
 
-def remember_stop(action: str, stop_seen: bool) -> bool:
-    """Return whether a stop on purpose is known, after an event.
+def remember_stop(event: str, stop_seen: bool) -> bool:
+    """Return whether a stop on purpose is known, after an event: its action, and for "kill" the number of the signal.
 
     `docker stop`, `docker kill`, compose and the like signal the container first ("kill"), then it dies. A crash has only
     "die". A start makes all of it history.
     """
-    if action in ("kill", "stop"):
+    action, _, number = event.strip().partition(" ")
+    if action == "stop" or (action == "kill" and number not in _HARMLESS):
         return True
     if action in ("start", "restart", "unpause", "create"):
         return False

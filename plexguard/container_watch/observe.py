@@ -13,6 +13,8 @@ _INSPECT_TIMEOUT_S = 15.0
 # Exit codes of an end that was asked for: by itself, SIGKILL, SIGTERM. Without an event that tells, these are no crash.
 _ASKED_EXIT_CODES = (0, 128 + 9, 128 + 15)
 # Health checks run every few seconds and raise events of their own: only these are followed.
+# The action, and for "kill" the number of the signal.
+EVENT_FORMAT = '--format={{.Action}} {{index .Actor.Attributes "signal"}}'
 EVENTS = ("create", "start", "restart", "die", "stop", "kill", "oom", "pause", "unpause", "destroy", "rename")
 
 

@@ -21,6 +21,7 @@ PREFERENCES_LINK = RUNTIME / "Preferences.xml"
 SCHEMA = 1
 DEFAULT_URL = "http://127.0.0.1:32400"
 DOCKER_SOCKET = Path("/run/docker.sock")
+DOCKER_UNIT = "docker.service"
 CONTAINER_WATCH = "plexguard-container-watch.service"
 DISCOVER = "plexguard-discover.service"
 
@@ -52,6 +53,11 @@ class FoundPlex:
     folders: tuple[str, ...] = ()
     unmapped: tuple[str, ...] = ()
     missing: str = ""
+
+    @property
+    def owners(self) -> frozenset[int] | None:
+        """Whose sockets are Plex's on this machine, None when that is not known."""
+        return frozenset({self.uid}) if self.uid >= 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,13 +20,16 @@ _PROPERTIES = (
     "MainPID",
     "ExecMainStatus",
     "InactiveExitTimestampMonotonic",
+    "ActiveExitTimestampMonotonic",
+    "ExecMainExitTimestampMonotonic",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """A unit as the manager sees it. Texts are those of systemctl(1); started_s: on CLOCK_MONOTONIC, 0 when never.
-    exit_code: of its last main process, or the signal that ended it."""
+    exit_code: of its last main process, or the signal that ended it. left_active_s, ended_s: when it was last told to stop
+    or found to have ended, and when its main process ended."""
 
     name: str
     load_state: str = "not-found"
@@ -39,11 +42,18 @@ class Unit:
     environment: str = ""
     main_pid: int = 0
     exit_code: int = 0
+    left_active_s: float = 0.0
+    ended_s: float = 0.0
     started_s: float = 0.0
 
     @property
     def exists(self) -> bool:
         return self.load_state in ("loaded", "masked")
+
+    @property
+    def was_told_to_stop(self) -> bool:
+        """Whether its last end was asked for: the unit left "active" before its process ended, and not after it."""
+        return 0.0 < self.left_active_s < self.ended_s
 
     @property
     def runs(self) -> bool:
@@ -142,8 +152,15 @@ def parse_unit(name: str, text: str) -> Unit:
         main_pid=_number(found.get("MainPID", "")),
         exit_code=_number(found.get("ExecMainStatus", "")),
         started_s=_number(found.get("InactiveExitTimestampMonotonic", "")) / 1e6,
+        left_active_s=_number(found.get("ActiveExitTimestampMonotonic", "")) / 1e6,
+        ended_s=_number(found.get("ExecMainExitTimestampMonotonic", "")) / 1e6,
     )
 
 
 def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
+
+
+def is_stopped(unit: Unit) -> bool:
+    """Tell whether a unit exists and neither runs nor is about to."""
+    return unit.exists and unit.active_state in ("inactive", "failed", "deactivating")

@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from plexguard.core.errors import Unavailable
+from plexguard.core.listeners import find_listener_uids
 from plexguard.core.secret import Secret
 
 # A library list is a few KiB; what is larger than this is no answer of Plex to a question of ours.
@@ -114,14 +115,19 @@ class Plex(Protocol):
 
 
 class HttpPlex:
-    """A Plex server over HTTP. url: scheme, host and port only."""
+    """A Plex server over HTTP.
 
-    def __init__(self, url: str, token: Secret | None) -> None:
+    url: scheme, host and port only. owners: whose socket may listen there when it is this machine, beside root's; None when
+    that is not known. While Plex is away anybody may take its port, who must get neither the token nor be believed.
+    """
+
+    def __init__(self, url: str, token: Secret | None, *, owners: frozenset[int] | None = None) -> None:
         self._url = urlsplit(url)
         self._token = token
+        self._owners = owners
 
     def identity(self, *, timeout_s: float) -> Identity:
-        root = self._ask("/identity", timeout_s)
+        root = self._ask("/identity", timeout_s, with_token=False)
         identifier = root.text("machineIdentifier")
         if not identifier:
             raise PlexBroken("/identity: no machineIdentifier: something else than Plex answers there")
@@ -163,13 +169,23 @@ class HttpPlex:
         root = self._ask("/:/prefs", timeout_s)
         return {item.text("id"): item.text("value") for item in root.children("Setting")}
 
-    def _ask(self, path: str, timeout_s: float, **query: str) -> "Node":
-        status, kind, body = self._get(path + ("?" + urlencode(query) if query else ""), time.monotonic() + timeout_s)
+    def _ask(self, path: str, timeout_s: float, *, with_token: bool = True) -> "Node":
+        deadline = time.monotonic() + timeout_s
+        if with_token:
+            self._check_listener(path)
+        status, kind, body = self._get(path, deadline, with_token=with_token)
         return interpret_answer(path, status, kind, body)
 
-    def _get(self, target: str, deadline: float) -> tuple[int, str, bytes]:
+    def _check_listener(self, path: str) -> None:
+        if self._owners is None or not _is_loopback(self._url.hostname or ""):
+            return
+        strangers = find_listener_uids(self._url.port or 32400) - self._owners - {0}
+        if strangers:
+            raise PlexBroken(f"{path}: not asked: user {min(strangers)} listens there, who is not Plex's")
+
+    def _get(self, target: str, deadline: float, *, with_token: bool) -> tuple[int, str, bytes]:
         headers = {"Accept": "application/json", "User-Agent": "plexguard", "Connection": "close"}
-        if self._token is not None:
+        if with_token and self._token is not None:
             headers["X-Plex-Token"] = _check_token(self._token.reveal())
         host, port = self._url.hostname or "", self._url.port or 32400
         plain = _connect(self._url.scheme, host, port, deadline)

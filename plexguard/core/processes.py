@@ -1,12 +1,15 @@
 """A view of the process table, through psutil: is there a Plex, what is it doing, and does a package manager work."""
 
+import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 # comm is cut to 15 characters; the real name is "Plex Media Server".
 _PLEX_COMM = "Plex Media Serv"
+_FLOCK = "hhqqi"
 _DPKG_LOCKS = (Path("/var/lib/dpkg/lock-frontend"), Path("/var/lib/dpkg/lock"))
 
 
@@ -38,20 +41,23 @@ def _processes() -> Iterator[Process]:
         )
 
 
-def packages_are_changing(locks_text: str | None = None) -> bool:
-    """Tell whether dpkg or apt works just now: somebody holds one of their locks.
+def packages_are_changing(locks: tuple[Path, ...] = _DPKG_LOCKS) -> bool:
+    """Tell whether dpkg or apt works just now: somebody holds one of their locks. Needs root, who may open them.
 
-    Lock owners are compared by device and inode, which needs no right to open the files. locks_text: what /proc/locks
-    holds, for tests.
+    The kernel is asked by fcntl(2), F_GETLK. The table /proc/locks needs no right, but names the device of the file system
+    where stat(2) names another, on overlayfs and btrfs.
     """
-    text = locks_text if locks_text is not None else Path("/proc/locks").read_text(encoding="ascii")
-    held = {fields[5] for fields in map(str.split, text.splitlines()) if len(fields) > 5 and fields[1] != "->"}
-    return any(_lock_name(path) in held for path in _DPKG_LOCKS)
+    return any(_is_held(path) for path in locks)
 
 
-def _lock_name(path: Path) -> str:
+def _is_held(path: Path) -> bool:
     try:
-        status = path.stat()
-    except OSError:
-        return ""
-    return f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        # struct flock: type, whence, start, length (0: to the end), pid.
+        answer = fcntl.fcntl(fd, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    finally:
+        os.close(fd)
+    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)

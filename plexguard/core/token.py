@@ -1,6 +1,8 @@
 """Plex's token: from the administrator's credential, else from the server's own Preferences.xml."""
 
+import os
 import re
+import stat
 from html import unescape
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from plexguard.core.secret import Secret, read_credential
 # Names of LoadCredential= in the units of who asks Plex; both are paired with SetCredential=…:none.
 ADMIN_TOKEN = "plex.token"  # noqa: S105
 PREFERENCES = "plex.preferences"
+_MAX_PREFERENCES_BYTES = 1024 * 1024
 _TOKEN = re.compile(r'\sPlexOnlineToken="([^"]*)"')
 
 
@@ -31,6 +34,9 @@ def find_token(preferences: str) -> Secret | None:
 def _read_by_hand(file: Path) -> str:
     """Commands run by hand as root have no credential of a unit; for anybody else the file is closed, and that is meant."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        # Plex's user may put anything in its place: a pipe must not hang us, nor a huge file fill the memory.
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as opened:
+            return opened.read(_MAX_PREFERENCES_BYTES).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
     except OSError:
         return ""

@@ -8,7 +8,7 @@ from enum import Enum
 
 from plexguard.core.events import Mode
 from plexguard.perms_audit.decide import Repair
-from plexguard.perms_audit.walk import Finding, open_below
+from plexguard.perms_audit.walk import Finding, open_below, open_root
 
 
 class Outcome(Enum):
@@ -62,7 +62,7 @@ class Repairer:
 
     def _root_fd(self, root: int) -> int:
         if root not in self._fds:
-            self._fds[root] = os.open(self._roots[root], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._fds[root] = open_root(self._roots[root], os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return self._fds[root]
 
 

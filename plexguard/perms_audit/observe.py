@@ -1,6 +1,7 @@
 """What is known before the walk: the roots to audit and whether each can be walked at all."""
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from plexguard.core.found import RUNTIME, host_path, read_container, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.mounts import MountPoint, mount_of
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.roots import RootFault, find_unmounted, is_system_folder
+from plexguard.perms_audit.roots import RootFault, find_unmounted, is_system_folder, normalise
 
 STATE_SCHEMA = 1
 # As many as the kernel follows (path_resolution(7)).
@@ -46,7 +47,7 @@ def choose_roots(
         if not argument.startswith("/") or ".." in argument.split("/"):
             raise UsageError(f"{argument}: a root is an absolute path", hint=f'plexguard-perms-audit "$PWD/{argument}"')
     if arguments:
-        return tuple(os.path.normpath("/" + argument.lstrip("/")) for argument in arguments)
+        return tuple(normalise(argument) for argument in arguments)
     if config.roots and environment.get("MEDIA_ROOTS") and environment.get("PLEX_CONTAINER"):
         return _map_roots(config.roots, environment["PLEX_CONTAINER"], journal, folder)
     if config.roots:
@@ -74,7 +75,8 @@ def _map_roots(roots: Sequence[str], container: str, journal: Journal, folder: P
 def resolve_links(path: str, mounts: tuple[MountPoint, ...]) -> str:
     """Return a path with its symlinks resolved: what counts is the mount behind it, not the name it is known by.
 
-    Only local folders are asked. Of a FUSE or network mount, which may hang, the rest of the path is taken as it is.
+    Only local folders are asked. Of a FUSE or network mount, which may hang, the rest of the path is taken as it is. For root
+    a link counts only when nobody else can change it: a root must not be led to somebody's private folder.
     """
     place, names, links = "/", path.split("/"), 0
     while names:
@@ -91,9 +93,21 @@ def resolve_links(path: str, mounts: tuple[MountPoint, ...]) -> str:
         links += 1
         if links > _MAX_LINKS:
             return path
+        if not _is_roots(step):
+            # Left as it is: the walk follows no link, and tells.
+            return os.path.normpath("/".join([step, *names]))
         names = target.split("/") + names
         place = "/" if target.startswith("/") else place
     return place
+
+
+def _is_roots(link: str) -> bool:
+    """Tell whether nobody but root can change a link. An ordinary user's audit has only that user's rights to lose."""
+    if os.geteuid() != 0:
+        return True
+    folder = os.stat(os.path.dirname(link))
+    others_write = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
+    return os.lstat(link).st_uid == 0 and folder.st_uid == 0 and not others_write
 
 
 def judge_roots(

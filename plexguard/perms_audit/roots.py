@@ -1,5 +1,6 @@
 """Which folders may be audited at all, and whether they are there: pure answers from names and the mount table."""
 
+import os
 from enum import Enum
 
 from plexguard.core.mounts import MountPoint, is_below
@@ -14,6 +15,7 @@ class RootFault(Enum):
     EMPTY = "no file at all in it (is its disk mounted?)"
     NOT_MOUNTED = "not mounted"
     SYSTEM_FOLDER = "a folder of the system, whose files must not be opened to everybody"
+    FOREIGN_LINK = "it leads through a link that others than root can change"
     HUNG = "no answer, its file system hangs"
     FAILED = "it cannot be walked"
 
@@ -22,9 +24,14 @@ class RootFault(Enum):
 # points at one of them, by mistake or not, must not make root do that.
 _SYSTEM_FOLDERS = ("/etc", "/usr", "/boot", "/root", "/proc", "/sys", "/dev", "/bin", "/sbin", "/lib", "/lib64", "/efi")
 _SYSTEM_PARENTS = ("/", "/home", "/var", "/run", "/opt")
-_SYSTEM_STATE = ("/run", "/var/lib", "/var/log", "/var/cache", "/var/spool", "/var/backups", "/var/mail")
+_SYSTEM_STATE = ("/run", "/var/lib", "/var/log", "/var/cache", "/var/spool", "/var/backups", "/var/mail", "/var/www")
 # Where removable disks appear.
 _MEDIA_IN_STATE = ("/run/media", "/run/mount")
+
+
+def normalise(path: str) -> str:
+    """Return an absolute path without "..", doubled slashes and the like, as text alone."""
+    return os.path.normpath("/" + path.lstrip("/"))
 
 
 def is_system_folder(path: str) -> bool:

@@ -3,7 +3,7 @@
 from plexguard.core.mounts import mount_of
 from plexguard.core.units import DropIns, Site, calendar_drop_in, interval_drop_in, quote_path
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.roots import is_system_folder
+from plexguard.perms_audit.roots import is_system_folder, normalise
 
 _SERVICES = ("plexguard-perms-audit.service", "plexguard-perms-audit-full.service")
 
@@ -14,7 +14,7 @@ def drop_ins(config: Config, site: Site) -> DropIns:
     A root on FUSE or a network is never named in ReadWritePaths=: with a dead mount that would fail the unit before it
     could say anything, with a frozen one hang it. It stays read-only, and the audit reports what it finds there.
     """
-    roots = [r for r in (config.roots or site.folders) if not is_system_folder(r)]
+    roots = [root for root in map(normalise, config.roots or site.folders) if not is_system_folder(root)]
     writable = [root for root in roots if not mount_of(root, site.mounts).is_remote]
     # "-": a root that is missing is told by the audit itself, as an event that says what to do.
     lines = [f"ReadWritePaths=-{quote_path(root)}" for root in writable]

@@ -22,6 +22,14 @@ from plexguard.core.events import Mode
 from plexguard.perms_audit.roots import RootFault, is_system_folder
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+# To pass through a folder on the way to a root, which needs no right to list it.
+_PASS_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FAULTS = {
+    errno.ENOENT: RootFault.MISSING,
+    errno.ENOTDIR: RootFault.NOT_A_FOLDER,
+    errno.EACCES: RootFault.UNREADABLE,
+    errno.EPERM: RootFault.UNREADABLE,
+}
 # Only these bits decide whether something can be read; write bits are nobody's fault.
 FILE_NEED = 0o444
 FOLDER_NEED = 0o555
@@ -197,23 +205,42 @@ class _Walker:
             self.batch.faults.append((path, error.strerror or str(error)))
 
 
-def _open_root(path: str) -> int | RootFault:
-    """Open a root: the one path that may lead through symlinks, as long as they end at no folder of the system."""
+def open_root(path: str, flags: int = FOLDER_FLAGS) -> int:
+    """Open a root name by name from /, through no symlink: those that may be followed were resolved before. Raises OSError."""
+    names = [name for name in path.split("/") if name]
+    fd = os.open("/", flags if not names else _PASS_FLAGS)
     try:
-        fd = os.open(path, FOLDER_FLAGS & ~os.O_NOFOLLOW)
-        # The descriptor's own name: what it leads to now, whatever the links say a moment later.
-        if is_system_folder(os.readlink(f"/proc/self/fd/{fd}")):
+        for number, name in enumerate(names, 1):
+            inner = os.open(name, flags if number == len(names) else _PASS_FLAGS, dir_fd=fd)
             os.close(fd)
-            return RootFault.SYSTEM_FOLDER
+            fd = inner
         return fd
-    except FileNotFoundError:
-        return RootFault.MISSING
-    except NotADirectoryError:
-        return RootFault.NOT_A_FOLDER
-    except PermissionError:
-        return RootFault.UNREADABLE
+    except OSError as error:
+        error.filename2 = _name_link(fd, name)
+        os.close(fd)
+        raise
+
+
+def _name_link(fd: int, name: str) -> str:
+    """Return the name if it is a symlink in that folder, else ""."""
+    try:
+        return name if stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode) else ""
     except OSError:
-        return RootFault.FAILED
+        return ""
+
+
+def _open_or_fault(path: str) -> int | RootFault:
+    try:
+        fd = open_root(path)
+    except OSError as error:
+        if error.filename2:
+            return RootFault.FOREIGN_LINK
+        return _FAULTS.get(error.errno or 0, RootFault.FAILED)
+    # The descriptor's own name: bind mounts have more than one.
+    if is_system_folder(os.readlink(f"/proc/self/fd/{fd}")):
+        os.close(fd)
+        return RootFault.SYSTEM_FOLDER
+    return fd
 
 
 def _serve(pipe: Connection, roots: Sequence[str], demand: Demand) -> NoReturn:
@@ -226,7 +253,7 @@ def _serve(pipe: Connection, roots: Sequence[str], demand: Demand) -> NoReturn:
         while True:
             root, paths = pipe.recv()
             if root not in opened:
-                opened[root] = _open_root(roots[root])
+                opened[root] = _open_or_fault(roots[root])
             target = opened[root]
             if isinstance(target, RootFault):
                 pipe.send(Batch(root, root_fault=target))

@@ -66,7 +66,7 @@ def _check(ports: Ports, config: Config, *, output: str) -> int:
     token = read_token()
     began = ports.clock.moment()
     seen = observe(
-        HttpPlex(found.url, token),
+        HttpPlex(found.url, token, owners=found.owners),
         found,
         manager=ports.manager,
         container=_read_container(found, ports.journal),

@@ -1,15 +1,26 @@
 """Carry out the probe's plan: save, tell, ask. It restarts nothing itself."""
 
+from plexguard.core.errors import IoFailed
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
 from plexguard.core.state import StateFile
+from plexguard.plex_probe import events
 from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
 from plexguard.plex_probe.observe import RESTART_UNIT
 
 
 def carry_out(plan: Plan, *, state: StateFile[State], journal: Journal, manager: Manager) -> None:
-    """Save the state first: a restart that was not counted must not be asked for. Raises IoFailed and CommandError."""
-    state.save(plan.state)
+    """Save the state first: a restart that was not counted must not be asked for. Raises IoFailed and CommandError.
+
+    With a disk that takes nothing, what was seen is told all the same.
+    """
+    try:
+        state.save(plan.state)
+    except IoFailed:
+        for step in plan.steps:
+            if isinstance(step, Tell) and step.event is not events.RESTART_ASKED:
+                journal.send(step.event, **step.values)
+        raise
     for step in plan.steps:
         match step:
             case Tell(event, values):

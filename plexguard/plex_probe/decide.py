@@ -137,7 +137,9 @@ def _find_doubt(seen: Observation) -> Verdict | None:
 
 def decide(seen: Observation, config: Config, past: State, began: Moment, now: Moment) -> Plan:
     """Return what to tell and do. began: the moment before the first look; now: after the last."""
-    changing_since = (past.changing_since or began) if seen.server in _TRANSITIONS else None
+    # A boot is a start of its own: what was in transition before it says nothing about what is now.
+    known_since = past.changing_since if past.changing_since and past.changing_since.boot_id == began.boot_id else None
+    changing_since = (known_since or began) if seen.server in _TRANSITIONS else None
     verdict = judge(seen, began.seconds_since(changing_since or began), config)
     state = _record(seen, past, verdict, now)
     if verdict is Verdict.HEALTHY:

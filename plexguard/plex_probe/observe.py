@@ -184,8 +184,8 @@ def _observe_unit(name: str, manager: Manager, clock: Clock, config: Config) -> 
     unit = manager.unit(name)
     detail = f"{name} is {unit.active_state} ({unit.sub_state}, result {unit.result})"
     if unit.active_state == "failed":
-        # "timeout": it was asked to stop, and had to be killed. A Plex that ends by itself never leaves that.
-        return ServerState.STOPPED if unit.result == "timeout" else ServerState.DOWN, detail
+        # A stop that was asked for may end badly too: killed when its time was up, or with an exit code of its own.
+        return ServerState.STOPPED if unit.was_told_to_stop else ServerState.DOWN, detail
     if unit.active_state == "inactive":
         # Stopped, masked or disabled by a person; also never started.
         return ServerState.STOPPED, detail

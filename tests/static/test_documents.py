@@ -40,6 +40,8 @@ def test_transcript_says_what_the_events_say(who, text):
 
 @pytest.mark.parametrize("text", [text for who, text in transcript_lines() if who == "systemd"])
 def test_transcript_names_units_as_they_are_described(text):
+    if re.fullmatch(r"\S+\.service: Deactivated successfully\.", text):
+        return
     found = re.fullmatch(r"(Starting|Finished) (\S+) - (.+?)\.+", text)
     assert found is not None
     assert {unit.name: unit.value("Unit", "Description") for unit in services()}[found[2]] == found[3]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.machine import Machine
 from tests.system.conftest import QUICK, assert_clean_journal, await_event, configure, events, explain
-from tests.system.native_plex import PREFERENCES, UNIT, URL, ask_plex, set_plex
+from tests.system.native_plex import PREFERENCES, TOKEN, UNIT, URL, ask_plex, set_plex
 
 pytestmark = pytest.mark.machine
 
@@ -212,3 +212,49 @@ def test_the_last_check_is_seen_in_systemctl_status(probed: Machine) -> None:
 
     assert "healthy (identity" in status
     assert URL not in status
+
+
+def test_a_hung_plex_is_not_restarted_while_packages_are_being_changed(probed: Machine) -> None:
+    machine = probed
+    hold = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','r+'); fcntl.lockf(f,fcntl.LOCK_EX); print('held',flush=True); time.sleep(300)"
+    holder = machine.spawn(["/usr/bin/python3", "-c", hold])
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    set_plex(machine, mode="hung")
+
+    refused = await_event(machine, "plex.restart-refused", timeout_s=_OUTAGE_TIMEOUT_S)
+    restarted_under_lock = restarts(machine)
+    holder.kill()
+    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+
+    assert "packages are being installed" in refused["PLEXGUARD_REASON"]
+    assert (restarted_under_lock, recovered["PLEXGUARD_RESTARTS"]) == (0, "1")
+
+
+def test_who_takes_the_port_of_a_stopped_plex_gets_no_token(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.systemctl("stop", UNIT)
+    thief = machine.spawn(["/usr/bin/python3", "-u", "-c", _THIEF], user="nobody")
+    machine.wait_for(lambda: ask_plex(machine, "/identity") is not None, timeout_s=20, what="the thief answers")
+
+    machine.systemctl("start", "plexguard-plex-probe.service")
+    machine.systemctl("start", "plexguard-discover.service")
+    thief.kill()
+    heard = thief.communicate()[0]
+
+    # The test's own question to it carries the token of the test; plexguard's carry none.
+    plexguards = [request for request in heard.split("GET ") if "User-Agent: plexguard" in request]
+    assert plexguards and not [request for request in plexguards if TOKEN in request]
+    assert "/srv/stolen" not in machine.read("/run/plexguard/plex.json")
+
+
+_THIEF = """
+import http.server, json
+class Thief(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print(self.requestline, self.headers, flush=True)
+        body = {"MediaContainer": {"machineIdentifier": "x", "version": "1", "Directory": [{"key": "1", "Location": [{"path": "/srv/stolen"}]}]}}
+        data = json.dumps(body).encode()
+        self.send_response(200); self.send_header("Content-Type", "application/json"); self.send_header("Content-Length", str(len(data)))
+        self.end_headers(); self.wfile.write(data)
+http.server.HTTPServer(("127.0.0.1", 32400), Thief).serve_forever()
+"""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from plexguard.core.clock import Clock
 from plexguard.core.errors import PlexguardError, SystemRefused
-from plexguard.core.found import Server
+from plexguard.core.found import DOCKER_UNIT, Server
 from plexguard.core.host import CommandTimeout, Host
 from plexguard.core.journal import Journal
-from plexguard.core.manager import Manager
+from plexguard.core.manager import Manager, is_stopped
 from plexguard.core.plex import Plex, PlexError, PlexMaintenance
 from plexguard.plex_probe import events
 from plexguard.plex_probe.restart.decide import Restart
@@ -27,7 +27,7 @@ def restart_server(step: Restart, *, manager: Manager, host: Host, clock: Clock)
         if step.server is Server.UNIT:
             _restart_unit(step, manager, clock)
         else:
-            _restart_container(step, host)
+            _restart_container(step, manager, host)
 
 
 @contextlib.contextmanager
@@ -65,8 +65,10 @@ def _await_start(step: Restart, manager: Manager, clock: Clock) -> None:
         clock.sleep(_POLL_S)
 
 
-def _restart_container(step: Restart, host: Host) -> None:
+def _restart_container(step: Restart, manager: Manager, host: Host) -> None:
     """Let Docker do it: it stops within the limit, kills after it, and starts again, exited containers too."""
+    if is_stopped(manager.unit(DOCKER_UNIT)):
+        raise SystemRefused(f"{DOCKER_UNIT} does not run, and is not started for this")
     seconds = str(round(step.stop_timeout_s))
     timeout_s = step.stop_timeout_s + _KILL_TIMEOUT_S + step.start_timeout_s
     host.run(["docker", "restart", "-t", seconds, "--", step.name], timeout_s=timeout_s)

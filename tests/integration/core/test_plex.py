@@ -1,9 +1,11 @@
 """The client of Plex against servers that refuse, hang, drip, lie and break off; and against recorded answers."""
 
 import contextlib
+import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -233,7 +235,8 @@ def test_recorded_answer_is_understood_in_both_its_forms(call: str, path: str, k
 
     (request,) = server.requests
     assert request.startswith(f"GET {path} HTTP/1.1\r\n")
-    assert "\r\nX-Plex-Token: the-token-of-the-test\r\n" in request
+    # Who it is can be asked without the token, and so it is: whoever answers may not be Plex.
+    assert ("\r\nX-Plex-Token: the-token-of-the-test\r\n" in request) is (call != "identity")
     assert "\r\nAccept: application/json\r\n" in request
 
 
@@ -476,3 +479,34 @@ def test_plain_server_that_is_asked_for_tls_is_unreachable() -> None:
 def test_server_that_hangs_in_the_handshake_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(PlexTimeout, match="no TLS handshake in time"):
         HttpPlex(f"https://127.0.0.1:{listener.getsockname()[1]}", None).identity(timeout_s=0.4)
+
+
+@pytest.mark.parametrize("owners", [None, frozenset({os.getuid()})], ids=["unknown", "ours"])
+def test_a_listener_of_the_expected_user_is_asked(owners: frozenset[int] | None) -> None:
+    with serving(says(reply(SECTIONS_JSON, "application/json"))) as server:
+        plex = HttpPlex(f"http://127.0.0.1:{server.port}", Secret("the-token-of-the-test"), owners=owners)
+
+        assert plex.libraries(timeout_s=10.0) == SECTIONS
+
+
+_STRANGER = """
+import os, socket, sys
+os.setuid(65534)
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+listener.settimeout(20)
+print(listener.accept()[0].recv(1 << 16).decode(), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
+def test_a_stranger_on_plexs_port_gets_no_token_and_is_not_believed() -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", _STRANGER], stdout=subprocess.PIPE, text=True)
+    try:
+        assert stranger.stdout is not None
+        port = int(stranger.stdout.readline())
+        with pytest.raises(PlexBroken, match="user 65534 listens there"):
+            HttpPlex(f"http://127.0.0.1:{port}", Secret("the-token-of-the-test"), owners=frozenset({995})).libraries(timeout_s=5.0)
+    finally:
+        stranger.kill()
+        assert "the-token" not in (stranger.communicate()[0] or "")

@@ -14,10 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from plexguard.core.mounts import read_mounts
+from plexguard.perms_audit.observe import resolve_links
 from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.walk import Batch, Demand, Finding, Walk, _Worker, open_below
 from tests.integration.perms_audit.bench import (
     DEMAND,
+    NOBODY,
     become_nobody,
     find,
     leave_mounts,
@@ -174,12 +177,16 @@ def test_trees_deeper_than_paths_descriptors_and_recursion_reach_are_walked_to_t
 
 @pytest.mark.parametrize(
     ("name", "fault"),
-    [("missing", RootFault.MISSING), ("file", RootFault.NOT_A_FOLDER), ("dangling", RootFault.MISSING), ("loop", RootFault.FAILED)],
+    [
+        ("missing", RootFault.MISSING),
+        ("file", RootFault.NOT_A_FOLDER),
+        ("link", RootFault.FOREIGN_LINK),
+        ("link/films", RootFault.FOREIGN_LINK),
+    ],
 )
 def test_a_root_that_is_no_folder_is_a_fault_and_the_others_are_walked(tmp_path: Path, name: str, fault: RootFault) -> None:
     make_file(tmp_path / "file")
-    (tmp_path / "dangling").symlink_to("nowhere")
-    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("good")
     good = make_folder(tmp_path / "good")
     make_file(good / "bad.mkv", 0o000)
 
@@ -189,18 +196,33 @@ def test_a_root_that_is_no_folder_is_a_fault_and_the_others_are_walked(tmp_path:
     assert paths([finding for batch in batches for finding in batch.findings]) == ["bad.mkv"]
 
 
+def resolved(path: Path) -> Path:
+    """Return a root as the program hands it to the walk."""
+    return Path(resolve_links(str(path), read_mounts()))
+
+
 def test_a_root_may_be_a_link_to_a_folder_of_media(tmp_path: Path) -> None:
     make_file(tmp_path / "disk/bad.mkv", 0o000)
     (tmp_path / "media").symlink_to("disk")
 
-    assert paths(find(tmp_path / "media")) == ["bad.mkv"]
+    assert paths(find(resolved(tmp_path / "media"))) == ["bad.mkv"]
 
 
 @pytest.mark.parametrize("target", ["/etc", "/", "/usr/share", "/var/lib"])
 def test_a_root_that_leads_to_a_folder_of_the_system_is_not_walked(tmp_path: Path, target: str) -> None:
     (tmp_path / "media").symlink_to(target)
 
-    assert faults(walk(tmp_path / "media")) == {0: RootFault.SYSTEM_FOLDER}
+    assert faults(walk(resolved(tmp_path / "media"))) == {0: RootFault.SYSTEM_FOLDER}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's audit can be led astray")
+def test_a_link_that_somebody_else_can_change_leads_nowhere(tmp_path: Path) -> None:
+    make_file(tmp_path / "private/letter", 0o600)
+    pool = make_folder(tmp_path / "pool")
+    (pool / "films").symlink_to(tmp_path / "private")
+    os.chown(pool, NOBODY, NOBODY)
+
+    assert faults(walk(resolved(pool / "films"))) == {0: RootFault.FOREIGN_LINK}
 
 
 def test_a_root_that_this_user_may_not_read_is_a_fault(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from plexguard.container_watch.act import Watcher
 from plexguard.core.found import FoundContainer
 from plexguard.core.host import CommandFailed, CommandTimeout, Completed
+from plexguard.core.manager import Unit
 from plexguard.core.state import StateFile
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal, FakeManager, FakeStream, fake_ports
 from tests.unit.container_watch.samples import plex
@@ -233,3 +234,15 @@ def test_close_ends_what_is_followed(docker: Docker) -> None:
     docker.watcher.close()
 
     assert docker.stream.closed
+
+
+def test_an_engine_that_an_administrator_stopped_is_not_asked_since_asking_would_start_it(docker: Docker) -> None:
+    docker.cycle()
+    asked = len(docker.host.ran)
+    docker.manager.units["docker.service"] = Unit(name="docker.service", load_state="loaded", active_state="inactive")
+
+    docker.watcher.cycle()
+
+    assert len(docker.host.ran) == asked
+    assert docker.stream.closed
+    assert docker.journal.names[-1] == "container.docker-lost"

@@ -66,3 +66,20 @@ def test_a_container_that_was_not_started_since_is_still_stopped_on_purpose() ->
 )
 def test_what_is_known_of_before_holds_for_nothing_else(found: FoundContainer, last: FoundContainer | None) -> None:
     assert not stays_stopped(found, last)
+
+
+@pytest.mark.parametrize(
+    ("event", "known"),
+    [
+        ("kill 15", True),
+        ("kill 9", True),
+        ("kill 37", True),
+        ("kill 28", False),
+        ("kill 1", False),
+        ("stop ", True),
+        ("die ", False),
+    ],
+    ids=["TERM", "KILL", "a stop signal of the image's own", "WINCH", "HUP", "stop", "die"],
+)
+def test_a_signal_that_asks_for_no_end_is_no_stop(event: str, known: bool) -> None:
+    assert remember_stop(event, False) is known

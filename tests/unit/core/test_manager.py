@@ -78,7 +78,7 @@ def test_unit_is_asked_for_by_name_after_the_options() -> None:
     assert argv[:2] == ["systemctl", "show"]
     assert argv[-2:] == ["--", "plexmediaserver.service"]
     asked = argv[2].removeprefix("--property=").split(",")
-    assert set(asked) == {line.partition("=")[0] for line in RUNNING.splitlines()}
+    assert set(asked) >= {line.partition("=")[0] for line in RUNNING.splitlines()}
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,13 @@ def test_unit_is_asked_for_by_name_after_the_options() -> None:
         (lambda m: m.start("a.service"), "systemctl --no-ask-password --no-block start a.service"),
         (lambda m: m.start("a.service", timeout_s=90.0), "systemctl --no-ask-password start a.service"),
         (lambda m: m.stop("a.service", timeout_s=60.0), "systemctl --no-ask-password stop a.service"),
+        (lambda m: m.restart("a.service", timeout_s=60.0), "systemctl --no-ask-password restart a.service"),
         (lambda m: m.try_restart("a.service", timeout_s=60.0), "systemctl --no-ask-password try-restart a.service"),
         (lambda m: m.kill("a.service"), "systemctl --no-ask-password kill --signal=SIGKILL a.service"),
         (lambda m: m.reset_failed("a.service"), "systemctl --no-ask-password reset-failed a.service"),
         (lambda m: m.reload(), "systemctl --no-ask-password daemon-reload"),
     ],
-    ids=["queue", "start", "stop", "try-restart", "kill", "reset-failed", "reload"],
+    ids=["queue", "start", "stop", "restart", "try-restart", "kill", "reset-failed", "reload"],
 )
 def test_each_verb_is_one_systemctl(ask: Callable[[SystemdManager], None], argv: str) -> None:
     host = FakeHost({"systemctl": DONE})
@@ -124,3 +125,14 @@ def test_lock_against_sleep_is_held_by_a_command_that_ends_with_us() -> None:
         pass
 
     assert host.held == [["systemd-inhibit", "--what=shutdown", "--mode=delay", "--who=plexguard", "--why=Restarting Plex", "cat"]]
+
+
+@pytest.mark.parametrize(
+    ("left_active_us", "ended_us", "told"),
+    [(6269809498, 6272935760, True), (6320404708, 6320404551, False), (0, 0, False), (0, 5, False)],
+    ids=["a stop that ended badly", "a crash", "never ran", "a start that failed"],
+)
+def test_a_unit_that_was_told_to_stop_is_known_by_what_came_first(left_active_us: int, ended_us: int, told: bool) -> None:
+    text = f"ActiveExitTimestampMonotonic={left_active_us}\nExecMainExitTimestampMonotonic={ended_us}\n"
+
+    assert parse_unit("a.service", text).was_told_to_stop is told

@@ -169,6 +169,6 @@ def test_any_json_is_a_value_or_a_fault_and_texts_are_texts(data: object) -> Non
 @pytest.mark.parametrize("token", ["two\nlines", "snow\N{SNOWMAN}", "bad\N{REPLACEMENT CHARACTER}", "a\rb", "a\0b"], ids=ascii)
 def test_token_that_cannot_be_one_is_told_as_such_before_anything_is_sent(token: str) -> None:
     with pytest.raises(PlexUnauthorized) as told:
-        HttpPlex("http://127.0.0.1:1", Secret(token)).identity(timeout_s=1.0)
+        HttpPlex("http://127.0.0.1:1", Secret(token)).libraries(timeout_s=1.0)
 
     assert token not in str(told.value)

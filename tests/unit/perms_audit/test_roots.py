@@ -65,7 +65,6 @@ def test_a_folder_of_the_system_is_no_root(path: str) -> None:
         "/home/anna/Videos",
         "/home/anna/Videos/.hidden",
         "/var/media",
-        "/var/www/media",
         "/run/media/anna/disk",
         "/run/mount/disk",
         "/etcetera",

@@ -206,8 +206,6 @@ def test_observe_looks_as_often_and_as_long_as_configured() -> None:
         ("failed", "failed", "oom-kill", ServerState.DOWN),
         ("failed", "failed", "start-limit-hit", ServerState.DOWN),
         ("failed", "failed", "watchdog", ServerState.DOWN),
-        # An admin stopped it, and it had to be killed for that.
-        ("failed", "failed", "timeout", ServerState.STOPPED),
         ("inactive", "dead", "success", ServerState.STOPPED),
         ("activating", "start-pre", "success", ServerState.STARTING),
         ("activating", "auto-restart", "exit-code", ServerState.STARTING),
@@ -299,3 +297,20 @@ def test_what_is_not_on_this_machine_has_no_state_here(server: Server, state: Se
     found = FoundPlex(server=server, name="x")
 
     assert observe_server(found, manager=FakeManager(), container=None, clock=FakeClock(), config=CONFIG)[0] is state
+
+
+@pytest.mark.parametrize("result", ["timeout", "exit-code", "signal"])
+def test_a_stop_that_was_asked_for_and_ended_badly_is_a_stop_all_the_same(result: str) -> None:
+    unit = Unit(
+        name=UNIT.name,
+        load_state="loaded",
+        active_state="failed",
+        sub_state="failed",
+        result=result,
+        left_active_s=100.0,
+        ended_s=103.0,
+    )
+
+    server, _ = observe_server(UNIT, manager=FakeManager(unit), container=None, clock=FakeClock(), config=CONFIG)
+
+    assert server is ServerState.STOPPED
