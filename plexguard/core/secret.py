@@ -7,7 +7,7 @@ through it, so that a token inside an error message or a URL does not reach a lo
 import os
 import re
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from plexguard.core.errors import NoPermission
 
@@ -53,18 +53,6 @@ def mask(text: str) -> str:
         text = text.replace(value, MASK)
     text = _NAMED_TOKEN.sub(rf"\g<name>\g<join>{MASK}", text)
     return _CLAIM.sub(MASK, text)
-
-
-def hides_secret(text: str) -> bool:
-    """Tell whether a text holds a known secret under any depth of percent-encoding."""
-    for _ in range(5):
-        if any(value in text for value in _known):
-            return True
-        decoded = unquote(text)
-        if decoded == text:
-            return False
-        text = decoded
-    return True
 
 
 ADMIN_CREDENTIALS = Path("/etc/plexguard/credentials")

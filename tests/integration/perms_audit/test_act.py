@@ -13,8 +13,8 @@ from plexguard.core.events import Mode
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
 from plexguard.perms_audit.decide import Repair
 from plexguard.perms_audit.walk import Finding
-from tests.integration.perms_audit import lying_fuse
-from tests.integration.perms_audit.bench import (
+from tests.fakes import lying_fuse
+from tests.integration.perms_audit.support import (
     audit,
     become_nobody,
     find,

@@ -20,9 +20,9 @@ from plexguard.perms_audit.audit import Account, Audit, Cause
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import Root
 from plexguard.perms_audit.roots import RootFault
+from tests.fakes import lying_fuse
 from tests.fakes.ports import FakeJournal
-from tests.integration.perms_audit import lying_fuse
-from tests.integration.perms_audit.bench import (
+from tests.integration.perms_audit.support import (
     Result,
     ShiftedClock,
     audit,

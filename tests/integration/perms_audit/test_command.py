@@ -11,8 +11,8 @@ import pytest
 
 from plexguard.core import program
 from plexguard.perms_audit.__main__ import cli
-from tests.integration.perms_audit import lying_fuse
-from tests.integration.perms_audit.bench import (
+from tests.fakes import lying_fuse
+from tests.integration.perms_audit.support import (
     Ended,
     become_nobody,
     command,

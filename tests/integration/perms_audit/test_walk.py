@@ -18,7 +18,7 @@ from plexguard.core.mounts import read_mounts
 from plexguard.perms_audit.observe import resolve_links
 from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.walk import Batch, Demand, Finding, Walk, _Worker, open_below
-from tests.integration.perms_audit.bench import (
+from tests.integration.perms_audit.support import (
     DEMAND,
     NOBODY,
     become_nobody,
