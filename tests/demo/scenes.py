@@ -25,6 +25,8 @@ def install(machine: Machine, show: Show) -> str:
 def find_plex(machine: Machine, show: Show) -> str:
     machine.run(["mkdir", "-p", FILMS])
     install_plex(machine)
+    show.say("Plex was found when it was installed; its library is found within five minutes, or now:")
+    show.command("systemctl", "start", "plexguard-discover.service")
     await_found(machine)
     show.journal("-u", "plexguard-discover")
     return FILMS
