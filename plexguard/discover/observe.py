@@ -60,7 +60,8 @@ def observe(config: PlexConfig, *, manager: Manager, container: FoundContainer |
 def ask_folders(plex: Plex, clock: Clock, *, wait_s: float) -> tuple[str, ...] | None:
     """Return the library folders as the server names them, or None when it does not tell.
 
-    wait_s: for how long a server that is still starting is asked again; at boot it comes up at the same time as this.
+    wait_s: for how long a server that is still starting, or has no library yet, is asked again: at boot it comes up at the same
+    time as this, and after an installation somebody is just adding libraries.
     """
     deadline_s = clock.monotonic_s() + wait_s
     while True:
@@ -73,7 +74,9 @@ def ask_folders(plex: Plex, clock: Clock, *, wait_s: float) -> tuple[str, ...] |
         except PlexError:
             return None
         else:
-            return tuple(dict.fromkeys(folder for library in libraries for folder in library.folders if folder.startswith("/")))
+            if libraries or clock.monotonic_s() >= deadline_s:
+                return tuple(dict.fromkeys(folder for library in libraries for folder in library.folders if folder.startswith("/")))
+            clock.sleep(_ASK_AGAIN_S)
 
 
 def _unit_preferences(unit: Unit) -> str:
