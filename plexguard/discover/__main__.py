@@ -59,10 +59,13 @@ def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
     server = choose_server(seen, config)
     act.link_preferences(PREFERENCES_LINK, server.preferences)
     if server.server is not Server.NONE:
-        plex = HttpPlex(server.url, read_token(), owners=server.owners)
         # A server of this machine that does not run is not asked: whoever answers in its place is somebody else.
         may_ask = seen.runs or server.server is Server.REMOTE
-        folders = ask_folders(plex, ports.clock, wait_s=_START_WAIT_S) if may_ask else None
+        folders = (
+            ask_folders(lambda: HttpPlex(server.url, read_token(), owners=server.owners), ports.clock, wait_s=_START_WAIT_S)
+            if may_ask
+            else None
+        )
         server = add_folders(server, folders, container, last)
     if server != last and server.server is not Server.NONE:
         kept.save(server)

@@ -4,17 +4,20 @@ import grp
 import os
 import pwd
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from plexguard.core.clock import Clock
 from plexguard.core.found import FoundContainer, host_path
 from plexguard.core.manager import Manager, Unit
-from plexguard.core.plex import Plex, PlexError, PlexMaintenance, PlexRefused
+from plexguard.core.plex import Plex, PlexError, PlexMaintenance, PlexRefused, PlexUnauthorized
 from plexguard.core.plex_config import PlexConfig
 
 _TIMEOUT_S = 10.0
 _ASK_AGAIN_S = 1.0
+# How long after its port a server may write its token.
+_CLAIM_WAIT_S = 5.0
 _SUPPORT_VARIABLE = "PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR"
 _SUPPORT_DEFAULT = "/var/lib/plexmediaserver/Library/Application Support"
 # Where images keep Preferences.xml, below the mount of their /config (plexinc and linuxserver, binhex, hotio).
@@ -57,18 +60,24 @@ def observe(config: PlexConfig, *, manager: Manager, container: FoundContainer |
     )
 
 
-def ask_folders(plex: Plex, clock: Clock, *, wait_s: float) -> tuple[str, ...] | None:
+def ask_folders(open_plex: Callable[[], Plex], clock: Clock, *, wait_s: float) -> tuple[str, ...] | None:
     """Return the library folders as the server names them, or None when it does not tell.
 
     wait_s: for how long a server that is still starting, or has no library yet, is asked again: at boot it comes up at the same
-    time as this, and after an installation somebody is just adding libraries.
+    time as this, and after an installation somebody is just adding libraries. open_plex: with the token as it is now, since a
+    server that is being claimed writes it a moment later.
     """
     deadline_s = clock.monotonic_s() + wait_s
+    claim_deadline_s = clock.monotonic_s() + min(wait_s, _CLAIM_WAIT_S)
     while True:
         try:
-            libraries = plex.libraries(timeout_s=_TIMEOUT_S)
+            libraries = open_plex().libraries(timeout_s=_TIMEOUT_S)
         except (PlexRefused, PlexMaintenance):
             if clock.monotonic_s() >= deadline_s:
+                return None
+            clock.sleep(_ASK_AGAIN_S)
+        except PlexUnauthorized:
+            if clock.monotonic_s() >= claim_deadline_s:
                 return None
             clock.sleep(_ASK_AGAIN_S)
         except PlexError:

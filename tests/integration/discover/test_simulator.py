@@ -15,7 +15,7 @@ def test_folders_are_those_of_all_libraries(tmp_path: Path) -> None:
         plex.add_library("Films", "movie", "/srv/media/Films", "/srv/more/Films")
         plex.add_library("Séries", "show", "/srv/média/Séries")
 
-        folders = ask_folders(HttpPlex(plex.url, Secret(plex.token)), SystemClock(), wait_s=0.0)
+        folders = ask_folders(lambda: HttpPlex(plex.url, Secret(plex.token)), SystemClock(), wait_s=0.0)
 
     assert folders == ("/srv/media/Films", "/srv/more/Films", "/srv/média/Séries")
 
@@ -23,9 +23,9 @@ def test_folders_are_those_of_all_libraries(tmp_path: Path) -> None:
 def test_a_plex_that_is_down_or_does_not_know_us_tells_nothing(tmp_path: Path) -> None:
     with PlexSimulator(tmp_path / "Plex Media Server") as plex:
         plex.add_library("Films", "movie", "/srv/media/Films")
-        assert ask_folders(HttpPlex(plex.url, None), SystemClock(), wait_s=0.0) is None
+        assert ask_folders(lambda: HttpPlex(plex.url, None), SystemClock(), wait_s=0.0) is None
         plex.set(mode="refusing")
-        assert ask_folders(HttpPlex(plex.url, Secret(plex.token)), SystemClock(), wait_s=0.0) is None
+        assert ask_folders(lambda: HttpPlex(plex.url, Secret(plex.token)), SystemClock(), wait_s=0.0) is None
 
 
 def test_the_token_follows_a_plex_that_is_claimed_anew(tmp_path: Path) -> None:
@@ -37,4 +37,4 @@ def test_the_token_follows_a_plex_that_is_claimed_anew(tmp_path: Path) -> None:
 
         assert token is not None
         assert token.reveal() == "another-token-9876543210"
-        assert ask_folders(HttpPlex(plex.url, token), SystemClock(), wait_s=0.0) == ("/srv/media/Films",)
+        assert ask_folders(lambda: HttpPlex(plex.url, token), SystemClock(), wait_s=0.0) == ("/srv/media/Films",)

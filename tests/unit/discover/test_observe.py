@@ -121,7 +121,7 @@ def ask(*answers: tuple[Library, ...] | PlexError, clock: FakeClock | None = Non
     clock = clock or FakeClock()
     plex = FakePlex(clock)
     plex.library_lists = list(answers)
-    return ask_folders(plex, clock, wait_s=wait_s)
+    return ask_folders(lambda: plex, clock, wait_s=wait_s)
 
 
 def test_folders_are_told_once_each_in_order() -> None:
@@ -158,9 +158,21 @@ def test_a_plex_that_does_not_come_up_is_not_waited_for_beyond_the_limit() -> No
     assert 60.0 <= sum(clock.slept) <= 70.0
 
 
-@pytest.mark.parametrize("fault", [PlexTimeout("x"), PlexUnauthorized("x")], ids=["hung", "wrong token"])
-def test_a_plex_that_will_not_tell_is_not_waited_for(fault: PlexError) -> None:
+def test_a_plex_that_hangs_is_not_waited_for() -> None:
     clock = FakeClock()
 
-    assert ask(fault, clock=clock, wait_s=60.0) is None
+    assert ask(PlexTimeout("x"), clock=clock, wait_s=60.0) is None
     assert clock.slept == []
+
+
+def test_a_plex_that_is_just_being_claimed_is_asked_again_for_a_moment() -> None:
+    clock = FakeClock()
+
+    assert ask(PlexUnauthorized("x"), PlexUnauthorized("x"), (library("/a"),), wait_s=60.0) == ("/a",)
+    assert ask(PlexUnauthorized("x"), clock=clock, wait_s=60.0) is None
+    assert 0 < sum(clock.slept) <= 10
+
+
+def test_a_plex_without_a_library_is_asked_again_and_believed_in_the_end() -> None:
+    assert ask((), (), (library("/a"),), wait_s=60.0) == ("/a",)
+    assert ask((), wait_s=5.0) == ()
