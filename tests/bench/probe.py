@@ -14,9 +14,10 @@ _CHECK = """
 import sys
 from pathlib import Path
 from plexguard.core import found
-found.PLEX_FILE = Path(sys.argv.pop(1))
-from plexguard.plex_probe.__main__ import main
-main()
+from plexguard.plex_probe import __main__ as probe
+folder = Path(sys.argv.pop(1))
+probe.read_plex = lambda journal: found.read_plex(journal, folder)
+probe.main()
 """
 
 
@@ -28,7 +29,7 @@ def measure(folder: Path) -> Iterator[Row]:
         (folder / "plex.token").write_text(plex.token, encoding="utf-8")
         os.environ |= {"STATE_DIRECTORY": str(folder), "CREDENTIALS_DIRECTORY": str(folder)}
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        check = [PYTHON, "-c", _CHECK, str(folder / "plex.json"), "--config", str(folder / "plexguard.toml")]
+        check = [PYTHON, "-c", _CHECK, str(folder), "--config", str(folder / "plexguard.toml")]
         cpu_s(check)
         assert json.loads((folder / "state.json").read_text())["verdict"] == "healthy"
         assert json.loads((folder / "state.json").read_text())["libraries_s"] is not None
