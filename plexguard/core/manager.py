@@ -67,8 +67,6 @@ class Manager(Protocol):
         """Start a unit and wait for it; with no timeout the job is only queued. Raises CommandError."""
         ...
 
-    def stop(self, name: str, *, timeout_s: float) -> None: ...
-
     def kill(self, name: str) -> None:
         """Send SIGKILL to every process of a unit."""
         ...
@@ -106,9 +104,6 @@ class SystemdManager:
 
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         self._systemctl("start", name, timeout_s=timeout_s)
-
-    def stop(self, name: str, *, timeout_s: float) -> None:
-        self._systemctl("stop", name, timeout_s=timeout_s)
 
     def restart(self, name: str, *, timeout_s: float) -> None:
         self._systemctl("restart", name, timeout_s=timeout_s)

@@ -149,9 +149,6 @@ class FakeManager:
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         self._ask("start", name)
 
-    def stop(self, name: str, *, timeout_s: float) -> None:
-        self._ask("stop", name)
-
     def kill(self, name: str) -> None:
         self._ask("kill", name)
 

@@ -86,14 +86,13 @@ def test_unit_is_asked_for_by_name_after_the_options() -> None:
     [
         (lambda m: m.start("a.service"), "systemctl --no-ask-password --no-block start a.service"),
         (lambda m: m.start("a.service", timeout_s=90.0), "systemctl --no-ask-password start a.service"),
-        (lambda m: m.stop("a.service", timeout_s=60.0), "systemctl --no-ask-password stop a.service"),
         (lambda m: m.restart("a.service", timeout_s=60.0), "systemctl --no-ask-password restart a.service"),
         (lambda m: m.try_restart("a.service", timeout_s=60.0), "systemctl --no-ask-password try-restart a.service"),
         (lambda m: m.kill("a.service"), "systemctl --no-ask-password kill --signal=SIGKILL a.service"),
         (lambda m: m.reset_failed("a.service"), "systemctl --no-ask-password reset-failed a.service"),
         (lambda m: m.reload(), "systemctl --no-ask-password daemon-reload"),
     ],
-    ids=["queue", "start", "stop", "restart", "try-restart", "kill", "reset-failed", "reload"],
+    ids=["queue", "start", "restart", "try-restart", "kill", "reset-failed", "reload"],
 )
 def test_each_verb_is_one_systemctl(ask: Callable[[SystemdManager], None], argv: str) -> None:
     host = FakeHost({"systemctl": DONE})
