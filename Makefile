@@ -8,9 +8,9 @@ export DEBIAN_FRONTEND := noninteractive
 # Debian's tools and its python3, whatever else the machine has.
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin
 
-PACKAGES := bash-completion debhelper dh-python dh-sequence-installsysusers lintian make man-db mmdebstrap \
+PACKAGES := bash-completion curl debhelper dh-python dh-sequence-installsysusers lintian make man-db mmdebstrap \
 	pybuild-plugin-pyproject python3 python3-all python3-click python3-hypothesis python3-psutil python3-pytest \
-	python3-pytest-xdist python3-setuptools python3-systemd python3-venv shellcheck systemd systemd-container
+	python3-pytest-xdist python3-setuptools python3-systemd python3-venv python3-yaml shellcheck systemd systemd-container
 
 .PHONY: all deb check lint demo bench machine generate clean unit
 all: deb
@@ -51,7 +51,7 @@ lint: $(DEB) $(VENV)/installed
 	$(VENV)/bin/ruff check plexguard tests
 	$(VENV)/bin/ruff format --check plexguard tests
 	$(VENV)/bin/mypy
-	shellcheck .ci/run packaging/completions/*
+	shellcheck .ci/run packaging/completions/* packaging/libexec/* packaging/examples/*-hook
 	$(PYTHON) -m tests.verify_units
 	lintian --fail-on error,warning --allow-root $(DEB)
 

@@ -17,6 +17,7 @@ from plexguard.core.config import Settings
 from plexguard.core.mounts import MountPoint
 from plexguard.core.suite import PROGRAMS
 from plexguard.core.units import Site
+from plexguard.log_watch.config import Config as WatchConfig
 from plexguard.perms_audit.config import Config as AuditConfig
 from plexguard.plex_probe.config import Config as ProbeConfig
 
@@ -54,6 +55,7 @@ def make_drop_ins() -> dict[str, str]:
             interval=timedelta(minutes=10),
             full_calendar="Mon..Fri 02:00 America/New_York",
         ),
+        WatchConfig: WatchConfig(proxy_unit="haproxy.service"),
         ProbeConfig: ProbeConfig(interval=timedelta(seconds=45)),
     }
 
@@ -61,7 +63,9 @@ def make_drop_ins() -> dict[str, str]:
         def take(self, section):  # type: ignore[no-untyped-def]
             return configs.get(section) or section()
 
-    site = Site(folders=(), mounts=(MountPoint(path="/mnt/cloud", type="fuse.rclone"),))
+    preferences = '/srv/plex: 100% "x"/Library/Application Support/Plex Media Server/Preferences.xml'
+    mounts = (MountPoint(path="/mnt/cloud", type="fuse.rclone"),)
+    site = Site(folders=(), mounts=mounts, preferences=preferences, groups={997: "plex"})
     return dict(suite.drop_ins(Given({}, [], {}), site))
 
 

@@ -242,6 +242,7 @@ UNIT = Kind(
     _matching(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,199}\.service"),
     _quote,
 )
+OPTIONAL_UNIT = Kind(f'{UNIT.allowed}; "" means: none', lambda value: UNIT.parse(value) if value != "" else "", _quote)
 CONTAINER = Kind("the name of a container", _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"), _quote)
 # Only what OnCalendar= can hold; whether it is a date is asked of `systemd-analyze calendar` by who writes it into a unit.
 CALENDAR = Kind(

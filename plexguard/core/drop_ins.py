@@ -4,6 +4,7 @@ The generator writes them, `plexguard-status apply` compares them, and `plexguar
 machine has changed: a mount that came after boot, a library folder that was added.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from plexguard.core import config, suite
@@ -11,21 +12,41 @@ from plexguard.core.config import Settings
 from plexguard.core.errors import ConfigError
 from plexguard.core.found import FoundPlex
 from plexguard.core.host import Host
+from plexguard.core.manager import Manager
 from plexguard.core.mounts import MountPoint
 from plexguard.core.units import DropIns, Site
 
 GENERATED = Path("/run/systemd/generator")
+_GROUPS = Path("/etc/group")
 _HEADER = "# Made by plexguard-generator from plexguard.toml and from what plexguard-discover found.\n"
 _CALENDAR_TIMEOUT_S = 5.0
 
 
-def make_drop_ins(settings: Settings, found: FoundPlex | None, mounts: tuple[MountPoint, ...]) -> DropIns:
-    """Return the drop-ins for a configuration, by "unit.d/file". Raises ConfigError with all its mistakes; pure."""
+def make_drop_ins(
+    settings: Settings, found: FoundPlex | None, mounts: tuple[MountPoint, ...], groups: Mapping[int, str]
+) -> DropIns:
+    """Return the drop-ins for a configuration, by "unit.d/file". groups: of this machine, the names by number.
+
+    Raises ConfigError with all its mistakes; pure.
+    """
     for section in suite.sections():
         settings.take(section)
     settings.check(suite.section_names())
-    site = Site(folders=found.folders if found is not None else (), mounts=mounts)
-    return {name: _HEADER + content for name, content in suite.drop_ins(settings, site).items()}
+    return {name: _HEADER + content for name, content in suite.drop_ins(settings, _site(found, mounts, groups)).items()}
+
+
+def _site(found: FoundPlex | None, mounts: tuple[MountPoint, ...], groups: Mapping[int, str]) -> Site:
+    if found is None:
+        return Site(folders=(), mounts=mounts)
+    known = {gid: groups[gid] for gid in found.gids if gid in groups}
+    return Site(folders=found.folders, mounts=mounts, preferences=found.preferences, groups=known)
+
+
+def read_groups(file: Path = _GROUPS) -> dict[int, str]:
+    """Return the names of this machine's own groups, by number. Not by getgrent(3): at boot a directory service would be
+    asked that is not there yet."""
+    rows = (line.split(":") for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {int(row[2]): row[0] for row in rows if len(row) >= 3 and row[2].isascii() and row[2].isdigit()}
 
 
 def read_drop_ins(folder: Path = GENERATED) -> DropIns:
@@ -33,10 +54,25 @@ def read_drop_ins(folder: Path = GENERATED) -> DropIns:
     return {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in folder.glob("plexguard-*.d/*.conf")}
 
 
+def find_changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the units whose drop-ins appeared, went or changed."""
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return tuple(sorted({name.partition(".d/")[0] for name in changed}))
+
+
+def find_running_services(changed: Iterable[str], manager: Manager) -> tuple[str, ...]:
+    """Return which of the changed units stay running with what they were started with: the services that are no oneshots.
+
+    A oneshot at work is never "active", and reads everything at its next run. Templates have no state of their own.
+    """
+    services = (name for name in changed if name.endswith(".service") and not name.endswith("@.service"))
+    return tuple(name for name in services if manager.unit(name).runs)
+
+
 def find_mistakes(settings: Settings, host: Host) -> tuple[str, ...]:
     """Return every mistake of a configuration, of all programs."""
     try:
-        make_drop_ins(settings, None, ())
+        make_drop_ins(settings, None, (), {})
     except ConfigError as error:
         return error.mistakes
     return find_bad_calendars(settings, host)

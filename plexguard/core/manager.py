@@ -79,8 +79,8 @@ class Manager(Protocol):
         """Stop and start a unit in one job, and wait for it. After a CommandTimeout the job goes on."""
         ...
 
-    def try_restart(self, name: str, *, timeout_s: float) -> None:
-        """Restart a unit if it runs."""
+    def try_restart(self, name: str, *, timeout_s: float | None = None) -> None:
+        """Restart a unit if it runs, and wait for it; with no timeout the job is only queued."""
         ...
 
     def reload(self) -> None:
@@ -108,7 +108,7 @@ class SystemdManager:
     def restart(self, name: str, *, timeout_s: float) -> None:
         self._systemctl("restart", name, timeout_s=timeout_s)
 
-    def try_restart(self, name: str, *, timeout_s: float) -> None:
+    def try_restart(self, name: str, *, timeout_s: float | None = None) -> None:
         self._systemctl("try-restart", name, timeout_s=timeout_s)
 
     def kill(self, name: str) -> None:

@@ -36,7 +36,7 @@ def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
         before, separator, after = text_line.partition(" - ")
         fields = before.split(" ")
         if separator and len(fields) > 4 and after:
-            line = _Line(path=_unescape(fields[4]), type=after.split(" ")[0], device=fields[2], root=_unescape(fields[3]))
+            line = _Line(path=unescape(fields[4]), type=after.split(" ")[0], device=fields[2], root=unescape(fields[3]))
             found.pop(line.path, None)
             found[line.path] = line
     return tuple(
@@ -67,7 +67,7 @@ def parse_fstab(text: str) -> tuple[MountPoint, ...]:
     """Parse /etc/fstab (fstab(5)): the mounts that the administrator means to be there, swap left out."""
     lines = (re.split(r"[ \t]+", line.strip(" \t")) for line in text.split("\n") if not line.lstrip().startswith("#"))
     return tuple(
-        MountPoint(path=_unescape(f[1]).rstrip("/") or "/", type=f[2], is_optional="noauto" in ",".join(f[3:4]).split(","))
+        MountPoint(path=unescape(f[1]).rstrip("/") or "/", type=f[2], is_optional="noauto" in ",".join(f[3:4]).split(","))
         for f in lines
         if len(f) >= 3 and f[1].startswith("/")
     )
@@ -98,5 +98,6 @@ def read_fstab() -> tuple[MountPoint, ...]:
         return ()
 
 
-def _unescape(field: str) -> str:
+def unescape(field: str) -> str:
+    """Return a field of a mount table as it is meant: blanks, and what else would end it, are written \\NNN there."""
     return re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), field)

@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import socket
 from typing import Protocol
+
+from plexguard.core.errors import UsageError
 
 
 class Notifier(Protocol):
@@ -21,6 +24,16 @@ class SystemdNotifier:
 
             with contextlib.suppress(OSError):  # a manager that is gone is no reason to end
                 daemon.notify("\n".join(assignments).encode("utf-8", "replace").decode("utf-8"))
+
+
+def take_socket() -> socket.socket:
+    """Return the one socket that the manager listens on for this service (sd_listen_fds(3)). Raises UsageError."""
+    from systemd import daemon
+
+    fds = daemon.listen_fds()
+    if len(fds) != 1:
+        raise UsageError("no socket was handed over: this is a service that its socket unit starts")
+    return socket.socket(fileno=fds[0])
 
 
 def one_line(text: str) -> str:

@@ -35,6 +35,7 @@ class Program:
 
 PROGRAMS = (
     Program(name="perms-audit"),
+    Program(name="log-watch", daemon=True),
     Program(name="plex-probe"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),

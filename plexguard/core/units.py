@@ -1,6 +1,7 @@
 """Pieces of unit files that are made from the configuration."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from plexguard.core.config import show_span
@@ -13,10 +14,14 @@ DropIns = dict[str, str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What drop-ins depend on beside the configuration. folders: of Plex's libraries. mounts: those that are there, then
-    those that fstab(5) names, since at boot nothing is mounted yet."""
+    those that fstab(5) names, since at boot nothing is mounted yet. preferences: the path of Plex's Preferences.xml, "" when
+    unknown. groups: Plex's groups by number, its own first, without those that this machine has no name for: one of them in
+    SupplementaryGroups= fails a unit (216), by number as by name."""
 
     folders: tuple[str, ...]
     mounts: tuple[MountPoint, ...]
+    preferences: str = ""
+    groups: Mapping[int, str] = field(default_factory=dict)
 
 
 def quote_path(path: str) -> str:

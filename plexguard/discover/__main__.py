@@ -8,7 +8,7 @@ import click
 from plexguard.core import config as core_config
 from plexguard.core import program
 from plexguard.core.config import Settings
-from plexguard.core.drop_ins import make_drop_ins, read_drop_ins
+from plexguard.core.drop_ins import make_drop_ins, read_drop_ins, read_groups
 from plexguard.core.errors import ConfigError
 from plexguard.core.found import (
     CONTAINER_WATCH,
@@ -73,7 +73,7 @@ def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
         published.save(server)
         act.tell_changes(server, past, ports.journal)
     if _needs_reload(settings, server):
-        ports.manager.reload()
+        act.reload(ports.manager)
     return 0
 
 
@@ -83,7 +83,7 @@ def _needs_reload(settings: Settings, server: FoundPlex) -> bool:
     The audit's unit may only write where its roots are, and must not name one that has become a FUSE mount since boot.
     """
     try:
-        return make_drop_ins(settings, server, (*read_mounts(), *read_fstab())) != read_drop_ins()
+        return make_drop_ins(settings, server, (*read_mounts(), *read_fstab()), read_groups()) != read_drop_ins()
     except ConfigError:
         # Another program's section has a mistake: the generator stays with the shipped units, and has told why.
         return False

@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+from plexguard.core.drop_ins import GENERATED, find_changed_units, find_running_services, read_drop_ins
 from plexguard.core.errors import IoFailed
 from plexguard.core.events import show_path
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.journal import Journal
+from plexguard.core.manager import Manager
 from plexguard.discover import events
 
 
@@ -22,6 +24,17 @@ def link_preferences(link: Path, target: str) -> None:
             link.unlink(missing_ok=True)
     except OSError as error:
         raise IoFailed(f"Failed to link {link}: {error.strerror}") from error
+
+
+def reload(manager: Manager, folder: Path = GENERATED) -> None:
+    """Have the drop-ins made anew, and restart the services that run with the old ones.
+
+    What was bound or granted to a service when it started, such as the folders of Plex's logs, changes in no other way.
+    """
+    before = read_drop_ins(folder)
+    manager.reload()
+    for service in find_running_services(find_changed_units(before, read_drop_ins(folder)), manager):
+        manager.try_restart(service)
 
 
 def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> None:

@@ -27,13 +27,22 @@ def choose_server(seen: Observation, config: PlexConfig) -> FoundPlex:
             server=Server.UNIT, name=seen.unit.name, url=url, uid=seen.uid, gids=seen.gids, preferences=seen.unit_preferences
         )
     if container_there and seen.container is not None:
-        return _from_container(seen.container, url, seen.container_preferences)
+        return _from_container(seen.container, url, seen)
     return FoundPlex(server=Server.NONE, missing=_describe_missing(config))
 
 
-def _from_container(container: FoundContainer, url: str, preferences: str) -> FoundPlex:
-    gids = (container.gid,) if container.gid >= 0 else ()
-    return FoundPlex(server=Server.CONTAINER, name=container.name, url=url, uid=container.uid, gids=gids, preferences=preferences)
+def _from_container(container: FoundContainer, url: str, seen: Observation) -> FoundPlex:
+    """Return the server in a container. Whom it runs as is said by PLEX_UID and PLEX_GID, else by whose its settings are."""
+    uid = container.uid if container.uid >= 0 else seen.container_owner[0]
+    gid = container.gid if container.gid >= 0 else seen.container_owner[1]
+    return FoundPlex(
+        server=Server.CONTAINER,
+        name=container.name,
+        url=url,
+        uid=uid,
+        gids=(gid,) if gid >= 0 else (),
+        preferences=seen.container_preferences,
+    )
 
 
 def _describe_missing(config: PlexConfig) -> str:

@@ -31,7 +31,8 @@ _CONTAINER_PREFERENCES = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """unit, container: as their managers see them, None when nobody can tell. preferences: the first candidate that is
-    there, "" for none. uid, gids: whom the unit runs as."""
+    there, "" for none. uid, gids: whom the unit runs as. container_owner: uid and gid whose the container's Preferences.xml
+    is, (-1, -1) when that is not known."""
 
     unit: Unit | None
     container: FoundContainer | None
@@ -39,6 +40,7 @@ class Observation:
     container_preferences: str
     uid: int
     gids: tuple[int, ...]
+    container_owner: tuple[int, int] = (-1, -1)
 
     @property
     def runs(self) -> bool:
@@ -50,13 +52,15 @@ class Observation:
 def observe(config: PlexConfig, *, manager: Manager, container: FoundContainer | None) -> Observation:
     unit = manager.unit(config.unit) if config.server in ("auto", "unit") else None
     uid, gids = _find_identity(unit) if unit is not None and unit.exists else (-1, ())
+    container_preferences = _container_preferences(container) if container is not None else ""
     return Observation(
         unit=unit,
         container=container if config.server in ("auto", "container") else None,
         unit_preferences=_unit_preferences(unit) if unit is not None else "",
-        container_preferences=_container_preferences(container) if container is not None else "",
+        container_preferences=container_preferences,
         uid=uid,
         gids=gids,
+        container_owner=_find_owner(container_preferences),
     )
 
 
@@ -104,6 +108,15 @@ def _split_words(text: str) -> list[str]:
 
 def _container_preferences(container: FoundContainer) -> str:
     return _first_file([path for inside in _CONTAINER_PREFERENCES if (path := host_path(inside, container.mounts))])
+
+
+def _find_owner(preferences: str) -> tuple[int, int]:
+    """Return whose a Preferences.xml is: the server writes it, with a mode that is for itself alone."""
+    try:
+        status = os.stat(preferences)
+    except OSError:
+        return -1, -1
+    return status.st_uid, status.st_gid
 
 
 def _first_file(paths: list[str]) -> str:

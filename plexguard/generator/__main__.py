@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plexguard.core import config, core_events
-from plexguard.core.drop_ins import find_bad_calendars, make_drop_ins
+from plexguard.core.drop_ins import find_bad_calendars, make_drop_ins, read_groups
 from plexguard.core.errors import ConfigError, PlexguardError
 from plexguard.core.events import Event
 from plexguard.core.found import PLEX_FILE, SCHEMA, FoundPlex
@@ -42,7 +42,7 @@ def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host, j
     settings = config.read(config_path, {})
     try:
         found = StateFile(found_file, FoundPlex, schema=SCHEMA, journal=journal).load()
-        made = make_drop_ins(settings, found, (*read_mounts(), *read_fstab()))
+        made = make_drop_ins(settings, found, (*read_mounts(), *read_fstab()), read_groups())
         mistakes = find_bad_calendars(settings, host)
     except ConfigError as error:
         made, mistakes = {}, error.mistakes

@@ -1,14 +1,25 @@
-"""Carry out repairs, by descriptor: what is changed is the very inode that was found, below its root, through no symlink."""
+"""Carry out repairs, by descriptor: what is changed is the very inode that was found, below its root, through no symlink.
 
+Before a change the path is tried once more as Plex's user: who gets in now needs no repair. After it the mode is read back
+and the path tried again; a change that did not help is taken back.
+"""
+
+import contextlib
 import errno
 import os
+import random
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
-from plexguard.core.events import Mode
-from plexguard.perms_audit.decide import Repair
-from plexguard.perms_audit.walk import Finding, open_below, open_root
+from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, explain
+from plexguard.perms_audit.decide import Finding, Repair
+from plexguard.perms_audit.roots import Root
+from plexguard.perms_audit.walk import FOLDER_FLAGS, open_below, open_root
+
+_PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+# How many entries of a mount are looked at for a file that can be read.
+_PROOF_ENTRIES = 2000
 
 
 class Outcome(Enum):
@@ -18,65 +29,134 @@ class Outcome(Enum):
 
 
 class RepairFailed(Exception):
-    """The mode could not be changed; the text is the cause, the same for all paths that share it."""
+    """Nothing could be changed, or it did not help; the text is the cause, the same for all paths that share it."""
 
 
 class Repairer:
-    """Repairs paths below the roots. Opens each root once."""
+    """Repairs paths below the roots. Opens each root once; `close` forgets them."""
 
-    def __init__(self, roots: Sequence[str]) -> None:
+    def __init__(self, roots: Sequence[Root], guise: Guise) -> None:
         self._roots = roots
+        self._guise = guise
         self._fds: dict[int, int] = {}
+        self._proven: dict[int, bool] = {}
 
     def close(self) -> None:
         for fd in self._fds.values():
             os.close(fd)
         self._fds.clear()
+        self._proven.clear()
 
     def repair(self, step: Repair) -> Outcome:
-        """Set a mode and read it back. Raises RepairFailed."""
+        """Set mode and owner, read them back, and try. Raises RepairFailed."""
+        if self._roots[step.finding.root].remote and not self._is_alive(step.finding.root):
+            raise RepairFailed("its mount is not proven alive: not one byte of a file on it could be read")
         try:
-            fd = self._open(step.finding)
+            with self._opened(step.finding) as (folder_fd, name, fd):
+                return self._change(step, folder_fd, name, fd)
         except FileNotFoundError:
             return Outcome.GONE
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EXDEV):
                 return Outcome.GONE
             raise RepairFailed(_cause(error)) from error
-        try:
-            return _change_mode(fd, step)
-        finally:
-            os.close(fd)
 
-    def _open(self, finding: Finding) -> int:
-        """Open the path itself, for nothing but its identity and its mode."""
+    @contextlib.contextmanager
+    def _opened(self, finding: Finding) -> Iterator[tuple[int, str, int]]:
+        """Open the path for its identity and mode alone; give its folder, its name in it, and its descriptor."""
         root_fd = self._root_fd(finding.root)
-        if not finding.path:
-            return os.dup(root_fd)
-        folder, _, name = finding.path.rpartition("/")
-        folder_fd = open_below(root_fd, folder)
+        above, _, name = finding.path.rpartition("/")
+        folder_fd = open_below(root_fd, above)
         try:
-            return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
+            fd = os.open(name or ".", _PATH_FLAGS, dir_fd=folder_fd)
+            try:
+                yield folder_fd, name or ".", fd
+            finally:
+                os.close(fd)
         finally:
             os.close(folder_fd)
 
     def _root_fd(self, root: int) -> int:
         if root not in self._fds:
-            self._fds[root] = open_root(self._roots[root], os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._fds[root] = open_root(self._roots[root].path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return self._fds[root]
 
+    def _change(self, step: Repair, folder_fd: int, name: str, fd: int) -> Outcome:
+        before = os.fstat(fd)
+        if not _is_same(before, step.finding) or (step.finding.denied and self._may_read(step.finding, folder_fd, name)):
+            return Outcome.GONE
+        _set(fd, before, mode=step.new_mode, uid=step.uid, gid=step.gid)
+        after = os.fstat(fd)
+        if stat.S_IMODE(after.st_mode) != step.new_mode:
+            raise RepairFailed("its file system took the change and did not make it")
+        if step.finding.denied and self._may_read(step.finding, folder_fd, name) is False:
+            _set(fd, after, mode=stat.S_IMODE(before.st_mode), uid=before.st_uid, gid=before.st_gid)
+            need = LIST if step.finding.is_folder else READ
+            owned = Ownership(step.new_mode, after.st_uid, after.st_gid, step.finding.owned.acl)
+            raise RepairFailed(f"its new mode did not help and was taken back: {explain(owned, self._guise.identity, need)}")
+        return Outcome.REPAIRED
 
-def _change_mode(fd: int, step: Repair) -> Outcome:
-    if not _is_same(os.fstat(fd), step.finding):
-        return Outcome.GONE
+    def _may_read(self, finding: Finding, folder_fd: int, name: str) -> bool | None:
+        """Tell whether Plex can read it, None where nobody can tell: a folder above is closed, or the kernel cannot be asked."""
+        if not self._guise.asks_kernel:
+            return None
+        with self._guise.worn():
+            if not os.access(".", os.X_OK, dir_fd=folder_fd, effective_ids=True) and name != ".":
+                return None
+            return self._guise.may_read(name, folder_fd, is_folder=finding.is_folder)
+
+    def _is_alive(self, root: int) -> bool:
+        """Tell whether a mount is proven alive: a byte of some file on it can be read. A mount that hangs hangs whoever asks,
+        so this is a worker's to do."""
+        if root not in self._proven:
+            with contextlib.suppress(OSError):
+                self._proven[root] = _read_somewhere(open_root(self._roots[root].path), [_PROOF_ENTRIES])
+        return self._proven.get(root, False)
+
+
+def _read_somewhere(fd: int, left: list[int]) -> bool:
+    """Read a byte of the first file that lets itself be read, at a random place, which no cache is likely to hold. Closes fd."""
     try:
-        # fchmod(2) refuses an O_PATH descriptor; its name in /proc leads to the same inode and to no other.
-        os.chmod(f"/proc/self/fd/{fd}", step.new_mode)
-    except OSError as error:
-        raise RepairFailed(_cause(error)) from error
-    if Mode(stat.S_IMODE(os.fstat(fd).st_mode)) != step.new_mode:
-        raise RepairFailed("its file system took the change and did not make it")
-    return Outcome.REPAIRED
+        folders = []
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                left[0] -= 1
+                if left[0] < 0:
+                    return False
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                elif entry.is_file(follow_symlinks=False) and _read_byte(entry.name, fd):
+                    return True
+        for name in folders:
+            with contextlib.suppress(OSError):
+                if _read_somewhere(os.open(name, FOLDER_FLAGS, dir_fd=fd), left):
+                    return True
+        return False
+    finally:
+        os.close(fd)
+
+
+def _read_byte(name: str, folder_fd: int) -> bool:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
+    except OSError:
+        return False
+    try:
+        size = os.fstat(fd).st_size
+        return size > 0 and len(os.pread(fd, 1, random.randrange(size))) == 1  # noqa: S311  # no secret
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def _set(fd: int, before: os.stat_result, *, mode: int, uid: int, gid: int) -> None:
+    """Set owner and mode of an inode. fchmod(2) refuses an O_PATH descriptor; its name in /proc leads to that very inode."""
+    path = f"/proc/self/fd/{fd}"
+    if (uid >= 0 and uid != before.st_uid) or (gid >= 0 and gid != before.st_gid):
+        # Before the mode: chown(2) may take set-id bits away.
+        os.chown(path, uid, gid)
+    os.chmod(path, mode)
 
 
 def _is_same(status: os.stat_result, finding: Finding) -> bool:

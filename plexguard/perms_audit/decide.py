@@ -1,20 +1,47 @@
 """From findings to steps: what is repaired, how, and what is left alone and why. Pure."""
 
+import dataclasses
 import stat
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from plexguard.core.events import Mode
-from plexguard.core.mounts import MountPoint, mount_of
-from plexguard.perms_audit.walk import Finding
+from plexguard.perms_audit.access import LIST, READ, Ownership, allows, explain
+from plexguard.perms_audit.policy import Policy, Want
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A file or folder that is not as it should be.
+
+    root: its number. path: below its root, "" for the root itself. owned: mode and owner as found. denied: Plex cannot read
+    it; else only its mode or owner is another than wanted. opened: a folder's content was walked.
+    """
+
+    root: int
+    path: str
+    is_folder: bool
+    owned: Ownership
+    denied: bool
+    device: int
+    inode: int
+    links: int
+    opened: bool = False
+
+    @property
+    def mode(self) -> Mode:
+        return Mode(self.owned.mode)
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Give a path the mode that it should have."""
+    """Give a path the mode and owner that it should have. reason: what was wrong. uid, gid: -1 to leave it as it is."""
 
     finding: Finding
     new_mode: Mode
+    reason: str
+    uid: int = -1
+    gid: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +53,10 @@ class Leave:
 
 
 Step = Repair | Leave
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What modes should be, and where. roots: paths by number, as findings count them."""
-
-    file_mode: Mode
-    dir_mode: Mode
-    roots: tuple[str, ...]
-    mounts: tuple[MountPoint, ...]
+IS_SET_ID = "is a set-id file, which is no media"
+HAS_FOREIGN_NAME = "has another name (a hard link) outside the roots"
+DOES_NOT_HOLD = "was repaired a while ago and is closed again: something takes the repair back; left for now"
+IS_PRIVATE = "belongs to root, is closed to all others, and only Plex names it a library: name it in roots if it holds media"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +67,19 @@ class Plan:
     held_back: tuple[Finding, ...] = ()
 
 
-def decide(findings: Sequence[Finding], policy: Policy) -> Plan:
+def decide(findings: Sequence[Finding], policy: Policy, lately: Container[tuple[str, int]] = ()) -> Plan:
     """Return what to do about a batch. Folders come first, outer before inner, so that a stop leaves whole paths open.
 
-    Files with several names are held back: all names must lie below the roots, and only the whole walk has seen them.
+    lately: files, by path and inode, that were repaired so short a time ago that they are not repaired again. Files with
+    several names are held back: all names must lie below the roots, and only the whole walk has seen them.
     """
     ordered = sorted(findings, key=lambda f: (not f.is_folder, f.path.count("/"), f.path))
-    held_back = tuple(f for f in ordered if _has_other_names(f))
-    steps = tuple(_judge(f, policy) for f in ordered if not _has_other_names(f))
+    held_back = tuple(f for f in ordered if has_other_names(f))
+    steps = tuple(_judge(f, policy, lately) for f in ordered if not has_other_names(f))
     return Plan(steps, held_back)
 
 
-def decide_linked(findings: Sequence[Finding], policy: Policy) -> Plan:
+def decide_linked(findings: Sequence[Finding], policy: Policy, lately: Container[tuple[str, int]] = ()) -> Plan:
     """Return what to do about files with several names, when all of them are known.
 
     A file that also has a name outside the roots is left alone: who can make such a link could otherwise have root open
@@ -69,27 +91,75 @@ def decide_linked(findings: Sequence[Finding], policy: Policy) -> Plan:
     steps: list[Step] = []
     for group in names.values():
         # Roots may lie one in the other: a name that was met twice is still one.
-        if len({full_path(policy.roots, finding) for finding in group}) < group[0].links:
-            steps.append(Leave(group[0], "has another name (a hard link) outside the roots"))
+        if len({full_path(policy, finding) for finding in group}) < group[0].links:
+            steps.append(Leave(group[0], HAS_FOREIGN_NAME))
         else:
-            steps.append(_judge(group[0], policy))
+            steps.append(_judge(group[0], policy, lately))
     return Plan(tuple(steps))
 
 
-def _has_other_names(finding: Finding) -> bool:
+def has_other_names(finding: Finding) -> bool:
     return not finding.is_folder and finding.links > 1
 
 
-def _judge(finding: Finding, policy: Policy) -> Step:
-    wanted = policy.dir_mode if finding.is_folder else policy.file_mode
-    if not finding.is_folder and finding.mode & (stat.S_ISUID | stat.S_ISGID):
-        return Leave(finding, "is a set-id file, which is no media")
-    mount = mount_of(full_path(policy.roots, finding), policy.mounts)
-    if mount.is_remote:
-        return Leave(finding, f"lies on {mount.type} ({mount.path}), where a mode may be a sign of a dead mount, or mean nothing")
-    return Repair(finding, Mode(finding.mode | wanted))
+def full_path(policy: Policy, finding: Finding) -> str:
+    return policy.roots[finding.root].full_path(finding.path)
 
 
-def full_path(roots: Sequence[str], finding: Finding) -> str:
-    root = roots[finding.root]
-    return f"{root.rstrip('/')}/{finding.path}" if finding.path else root
+def _judge(finding: Finding, policy: Policy, lately: Container[tuple[str, int]]) -> Step:
+    root, path = policy.roots[finding.root], full_path(policy, finding)
+    if not finding.is_folder and finding.owned.mode & (stat.S_ISUID | stat.S_ISGID):
+        return Leave(finding, IS_SET_ID)
+    if not root.configured and not finding.path and finding.owned.uid == 0 and not finding.owned.mode & 0o077:
+        return Leave(finding, IS_PRIVATE)
+    if (path, finding.inode) in lately:
+        return Leave(finding, DOES_NOT_HOLD)
+    want = policy.want_of(path)
+    repair = Repair(finding, want.new_mode(finding.mode, is_folder=finding.is_folder), "", uid=want.uid, gid=want.gid)
+    if not finding.denied and not want.exact:
+        # Only its owner is wrong: the mode stays, unless Plex would be the one who loses by the change.
+        kept = dataclasses.replace(repair, new_mode=finding.mode)
+        repair = kept if _lets_in(kept, policy) else repair
+    repair = dataclasses.replace(repair, reason=describe(repair, policy))
+    if finding.denied and not _helps(repair, policy):
+        return Leave(finding, _tell_useless(repair, policy, want))
+    return repair
+
+
+def _helps(step: Repair, policy: Policy) -> bool:
+    """Tell whether a repair may let Plex in. With an ACL only trying tells; on a network or FUSE file system the same mode
+    once more can (a stale access right)."""
+    owned = step.finding.owned
+    changes = step.new_mode != owned.mode or (step.uid >= 0 and step.uid != owned.uid) or (step.gid >= 0 and step.gid != owned.gid)
+    if not changes:
+        return bool(policy.roots[step.finding.root].remote)
+    return _lets_in(step, policy)
+
+
+def _lets_in(step: Repair, policy: Policy) -> bool:
+    return step.finding.owned.acl or policy.identity is None or allows(_after(step), policy.identity, _need(step.finding))
+
+
+def _after(step: Repair) -> Ownership:
+    owned = step.finding.owned
+    return Ownership(step.new_mode, owned.uid if step.uid < 0 else step.uid, owned.gid if step.gid < 0 else step.gid, owned.acl)
+
+
+def _tell_useless(step: Repair, policy: Policy, want: Want) -> str:
+    after = _after(step)
+    option = "dir_mode" if step.finding.is_folder else "file_mode"
+    if after == step.finding.owned:
+        return explain(after, policy.identity, _need(step.finding))
+    wanted = want.dir_mode if step.finding.is_folder else want.file_mode
+    return f"{option} {wanted} would not let it in either: {explain(after, policy.identity, _need(step.finding))}"
+
+
+def describe(step: Repair, policy: Policy) -> str:
+    """Return what is wrong with a finding, in a few words."""
+    if step.finding.denied:
+        return explain(step.finding.owned, policy.identity, _need(step.finding))
+    return f"mode {step.new_mode} is wanted" if step.new_mode != step.finding.mode else "another owner or group is wanted"
+
+
+def _need(finding: Finding) -> int:
+    return LIST if finding.is_folder else READ

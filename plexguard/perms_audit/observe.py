@@ -1,17 +1,23 @@
 """What is known before the walk: the roots to audit and whether each can be walked at all."""
 
+import dataclasses
+import grp
 import os
+import pwd
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from plexguard.core.errors import UsageError
-from plexguard.core.found import RUNTIME, host_path, read_container, read_plex
+from plexguard.core.errors import ConfigError, UsageError
+from plexguard.core.found import RUNTIME, FoundPlex, Server, host_path, read_container, read_plex
 from plexguard.core.journal import Journal
-from plexguard.core.mounts import MountPoint, mount_of
-from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.roots import RootFault, find_unmounted, is_system_folder, normalise
+from plexguard.core.mounts import MountPoint, is_below, mount_of, read_fstab, read_mounts
+from plexguard.perms_audit.access import Identity
+from plexguard.perms_audit.config import Config, Override
+from plexguard.perms_audit.policy import Policy, Want
+from plexguard.perms_audit.roots import Root, RootFault, find_unmounted, is_system_folder, normalise
 
 STATE_SCHEMA = 1
 # As many as the kernel follows (path_resolution(7)).
@@ -20,23 +26,105 @@ _MAX_LINKS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well."""
+    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well. told: what
+    the last audit left, in its words, with the count: only what is new is told between two full audits."""
 
     mounts: dict[str, str] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
-    """A root to walk. path: as given, with symlinks resolved. fault: why it must not be walked, if so. part_missing: a
-    mount that belongs below it and is not there: the rest is walked."""
+class Survey:
+    """All that is known before the first folder is opened. named: the roots as they were named, and what they lead to. policy:
+    with the roots that can be walked. faulty: those that cannot, or not wholly."""
 
-    path: str
-    fault: RootFault | None = None
-    part_missing: str = ""
+    named: tuple[tuple[str, str], ...]
+    policy: Policy
+    faulty: tuple[Root, ...]
+    mounts: tuple[MountPoint, ...]
+
+    def resolve(self, path: str) -> str:
+        """Return a path as it is below its resolved root: Plex knows its folders by the names they were given."""
+        fitting = [(name, target) for name, target in self.named if name != target and is_below(path, name)]
+        name, target = max(fitting, key=lambda pair: len(pair[0]), default=("", ""))
+        return target.rstrip("/") + path[len(name.rstrip("/")) :]
+
+
+def survey(
+    arguments: Sequence[str],
+    config: Config,
+    *,
+    environment: Mapping[str, str],
+    journal: Journal,
+    past: State,
+    folder: Path = RUNTIME,
+    within_roots: bool = False,
+) -> Survey:
+    """Find the roots, judge them, and say how their media should be and for whom.
+
+    within_roots: arguments must lie below a root that is configured or discovered, if there is any. Raises UsageError and
+    ConfigError.
+    """
+    mounts = read_mounts()
+    found = read_plex(journal, folder)
+    named = choose_roots(arguments, config, found, environment=environment, journal=journal, folder=folder)
+    paths = [resolve_links(path, mounts) for path in named]
+    if within_roots:
+        known = choose_roots((), config, found, environment=environment, journal=journal, folder=folder)
+        _check_within(paths, [resolve_links(path, mounts) for path in known])
+    files = [path for path in paths if arguments and _is_local_file(path, mounts)]
+    roots = judge_roots(
+        [path for path in paths if path not in files], past, mounts, read_fstab(), configured=bool(arguments or config.roots)
+    )
+    roots += tuple(
+        dataclasses.replace(root, only=(os.path.basename(file),))
+        for file in files
+        for root in judge_roots([os.path.dirname(file)], past, mounts, read_fstab())[:1]
+    )
+    roots = see_from(roots, found, journal, folder)
+    walked = tuple(root for root in roots if root.fault is None)
+    policy = make_policy(_resolve_paths(config, mounts), walked, find_identity(config, found))
+    faulty = tuple(root for root in roots if root.fault is not None or root.part_missing)
+    return Survey(named=tuple(zip(named, paths, strict=True)), policy=policy, faulty=faulty, mounts=mounts)
+
+
+def _is_local_file(path: str, mounts: tuple[MountPoint, ...]) -> bool:
+    """Tell whether an argument is a single file. A remote mount, which may hang, is not asked: the walk tells."""
+    return not mount_of(path, mounts).is_remote and not os.path.islink(path) and os.path.isfile(path)
+
+
+def survey_path(path: str, config: Config, *, journal: Journal, folder: Path = RUNTIME) -> tuple[Policy, str]:
+    """Return what one path is held to, wherever it lies, and the path with its symlinks resolved: for looking, not for repairs."""
+    found = read_plex(journal, folder)
+    above, name = os.path.split(resolve_links(normalise(path), read_mounts()))
+    roots = see_from((Root(path=above),), found, journal, folder)
+    return make_policy(config, roots, find_identity(config, found)), os.path.join(above, name)
+
+
+def _resolve_paths(config: Config, mounts: tuple[MountPoint, ...]) -> Config:
+    """Return the configuration with its overrides and excludes by the names that the roots go by: those behind all symlinks."""
+    return dataclasses.replace(
+        config,
+        overrides=tuple(dataclasses.replace(o, path=resolve_links(o.path, mounts)) for o in config.overrides),
+        excludes=tuple(resolve_links(exclude, mounts) if "/" in exclude else exclude for exclude in config.excludes),
+    )
+
+
+def _check_within(paths: Sequence[str], known: Sequence[str]) -> None:
+    """Who may start the unit for a path is an administrator's choice; that choice must not reach beyond the media."""
+    for path in paths if known else ():
+        if not any(is_below(path, root) for root in known):
+            raise UsageError(f"{path}: lies below no root", hint="set roots in [perms-audit] of /etc/plexguard/plexguard.toml")
 
 
 def choose_roots(
-    arguments: Sequence[str], config: Config, *, environment: Mapping[str, str], journal: Journal, folder: Path = RUNTIME
+    arguments: Sequence[str],
+    config: Config,
+    found: FoundPlex | None,
+    *,
+    environment: Mapping[str, str],
+    journal: Journal,
+    folder: Path = RUNTIME,
 ) -> tuple[str, ...]:
     """Return the folders to audit: of the command line, else MEDIA_ROOTS or the configuration, else what Plex names.
 
@@ -52,7 +140,6 @@ def choose_roots(
         return _map_roots(config.roots, environment["PLEX_CONTAINER"], journal, folder)
     if config.roots:
         return config.roots
-    found = read_plex(journal, folder)
     return found.folders if found is not None else ()
 
 
@@ -111,23 +198,118 @@ def _is_roots(link: str) -> bool:
 
 
 def judge_roots(
-    paths: Sequence[str], past: State, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...]
+    paths: Sequence[str], past: State, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], *, configured: bool = True
 ) -> tuple[Root, ...]:
-    """Tell of each root whether it may and can be walked. Pure: asks no file system, so nothing can hang here."""
-    return tuple(_judge_root(path, past.mounts.get(path, ""), mounts, fstab) for path in dict.fromkeys(paths))
+    """Tell of each root whether it may and can be walked. Pure: asks no file system, so nothing can hang here.
+
+    A network or FUSE mount below a root becomes a root of its own: when it hangs, the rest is audited all the same.
+    """
+    roots: dict[str, Root] = {}
+    for path in dict.fromkeys(paths):
+        root = _judge_root(path, past.mounts.get(path, ""), mounts, fstab, configured=configured)
+        remote = [mount for mount in mounts if mount.is_remote and mount.path != path and is_below(mount.path, path)]
+        apart = frozenset(mount.path[len(path.rstrip("/")) + 1 :] for mount in remote)
+        roots[path] = dataclasses.replace(root, apart=apart)
+        for mount in remote if root.fault is None else ():
+            roots.setdefault(mount.path, Root(path=mount.path, configured=configured, remote=mount.type))
+    return tuple(roots.values())
 
 
-def _judge_root(path: str, last_mount: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...]) -> Root:
+def _judge_root(
+    path: str, last_mount: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], *, configured: bool
+) -> Root:
+    mount = mount_of(path, mounts)
+    root = Root(path=path, configured=configured, remote=mount.type if mount.is_remote else "")
     if is_system_folder(path):
-        return Root(path=path, fault=RootFault.SYSTEM_FOLDER)
+        return dataclasses.replace(root, fault=RootFault.SYSTEM_FOLDER)
     missing = find_unmounted(path, mounts, fstab, last_mount)
-    if not missing:
-        return Root(path=path)
-    if missing != path and missing.startswith(path + "/"):
-        return Root(path=path, part_missing=missing)
-    return Root(path=path, fault=RootFault.NOT_MOUNTED)
+    if missing and missing != path and missing.startswith(path + "/"):
+        return dataclasses.replace(root, part_missing=missing)
+    return dataclasses.replace(root, fault=RootFault.NOT_MOUNTED) if missing else root
+
+
+def see_from(roots: tuple[Root, ...], found: FoundPlex | None, journal: Journal, folder: Path) -> tuple[Root, ...]:
+    """Return the roots with the bind mount by which Plex's container comes to each, if it is in one."""
+    if found is None or found.server is not Server.CONTAINER:
+        return roots
+    container = read_container(journal, folder)
+    sources = [mount.source for mount in container.mounts] if container is not None else []
+    return tuple(
+        dataclasses.replace(root, seen_from=max((s for s in sources if is_below(root.path, s)), key=len, default=root.path))
+        for root in roots
+    )
+
+
+def find_identity(config: Config, found: FoundPlex | None) -> Identity | None:
+    """Return whom Plex runs as: by the configuration, else as discovered; None when nobody knows.
+
+    Raises ConfigError for a user who does not exist here.
+    """
+    if config.as_user:
+        return _find_user(config.as_user, config.as_gid)
+    if config.as_uid >= 0:
+        return _find_number(config.as_uid, config.as_gid)
+    if found is None or found.uid < 0 or not found.gids:
+        return None
+    return Identity(found.uid, found.gids)
+
+
+def _find_user(name: str, gid: int) -> Identity:
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError as error:
+        raise ConfigError((f'[perms-audit] as_user: found "{name}", and there is no such user',)) from error
+    return Identity(user.pw_uid, _groups(user, gid))
+
+
+def _find_number(uid: int, gid: int) -> Identity:
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError as error:
+        if gid < 0:
+            raise ConfigError((f"[perms-audit] as_uid: found {uid}, who has no name here: as_gid must be given too",)) from error
+        return Identity(uid, (gid,))
+    return Identity(uid, _groups(user, gid))
+
+
+def _groups(user: pwd.struct_passwd, gid: int) -> tuple[int, ...]:
+    first = gid if gid >= 0 else user.pw_gid
+    return tuple(dict.fromkeys([first, *os.getgrouplist(user.pw_name, first)]))
+
+
+def make_policy(config: Config, roots: tuple[Root, ...], identity: Identity | None) -> Policy:
+    """Return what the configuration wants of these roots. Raises ConfigError for an owner or group that does not exist."""
+    want = _make_want(Override(path="/"), config)
+    overrides = tuple((override.path, _make_want(override, config)) for override in config.overrides)
+    return Policy(roots=roots, want=want, overrides=overrides, excludes=config.excludes, identity=identity)
+
+
+def _make_want(override: Override, config: Config) -> Want:
+    def either(name: str) -> Any:
+        own = getattr(override, name)
+        return getattr(config, name) if own is None else own
+
+    return Want(
+        exact=either("policy") == "exact",
+        file_mode=either("file_mode"),
+        dir_mode=either("dir_mode"),
+        uid=_number_of(either("owner"), "owner", lambda name: pwd.getpwnam(name).pw_uid),
+        gid=_number_of(either("group"), "group", lambda name: grp.getgrnam(name).gr_gid),
+    )
+
+
+def _number_of(name: str, option: str, look_up: Callable[[str], int]) -> int:
+    """Return the number of a user or group, -1 for none."""
+    if not name:
+        return -1
+    if name.isdecimal() and name.isascii():
+        return int(name)
+    try:
+        return look_up(name)
+    except KeyError as error:
+        raise ConfigError((f'[perms-audit] {option}: found "{name}", which does not exist here',)) from error
 
 
 def remember_mounts(past: State, healthy: Sequence[str], mounts: tuple[MountPoint, ...]) -> State:
     """Return the state after a run: which mount each root that was found well lies on."""
-    return State(mounts={**past.mounts, **{path: mount_of(path, mounts).path for path in healthy}})
+    return State(mounts={**past.mounts, **{path: mount_of(path, mounts).path for path in healthy}}, told=past.told)

@@ -1,6 +1,7 @@
 """Which folders may be audited at all, and whether they are there: pure answers from names and the mount table."""
 
 import os
+from dataclasses import dataclass
 from enum import Enum
 
 from plexguard.core.mounts import MountPoint, is_below
@@ -16,8 +17,34 @@ class RootFault(Enum):
     NOT_MOUNTED = "not mounted"
     SYSTEM_FOLDER = "a folder of the system, whose files must not be opened to everybody"
     FOREIGN_LINK = "it leads through a link that others than root can change"
+    NO_ALLOW_OTHER = "mounted without allow_other, so that only who mounted it may read it"
     HUNG = "no answer, its file system hangs"
     FAILED = "it cannot be walked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """A folder to audit.
+
+    path: with symlinks resolved. fault: why it must not be walked, if so. part_missing: a mount that belongs below it and is
+    not there: the rest is walked. configured: an administrator named it, and not only Plex. remote: the type of the network
+    or FUSE file system it lies on, "" for a local one. apart: paths below it, from it, that are roots of their own.
+    only: these files of the folder alone. seen_from: the folder from which Plex comes to it, a container's by a bind mount;
+    folders above that are not in its way.
+    """
+
+    path: str
+    fault: RootFault | None = None
+    part_missing: str = ""
+    configured: bool = True
+    remote: str = ""
+    apart: frozenset[str] = frozenset()
+    only: tuple[str, ...] = ()
+    seen_from: str = "/"
+
+    def full_path(self, path: str) -> str:
+        """Return a path below the root, "" for the root itself, as an absolute one."""
+        return f"{self.path.rstrip('/')}/{path}" if path else self.path
 
 
 # Nobody's media; adding read bits below any of these would publish keys and passwords. A library that somebody

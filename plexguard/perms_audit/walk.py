@@ -1,25 +1,23 @@
-"""Walk the roots by folder descriptors, in worker processes, and yield what is wrong batch by batch.
+"""Look at everything below the roots by folder descriptors, and yield what is wrong batch by batch. Runs inside a worker.
 
-Every folder is opened by its own name below its parent's descriptor and never through a symlink, so nobody who can
-write in a root can lead the walk out of it. A file system that hangs takes a worker with it, not the audit: the worker
-is abandoned and its root reported. Batches keep memory flat however large the tree is.
+Every folder is opened by its own name below its parent's descriptor and never through a symlink, so nobody who can write in
+a root can lead the walk out of it. It is walked as the user Plex runs as: what that user cannot open is found by not being
+able to open it. Batches keep memory flat however large the tree is.
 """
 
 import contextlib
 import errno
 import os
-import signal
+import resource
 import stat
-import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe, wait
-from typing import NoReturn
 
-from plexguard.core.events import Mode
-from plexguard.perms_audit.roots import RootFault, is_system_folder
+from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows, explain, has_acl
+from plexguard.perms_audit.decide import Finding
+from plexguard.perms_audit.policy import Excludes, Policy, Want
+from plexguard.perms_audit.roots import Root, RootFault, is_system_folder
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # To pass through a folder on the way to a root, which needs no right to list it.
@@ -30,55 +28,60 @@ _FAULTS = {
     errno.EACCES: RootFault.UNREADABLE,
     errno.EPERM: RootFault.UNREADABLE,
 }
-# Only these bits decide whether something can be read; write bits are nobody's fault.
-FILE_NEED = 0o444
-FOLDER_NEED = 0o555
+# Where nobody knows as whom to look, only these bits decide; write bits are nobody's fault.
+_FILE_NEED = 0o444
+_FOLDER_NEED = 0o555
 # A batch ends after this long, so that work can be shared; a worker that says nothing for much longer is stuck.
 _BATCH_S = 0.15
 # How deep one batch goes: each level holds a descriptor open.
 _BATCH_DEPTH = 48
-# How often a worker that is busy inside one huge folder says that it lives.
-_ALIVE_ENTRIES = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """What is looked for. file_bits and folder_bits: read and search bits that must be set. changed_since: epoch seconds."""
-
-    file_bits: int
-    folder_bits: int
-    changed_since: float | None
+# Inside a folder the clock is looked at after so many files; a worker says at least this often that it lives.
+_CLOCK_FILES = 64
+_ALIVE_S = 1.0
+# A huge folder on a slow file system is shared: so many of its files are left over, in portions.
+_MOST_SHARED = 16_384
+_PORTION = 64
+_FEW_WAITS = 10
+_SPECIAL_KINDS = {
+    stat.S_IFIFO: "a pipe (FIFO)",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A file or folder whose mode lacks bits. path: below its root, "" for the root itself. opened: its content was walked."""
+class Share:
+    """A folder to walk; with files: only these of it, to look at. path: below the root. whole: files of any age count."""
 
-    root: int
     path: str
-    is_folder: bool
-    mode: Mode
-    device: int
-    inode: int
-    links: int
-    opened: bool
+    files: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one worker found in one go. faults: paths below the root that could not be walked, with the reason."""
+    """What one worker found in one go.
+
+    faults: paths below the root that could not be walked, with the reason. specials: what is neither file, folder nor link,
+    with its kind. left_over: what is still to be walked. closed: it was walked with the rights of root, below a
+    folder that Plex cannot open. blocked: a folder above the root that keeps Plex out, with the reason. waited: most of the
+    time went into waiting for the file system.
+    """
 
     root: int
+    closed: bool = False
     files: int = 0
     folders: int = 0
     seen_files: int = 0
     findings: list[Finding] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
+    specials: list[tuple[str, str]] = field(default_factory=list)
     root_fault: RootFault | None = None
-    left_over: list[str] = field(default_factory=list)
-
-
-# -- inside a worker --------------------------------------------------------------------------------------------------
+    blocked: tuple[str, str] | None = None
+    is_read_only: bool = False
+    left_over: list[Share] = field(default_factory=list)
+    waited: bool = False
 
 
 def open_below(root_fd: int, path: str) -> int:
@@ -96,113 +99,278 @@ def open_below(root_fd: int, path: str) -> int:
         raise
 
 
-class _Walker:
-    """Walks one batch."""
+class Walker:
+    """Walks one batch. Worn is the guise all the while, unless the batch is closed."""
 
-    def __init__(self, demand: Demand, root: int, alive: Connection) -> None:
-        self._demand = demand
-        self._deadline = time.monotonic() + _BATCH_S
-        self._alive = alive
-        self.batch = Batch(root)
+    def __init__(
+        self, policy: Policy, guise: Guise, *, root: int, closed: bool, changed_since: float | None, tell_alive: Callable[[], None]
+    ) -> None:
+        self._policy = policy
+        self._excludes = Excludes(policy.excludes)
+        self._guise = guise
+        self._root = policy.roots[root]
+        self._since = changed_since
+        self._tell_alive = tell_alive
+        self._asks_kernel = guise.asks_kernel and not closed
+        self._began_s = time.monotonic()
+        self._deadline_s = self._began_s + _BATCH_S
+        self._told_s = self._began_s
+        self._began_waits = _count_waits()
+        self.batch = Batch(root, closed=closed)
 
-    def walk(self, root_fd: int, paths: Sequence[str]) -> None:
-        for number, path in enumerate(paths):
-            if time.monotonic() > self._deadline:
-                self.batch.left_over += paths[number:]
+    def walk(self, root_fd: int, shares: Sequence[Share]) -> Batch:
+        with contextlib.nullcontext() if self.batch.closed else self._guise.worn():
+            self._walk_all(root_fd, shares)
+        self.batch.waited = self._has_waited()
+        return self.batch
+
+    def _has_waited(self) -> bool:
+        """A processor that is taken by others makes a batch slow too, but then nobody has gone to sleep of his own accord."""
+        waits, (busy_s, switches) = self._began_waits, _count_waits()
+        taken_s = time.monotonic() - self._began_s
+        return switches - waits[1] > _FEW_WAITS and busy_s - waits[0] < taken_s / 2
+
+    def _walk_all(self, root_fd: int, shares: Sequence[Share]) -> None:
+        for number, share in enumerate(shares):
+            if time.monotonic() > self._deadline_s:
+                self.batch.left_over += shares[number:]
                 return
             try:
-                fd = open_below(root_fd, path)
+                fd = open_below(root_fd, share.path)
             except OSError as error:
-                self._fault(path, error)
+                self._note_unopened(root_fd, share.path, error)
                 continue
-            self._walk_folder(fd, path, depth=0)
+            if share.files:
+                self._walk_files(fd, share)
+            else:
+                self._walk_folder(fd, share.path, depth=0, whole=share.whole)
 
-    def _walk_folder(self, fd: int, path: str, depth: int) -> None:
+    def _walk_files(self, fd: int, share: Share) -> None:
+        """Look at some files of a folder. Closes fd."""
+        try:
+            want = self._want_of(share.path)
+            prefix = share.path + "/" if share.path else ""
+            since = None if share.whole else self._since
+            unsure = [name for name in share.files if not (self._counts_access_alone(want, since) and self._may_read(name, fd))]
+            passed_over = sum(not self._check_file(name, fd, prefix, want, since) for name in unsure)
+            self.batch.files += len(share.files) - passed_over
+        except OSError as error:
+            self._fault(share.path, error)
+        finally:
+            os.close(fd)
+
+    def _counts_access_alone(self, want: Want, since: float | None) -> bool:
+        """Whether a file that can be read is well and needs no further look."""
+        return self._asks_kernel and want.is_by_access and since is None
+
+    def _may_read(self, name: str, fd: int) -> bool:
+        return os.access(name, READ, dir_fd=fd, effective_ids=True, follow_symlinks=False)
+
+    def _want_of(self, path: str) -> Want:
+        return self._policy.want_of(self._root.full_path(path)) if self._policy.overrides else self._policy.want
+
+    def _note_unopened(self, root_fd: int, path: str, error: OSError) -> None:
+        above, _, name = path.rpartition("/")
+        if not isinstance(error, PermissionError) or not name:
+            self._fault(path, error)
+            return
+        try:
+            parent_fd = open_below(root_fd, above)
+        except OSError:
+            self._fault(path, error)
+            return
+        try:
+            self._note_closed(name, parent_fd, path, error)
+        finally:
+            os.close(parent_fd)
+
+    def _walk_folder(self, fd: int, path: str, depth: int, *, whole: bool) -> None:
         """Look at a folder's entries, then at its folders. Closes fd."""
         try:
-            try:
-                names = self._check_entries(fd, path)
-            except PermissionError as error:
-                # It can be listed and not searched.
-                self._note_closed(os.fstat(fd), path, error)
+            want = self._want_of(path)
+            if not self._check_folder(fd, path, want):
                 return
-            self._check_folder(os.fstat(fd), path, opened=True)
+            since, whole = self._choose_age(fd, whole=whole)
+            names = self._check_entries(fd, path, want, since)
             prefix = path + "/" if path else ""
-            late = depth >= _BATCH_DEPTH or time.monotonic() > self._deadline
+            late = depth >= _BATCH_DEPTH or time.monotonic() > self._deadline_s
             for number, name in enumerate(names):
-                if late or time.monotonic() > self._deadline:
-                    self.batch.left_over += [prefix + left for left in names[number:]]
+                if late or time.monotonic() > self._deadline_s:
+                    self.batch.left_over += [Share(prefix + left, whole=whole) for left in names[number:]]
                     return
-                self._descend(fd, name, prefix + name, depth)
+                self._descend(fd, name, prefix + name, depth, whole=whole)
         except OSError as error:
             self._fault(path, error)
         finally:
             os.close(fd)
 
-    def _descend(self, parent_fd: int, name: str, path: str, depth: int) -> None:
+    def _choose_age(self, fd: int, *, whole: bool) -> tuple[float | None, bool]:
+        """Return since when files of a folder count, and whether all that is below it counts.
+
+        mv(1) changes the ctime of the folder that it moves, and nothing in it. A newer mtime says that entries came or went,
+        which is the usual reason for a newer ctime; then only the folder's own files are looked at.
+        """
+        if self._since is None or whole:
+            return None, whole
+        status = os.fstat(fd)
+        if status.st_ctime < self._since:
+            return self._since, False
+        return None, status.st_mtime < self._since
+
+    def _descend(self, parent_fd: int, name: str, path: str, depth: int, *, whole: bool) -> None:
         try:
             fd = os.open(name, FOLDER_FLAGS, dir_fd=parent_fd)
         except PermissionError as error:
-            with contextlib.suppress(FileNotFoundError):
-                self._note_closed(os.stat(name, dir_fd=parent_fd, follow_symlinks=False), path, error)
+            self._note_closed(name, parent_fd, path, error)
         except OSError as error:
             # ENOTDIR and ELOOP: it was a folder a moment ago and is something else now.
             self._fault(path, error)
         else:
-            self._walk_folder(fd, path, depth + 1)
+            self._walk_folder(fd, path, depth + 1, whole=whole)
 
-    def _note_closed(self, status: os.stat_result, path: str, error: OSError) -> None:
-        """Note a folder that this user may not look into: a finding if its mode is why, for then it can be repaired."""
-        if not self._check_folder(status, path, opened=False):
+    def _note_closed(self, name: str, parent_fd: int, path: str, error: OSError) -> None:
+        """Note a folder that cannot be looked into: a finding if that user's rights are why, for then it can be repaired."""
+        try:
+            status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        self.batch.folders += 1
+        denied = self._asks_kernel or self._lacks_bits(status, self._policy.want_of(self._root.full_path(path)))
+        if denied:
+            self._find(name, parent_fd, status, path, denied=True, opened=False)
+        else:
             self._fault(path, error)
 
-    def _check_folder(self, status: os.stat_result, path: str, *, opened: bool) -> bool:
-        """Check a folder's own mode; tell whether it lacks something."""
+    def _check_folder(self, fd: int, path: str, want: Want) -> bool:
+        """Check a folder itself; tell whether to look at what is in it."""
         # Folders are checked at any age: one that lost its search bit hides everything new in it.
+        # One that can be opened may still be closed: listed, and not searched.
+        # Whoever comes to "." can search. Not asked for both at once: with an ACL each right may come from another group.
+        is_open = os.access(".", READ, dir_fd=fd, effective_ids=True)
         self.batch.folders += 1
-        need = self._demand.folder_bits
-        lacks = status.st_mode & need != need
-        if lacks:
-            self._find(status, path, is_folder=True, opened=opened)
-        return lacks
+        if is_open and self._asks_kernel and want.is_by_access:
+            return True
+        status = os.fstat(fd)
+        denied = not is_open if self._asks_kernel else self._lacks_bits(status, want)
+        if denied or not want.fits(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_folder=True):
+            self._find(".", fd, status, path, denied=denied, opened=is_open)
+        elif not is_open:
+            self.batch.faults.append((path, os.strerror(errno.EACCES)))
+        return is_open
 
-    def _check_entries(self, fd: int, path: str) -> list[str]:
-        """Check a folder's files; return the names of its folders. The tight loop of the audit."""
-        need, since, names = self._demand.file_bits, self._demand.changed_since, []
-        examined = seen = 0
+    def _check_entries(self, fd: int, path: str, want: Want, since: float | None) -> list[str]:
+        """Check a folder's files, those that changed since a time; return the names of its folders. The tight loop."""
+        names: list[str] = []
+        shared: list[str] = []
+        seen = passed_over = 0
+        is_slow = False
         prefix = path + "/" if path else ""
+        # Inlined, since it is done for every file there is: who can be read, and has the one mode that is wanted, is well.
+        access = os.access
+        asks_first = self._asks_kernel and since is None
+        by_access_alone = self._counts_access_alone(want, since)
+        exact_mode = stat.S_IFREG | want.file_mode if want.is_by_mode else -1
         with os.scandir(fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     names.append(entry.name)
                     continue
                 if not entry.is_file(follow_symlinks=False):
+                    self._check_special(entry, prefix)
                     continue
                 seen += 1
-                if not seen % _ALIVE_ENTRIES:
-                    self._alive.send(None)
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
+                if not seen % _CLOCK_FILES:
+                    is_slow = self._look_at_clock()
+                if is_slow and len(shared) < _MOST_SHARED:
+                    shared.append(entry.name)
                     continue
-                if since is not None and status.st_ctime < since and status.st_mtime < since:
-                    continue
-                examined += 1
-                if status.st_mode & need != need and stat.S_ISREG(status.st_mode):
-                    self._find(status, prefix + entry.name, is_folder=False, opened=False)
-        self.batch.files += examined
+                if asks_first and access(entry.name, READ, dir_fd=fd, effective_ids=True, follow_symlinks=False):
+                    if by_access_alone:
+                        continue
+                    try:
+                        if entry.stat(follow_symlinks=False).st_mode == exact_mode:
+                            continue
+                    except FileNotFoundError:
+                        continue
+                passed_over += not self._check_file(entry.name, fd, prefix, want, since)
+        self.batch.files += seen - passed_over - len(shared)
         self.batch.seen_files += seen
-        return names
+        portions = [tuple(shared[start : start + _PORTION]) for start in range(0, len(shared), _PORTION)]
+        self.batch.left_over += [Share(path, portion, whole=since is None) for portion in portions]
+        return [name for name in names if self._is_wanted(name, prefix + name)]
 
-    def _find(self, status: os.stat_result, path: str, *, is_folder: bool, opened: bool) -> None:
-        mode = Mode(stat.S_IMODE(status.st_mode))
-        self.batch.findings.append(
-            Finding(self.batch.root, path, is_folder, mode, status.st_dev, status.st_ino, status.st_nlink, opened)
-        )
+    def _is_wanted(self, name: str, path: str) -> bool:
+        """Tell whether a folder is to be walked: not left out, and no root of its own."""
+        return path not in self._root.apart and not self._excludes.excludes(name, self._root.full_path(path))
+
+    def _look_at_clock(self) -> bool:
+        """Say now and then that this worker lives; tell whether the folder at hand is slow enough to be shared with others."""
+        now_s = time.monotonic()
+        if now_s - self._told_s > _ALIVE_S:
+            self._told_s = now_s
+            self._tell_alive()
+        return now_s > self._deadline_s and self._has_waited()
+
+    def _check_file(self, name: str, fd: int, prefix: str, want: Want, since: float | None) -> bool:
+        """Check a file; tell whether it counts, which one that is too old for this walk does not."""
+        try:
+            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        if since is not None and status.st_ctime < since and status.st_mtime < since:
+            return False
+        if stat.S_ISREG(status.st_mode):
+            denied = self._is_denied(name, fd, status, want)
+            if denied or not want.fits(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_folder=False):
+                self._find(name, fd, status, prefix + name, denied=denied, opened=False)
+        return True
+
+    def _check_special(self, entry: os.DirEntry[str], prefix: str) -> None:
+        if entry.is_symlink():
+            return
+        with contextlib.suppress(FileNotFoundError):
+            kind = _SPECIAL_KINDS.get(stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode))
+            if kind and not self._excludes.excludes(entry.name, self._root.full_path(prefix + entry.name)):
+                self.batch.specials.append((prefix + entry.name, kind))
+
+    def _is_denied(self, name: str, fd: int, status: os.stat_result, want: Want) -> bool:
+        if self._asks_kernel:
+            return not self._may_read(name, fd)
+        return self._lacks_bits(status, want)
+
+    def _lacks_bits(self, status: os.stat_result, want: Want) -> bool:
+        is_folder = stat.S_ISDIR(status.st_mode)
+        if self._policy.identity is None:
+            need = want.dir_mode & _FOLDER_NEED if is_folder else want.file_mode & _FILE_NEED
+            return status.st_mode & need != need
+        owned = Ownership(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        return not allows(owned, self._policy.identity, LIST if is_folder else READ)
+
+    def _find(self, name: str, folder_fd: int, status: os.stat_result, path: str, *, denied: bool, opened: bool) -> None:
+        if name != "." and self._excludes.excludes(name, self._root.full_path(path)):
+            return
+        with contextlib.nullcontext() if self.batch.closed else self._guise.doffed():
+            self.batch.findings.append(make_finding(self.batch.root, path, name, folder_fd, status, denied=denied, opened=opened))
 
     def _fault(self, path: str, error: OSError) -> None:
         if error.errno != errno.ENOENT:
             self.batch.faults.append((path, error.strerror or str(error)))
+
+
+def _count_waits() -> tuple[float, int]:
+    """Return the processor time of this process, and how often it gave up the processor to wait for something."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, usage.ru_nvcsw
+
+
+def make_finding(root: int, path: str, name: str, folder_fd: int, status: os.stat_result, *, denied: bool, opened: bool) -> Finding:
+    """Return what identifies an entry of a folder. Not to be called in a guise: ACLs are read through /proc."""
+    owned = Ownership(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, has_acl(name, folder_fd))
+    is_folder = stat.S_ISDIR(status.st_mode)
+    return Finding(root, path, is_folder, owned, denied, status.st_dev, status.st_ino, status.st_nlink, opened)
+
+
+# -- roots ------------------------------------------------------------------------------------------------------------
 
 
 def open_root(path: str, flags: int = FOLDER_FLAGS) -> int:
@@ -229,12 +397,15 @@ def _name_link(fd: int, name: str) -> str:
         return ""
 
 
-def _open_or_fault(path: str) -> int | RootFault:
+def open_or_fault(root: Root) -> int | RootFault:
+    """Open a root to walk it, or say why it must not or cannot be."""
     try:
-        fd = open_root(path)
+        fd = open_root(root.path)
     except OSError as error:
         if error.filename2:
             return RootFault.FOREIGN_LINK
+        if error.errno == errno.EACCES and root.remote.startswith("fuse"):
+            return RootFault.NO_ALLOW_OTHER
         return _FAULTS.get(error.errno or 0, RootFault.FAILED)
     # The descriptor's own name: bind mounts have more than one.
     if is_system_folder(os.readlink(f"/proc/self/fd/{fd}")):
@@ -243,165 +414,28 @@ def _open_or_fault(path: str) -> int | RootFault:
     return fd
 
 
-def _serve(pipe: Connection, roots: Sequence[str], demand: Demand) -> NoReturn:
-    """A worker's life: a batch of paths in, what was found in them out, until the pipe closes."""
-    # Ctrl-C is the parent's to handle; a worker ends with its pipe.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    opened: dict[int, int | RootFault] = {}
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            root, paths = pipe.recv()
-            if root not in opened:
-                opened[root] = _open_or_fault(roots[root])
-            target = opened[root]
-            if isinstance(target, RootFault):
-                pipe.send(Batch(root, root_fault=target))
-                continue
-            walker = _Walker(demand, root, pipe)
-            walker.walk(target, paths)
-            pipe.send(walker.batch)
-    os._exit(0)
-
-
-# -- the parent -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Worker:
-    pid: int
-    pipe: Connection
-    root: int = -1
-    silent_since_s: float = 0.0
-
-
-class Walk:
-    """One walk over all roots. Iterate over it for batches; `add` folders that became readable meanwhile."""
-
-    def __init__(self, roots: Sequence[str], demand: Demand, *, workers: int, stall_timeout_s: float) -> None:
-        self._roots = roots
-        self._demand = demand
-        self._stall_timeout_s = stall_timeout_s
-        self._waiting: deque[tuple[int, str]] = deque((number, "") for number in range(len(roots)))
-        self._workers: list[_Worker] = []
-        self._width = workers
-        self._given_up: set[int] = set()
-
-    def add(self, root: int, path: str) -> None:
-        self._waiting.append((root, path))
-
-    def __enter__(self) -> "Walk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            _end(worker)
-
-    def __iter__(self) -> Iterator[Batch]:
-        while True:
-            self._hand_out()
-            busy = [worker for worker in self._workers if worker.root >= 0]
-            if not busy:
-                return
-            ready = wait([worker.pipe for worker in busy], timeout=self._time_left(busy))
-            for worker in busy:
-                if worker.pipe in ready:
-                    yield from self._receive(worker)
-            yield from self._give_up_stalled(busy)
-
-    def _hand_out(self) -> None:
-        while self._waiting:
-            worker = self._idle_worker()
-            if worker is None:
-                return
-            root, paths = self._next_paths()
-            if not paths:
-                continue
-            worker.root, worker.silent_since_s = root, time.monotonic()
-            try:
-                worker.pipe.send((root, paths))
-            except OSError:
-                # Killed from outside while it had nothing to do: nothing is lost but the worker.
-                self._workers.remove(worker)
-                _end(worker)
-                self._waiting.extendleft((root, path) for path in reversed(paths))
-
-    def _idle_worker(self) -> _Worker | None:
-        for worker in self._workers:
-            if worker.root < 0:
-                return worker
-        if len(self._workers) < self._width:
-            self._workers.append(self._fork())
-            return self._workers[-1]
+def find_blocked(root: Root, guise: Guise) -> tuple[str, str] | None:
+    """Return the first folder above a root through which Plex cannot pass, with the reason, or None."""
+    if not guise.asks_kernel:
         return None
-
-    def _next_paths(self) -> tuple[int, list[str]]:
-        """Take a share of the waiting folders of one root: all that wait, split over the workers."""
-        root, path = self._waiting.popleft()
-        paths = [path]
-        share = len(self._waiting) // self._width
-        while len(paths) < share and self._waiting and self._waiting[0][0] == root:
-            paths.append(self._waiting.popleft()[1])
-        return root, [] if root in self._given_up else paths
-
-    def _fork(self) -> _Worker:
-        ours, theirs = Pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            ours.close()
-            for worker in self._workers:
-                worker.pipe.close()
-            _serve(theirs, self._roots, self._demand)
-        theirs.close()
-        return _Worker(pid, ours)
-
-    def _receive(self, worker: _Worker) -> Iterator[Batch]:
-        worker.silent_since_s = time.monotonic()
+    names = root.path.strip("/").split("/")
+    above = ["/" + "/".join(names[:number]) for number in range(len(names))]
+    for path in above:
+        if len(path) < len(root.seen_from):
+            continue
+        # By descriptor: what lies above a container's bind mount is in our way to it, and not in Plex's.
         try:
-            batch = worker.pipe.recv()
-        except (EOFError, OSError):
-            # Killed from outside (out of memory, for one), perhaps in the middle of its answer: what it had in hand is
-            # lost, so its root is not proven.
-            yield self._abandon(worker, RootFault.FAILED)
-            return
-        if batch is None:
-            return
-        worker.root = -1
-        if batch.root_fault is not None:
-            self._given_up.add(batch.root)
-        # Newest first: depth before breadth keeps the list of what waits short.
-        self._waiting.extendleft((batch.root, path) for path in reversed(batch.left_over))
-        if batch.root not in self._given_up or batch.root_fault is not None:
-            yield batch
-
-    def _time_left(self, busy: Sequence[_Worker]) -> float:
-        return max(0.0, min(worker.silent_since_s for worker in busy) + self._stall_timeout_s - time.monotonic())
-
-    def _give_up_stalled(self, busy: Sequence[_Worker]) -> Iterator[Batch]:
-        limit = time.monotonic() - self._stall_timeout_s
-        for worker in busy:
-            # Whose answer waits is not stuck: we were, with what others had found.
-            if worker.root >= 0 and worker.silent_since_s <= limit and not worker.pipe.poll():
-                yield self._abandon(worker, RootFault.HUNG)
-
-    def _abandon(self, worker: _Worker, fault: RootFault) -> Batch:
-        """Give up a worker and its root; the others go on with the other roots."""
-        root = worker.root
-        self._given_up.add(root)
-        self._workers.remove(worker)
-        _end(worker)
-        self._waiting = deque(item for item in self._waiting if item[0] != root)
-        return Batch(root, root_fault=fault)
-
-
-def _end(worker: _Worker) -> None:
-    """End a worker. One that is stuck in the kernel dies when the kernel lets go of it: it is not waited for."""
-    worker.pipe.close()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(worker.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 1.0
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(worker.pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
-            time.sleep(0.005)
+            fd = open_root(path, _PASS_FLAGS)
+        except OSError:
+            # Moved just now: who opens the root tells.
+            return None
+        try:
+            with guise.worn():
+                if os.access(".", os.X_OK, dir_fd=fd, effective_ids=True):
+                    continue
+            status = os.fstat(fd)
+            owned = Ownership(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, has_acl(".", fd))
+            return path, explain(owned, guise.identity, os.X_OK)
+        finally:
+            os.close(fd)
+    return None

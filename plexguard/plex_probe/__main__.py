@@ -17,6 +17,7 @@ from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.state import StateFile, state_directory
 from plexguard.core.token import read_token
+from plexguard.core.unreadable import count_asking, open_record
 from plexguard.plex_probe import act, events
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import State, Verdict, decide
@@ -106,8 +107,17 @@ def _restart(ports: Ports, config: Config) -> int:
     found = read_plex(ports.journal) or _NOT_FOUND
     plex = HttpPlex(found.url or DEFAULT_URL, None)
     container = _read_container(found, ports.journal)
-    seen = observe(plex, found, manager=ports.manager, container=container, clock=ports.clock, config=config)
     now = ports.clock.moment()
+    seen = observe(
+        plex,
+        found,
+        manager=ports.manager,
+        container=container,
+        clock=ports.clock,
+        config=config,
+        unreadable=count_asking(open_record(ports.journal), now),
+        open_with_token=lambda: HttpPlex(found.url, read_token(), owners=found.owners),
+    )
     step = decide(seen, config, budget, now)
     if isinstance(step, Refuse):
         ports.journal.send(events.RESTART_REFUSED, reason=step.reason)

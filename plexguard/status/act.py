@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from plexguard.core.clock import Clock
-from plexguard.core.drop_ins import GENERATED, read_drop_ins
+from plexguard.core.drop_ins import GENERATED, find_changed_units, find_running_services, read_drop_ins
 from plexguard.core.found import DISCOVER
 from plexguard.core.manager import Manager
 from plexguard.core.suite import PROGRAMS
-from plexguard.status.decide import choose_restarts, find_changed_units
+from plexguard.status.decide import choose_restarts
 from plexguard.status.observe import find_last_change
 
 _RESTART_TIMEOUT_S = 60.0
@@ -23,7 +23,8 @@ def apply(manager: Manager, clock: Clock, *, config_path: Path, folder: Path = G
     changed = find_changed_units(before, read_drop_ins(folder))
     daemons = [manager.unit(f"{program.command}.service") for program in PROGRAMS if program.daemon]
     changed_at = find_last_change(config_path)
-    restarts = choose_restarts(changed, daemons, changed_at=changed_at, now=clock.now(), now_s=clock.monotonic_s())
+    running = find_running_services(changed, manager)
+    restarts = choose_restarts(changed, running, daemons, changed_at=changed_at, now=clock.now(), now_s=clock.monotonic_s())
     for unit in restarts:
         _restart(manager, unit)
     return (*(f"{unit}: changed" for unit in changed if unit not in restarts), *(f"{unit}: restarted" for unit in restarts))

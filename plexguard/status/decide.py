@@ -1,27 +1,29 @@
 """Which units must be restarted for a changed configuration to hold. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from plexguard.core.manager import Unit
 
 
-def find_changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the units whose drop-ins appeared, went or changed."""
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    return tuple(sorted({name.partition(".d/")[0] for name in changed}))
-
-
 def choose_restarts(
-    changed: Iterable[str], daemons: Iterable[Unit], *, changed_at: datetime, now: datetime, now_s: float
+    changed: Iterable[str],
+    running: Iterable[str],
+    daemons: Iterable[Unit],
+    *,
+    changed_at: datetime,
+    now: datetime,
+    now_s: float,
 ) -> tuple[str, ...]:
-    """Return the units to restart: timers whose times changed, and daemons that read an older configuration or failed.
+    """Return the units to restart: timers whose times changed, services that run with older drop-ins, and daemons that read
+    an older configuration or failed.
 
     A service behind a timer is left out: it reads everything at its next run, and an audit at work is not broken off.
-    now_s: the same moment as now, on the clock of Unit.started_s.
+    running: the changed services that stay running. now_s: the same moment as now, on the clock of Unit.started_s.
     """
     timers = (unit for unit in changed if unit.endswith(".timer"))
-    return (*timers, *(unit.name for unit in daemons if _is_outdated(unit, changed_at, now, now_s)))
+    outdated = (unit.name for unit in daemons if _is_outdated(unit, changed_at, now, now_s))
+    return tuple(dict.fromkeys((*timers, *running, *outdated)))
 
 
 def _is_outdated(unit: Unit, changed_at: datetime, now: datetime, now_s: float) -> bool:

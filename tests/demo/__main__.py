@@ -26,7 +26,9 @@ class Row:
 _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a machine with systemd, and apt install ./plexguard_*.deb", scenes.install),
     ("Plex is installed, and found without any configuration", scenes.find_plex),
-    ("a film that Plex cannot read is repaired by the timer's unit", scenes.repair_film),
+    ("a download that Plex cannot read is repaired as it arrives", scenes.repair_live),
+    ("a film is repaired because Plex's log complained", scenes.repair_by_log),
+    ("what a run changed is taken back", scenes.take_back),
     ("a hung Plex is restarted and recovers", scenes.recover_plex),
     ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
     ("what an operator sees", scenes.look_around),
@@ -39,7 +41,8 @@ def main(deb: Path) -> int:
         print(f"no machine can be booted here: {reason}", file=sys.stderr)
         return 1
     rows: list[Row] = []
-    with Machine(READY, name="demo") as machine:
+    # The kernel watches a tmpfs, and refuses to watch the overlay that is the machine's root.
+    with Machine(READY, name="demo", volumes=("/srv", "/data")) as machine:
         scenes.DEB = deb
         for what, scene in _SCENES:
             rows.append(_play(what, scene, machine))

@@ -158,7 +158,7 @@ class FakeManager:
     def restart(self, name: str, *, timeout_s: float) -> None:
         self._ask("restart", name)
 
-    def try_restart(self, name: str, *, timeout_s: float) -> None:
+    def try_restart(self, name: str, *, timeout_s: float | None = None) -> None:
         self._ask("try-restart", name)
 
     def reload(self) -> None:

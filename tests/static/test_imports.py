@@ -13,15 +13,18 @@ ALLOWED: set[tuple[str, str]] = set()
 TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.plex", "time.monotonic"),  # deadline of one HTTP answer
-    ("plexguard.perms_audit.walk", "time.monotonic"),  # inside workers, and whether one is stuck
-    ("plexguard.perms_audit.walk", "time.sleep"),  # waiting for a killed worker to be gone
+    ("plexguard.perms_audit.child", "time.monotonic"),  # deadline of a child process
+    ("plexguard.perms_audit.child", "time.sleep"),  # waiting for a killed one to be gone
+    ("plexguard.perms_audit.walk", "time.monotonic"),  # inside workers
+    ("plexguard.perms_audit.workers", "time.monotonic"),  # whether one is stuck
+    ("plexguard.perms_audit.workers", "time.sleep"),  # waiting for a killed one to be gone
 }
 _TIME_CALLS = {
     *(f"time.{n}" for n in ("time", "time_ns", "sleep", "monotonic", "monotonic_ns", "perf_counter", "clock_gettime")),
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
 }
-# The edge of a program, and the generator, whose own bug must not fail a boot.
-BROAD = {"plexguard.core.program", "plexguard.generator.__main__"}
+# The edge of a program and of a child process, and the generator, whose own bug must not fail a boot.
+BROAD = {"plexguard.core.program", "plexguard.generator.__main__", "plexguard.perms_audit.child"}
 _SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "os.spawnlp", "os.execlp"}
 
 EACH = pytest.mark.parametrize("path", modules(), ids=module_name)

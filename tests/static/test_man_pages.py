@@ -13,6 +13,9 @@ from plexguard.core.clock import Moment
 from plexguard.core.config import Option, options
 from plexguard.core.found import FoundPlex, Mount
 from plexguard.core.suite import PROGRAMS
+from plexguard.log_watch.act import State as WatchState
+from plexguard.log_watch.decide import Case
+from plexguard.log_watch.follow import Place
 from plexguard.perms_audit.observe import State as AuditState
 from plexguard.plex_probe.decide import Problem, Verdict
 from plexguard.plex_probe.decide import State as ProbeState
@@ -32,6 +35,7 @@ RECORDS = {
     "plexguard-perms-audit": (AuditState,),
     "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
     "plexguard-container-watch": (FoundContainer, Mount),
+    "plexguard-log-watch": (WatchState, Place, Case, Moment),
     "plexguard-discover": (FoundPlex,),
 }
 

@@ -79,7 +79,13 @@ def test_folders_are_those_of_the_code():
     lines = (ROOT / "packaging/tmpfiles.d/plexguard.conf").read_text(encoding="utf-8").splitlines()
     made = {line.split()[1]: line.split()[2] for line in lines if not line.startswith("#")}
     # Who may read the secrets is root alone.
-    assert made == {str(RUNTIME): "0755", str(STATE_ROOT): "0755", str(ADMIN_CREDENTIALS): "0700"}
+    assert made == {
+        str(RUNTIME): "0755",
+        str(STATE_ROOT): "0755",
+        str(ADMIN_CREDENTIALS): "0700",
+        str(RUNTIME / "health"): "0755",
+        str(RUNTIME / "health/README"): "0644",
+    }
 
 
 def test_package_ships_every_file_of_packaging():

@@ -1,5 +1,6 @@
 """Units: one sandbox for all with its exceptions argued, one target, one preset, and systemd itself reads them."""
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -48,10 +49,11 @@ MOST_EXPOSED = 20
 
 
 def block_of(unit: UnitFile) -> list[str]:
-    """Return the lines of the sandbox block, to the end of the file."""
+    """Return the lines of the sandbox block, to the end of its section."""
     lines = unit.text.splitlines()
     assert BLOCK_HEAD in lines, "no sandbox block"
-    return lines[lines.index(BLOCK_HEAD) + 1 :]
+    rows = lines[lines.index(BLOCK_HEAD) + 1 :]
+    return list(itertools.takewhile(lambda row: not row.startswith("["), rows))
 
 
 def names_left_out(rows: list[str]) -> dict[str, int]:
@@ -64,6 +66,14 @@ def names_left_out(rows: list[str]) -> dict[str, int]:
     }
 
 
+def first_difference(given: list[Line], usual: list[str]) -> Line | None:
+    """Return the line that is not as usual: the one that was added to a list, else the setting's first."""
+    values = [line.value for line in given]
+    if values == usual:
+        return None
+    return given[len(usual)] if values[: len(usual)] == usual else given[0]
+
+
 def sandbox_faults(unit: UnitFile) -> list[str]:
     rows = block_of(unit)
     left_out = names_left_out(rows)
@@ -73,8 +83,8 @@ def sandbox_faults(unit: UnitFile) -> list[str]:
         given = [line for line in lines if line.name == name]
         if not given:
             faults += [] if name in left_out else [f"{name}= is missing without a reason"]
-        elif [line.value for line in given] != usual and not given[0].comments:
-            faults.append(f"{name}={given[0].value} differs without a reason on the line above it")
+        elif (other := first_difference(given, usual)) is not None and not other.comments:
+            faults.append(f"{name}={other.value} differs without a reason on the line above it")
     faults += [f"{name}= is left out and there" for name in left_out if any(line.name == name for line in lines)]
     return faults
 
@@ -140,6 +150,14 @@ def test_exception_without_a_reason_is_noticed():
     unit = services()[0]
     lines = tuple(line if line.name != "UMask" else Line("Service", "UMask", "0000", ()) for line in unit.lines)
     assert sandbox_faults(UnitFile(unit.path, unit.text, lines)) == ["UMask=0000 differs without a reason on the line above it"]
+
+
+def test_call_that_is_added_without_a_reason_is_noticed():
+    unit = services()[0]
+    lines = (*unit.lines, Line("Service", "SystemCallFilter", "@mount", ()))
+    assert sandbox_faults(UnitFile(unit.path, unit.text, lines)) == [
+        "SystemCallFilter=@mount differs without a reason on the line above it"
+    ]
 
 
 @EACH_SERVICE
@@ -217,7 +235,7 @@ def test_systemd_reads_the_units_without_a_word():
 @NEEDS_ANALYZE
 def test_systemd_reads_the_generated_drop_ins_without_a_word():
     drop_ins = verify_units.make_drop_ins()
-    assert len(drop_ins) == 5
+    assert len(drop_ins) >= 6
     assert verify_units.verify(drop_ins) == []
 
 

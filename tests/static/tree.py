@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
+import yaml
 
 from plexguard.core.suite import PROGRAMS, Program
 
@@ -160,3 +162,24 @@ def page_section(file: Path, title: str) -> str:
 
 def pages() -> list[Path]:
     return sorted(MAN.iterdir())
+
+
+# -- examples ---------------------------------------------------------------------------------------------------------
+
+DOCKER = ROOT / "packaging/docker"
+EXAMPLES = ROOT / "packaging/examples"
+LIBEXEC = ROOT / "packaging/libexec"
+
+
+def plex_service() -> dict[str, Any]:
+    """Return the one service of the compose example."""
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert list(services) == ["plex"]
+    return dict(services["plex"])
+
+
+def health_command() -> str:
+    """Return the shell command of the compose example's health check."""
+    kind, command = plex_service()["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    return str(command)

@@ -94,6 +94,10 @@ def await_event(machine: Machine, name: str, *, timeout_s: float, since_cursor: 
     return found[-1]
 
 
+def mode_of(machine: Machine, path: str) -> int:
+    return int(machine.run(["stat", "-c", "%a", "--", path]).stdout, 8)
+
+
 def explain(machine: Machine, name: str) -> str:
     """Return what `journalctl -x` tells of an event, as running text."""
     lines = machine.journal_text("-x", f"PLEXGUARD_EVENT={name}").splitlines()

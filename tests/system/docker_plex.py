@@ -8,6 +8,10 @@ CONFIG = "/srv/plex/config"
 PMS = "Library/Application Support/Plex Media Server"
 FILMS = "/srv/films on host"
 CONTROL = f"{CONFIG}/simulator.json"
+COMMAND = (
+    *("/usr/bin/python3", "/simulator/server.py"),
+    *("--data", f"/config/{PMS}", "--control", "/config/simulator.json"),
+)
 # What a Python program needs of the machine's own files; Docker itself is left out.
 _PARTS = (
     "bin",
@@ -16,8 +20,7 @@ _PARTS = (
     "sbin",
     "usr/bin",
     "usr/lib64",
-    "usr/lib/python3",
-    "usr/lib/python3.11",
+    "usr/lib/python3*",
     "usr/lib/x86_64-linux-gnu",
     "etc/passwd",
 )
@@ -26,25 +29,29 @@ _LEFT_OUT = ("usr/bin/docker*", "usr/bin/containerd*", "usr/sbin/*")
 
 def install_plex(machine: Machine) -> None:
     """Make the image, start the container as the image's documentation says, and give it a library of one film."""
-    machine.push(SIMULATOR, "/srv/simulator")
-    _make_image(machine)
-    machine.run(["mkdir", "-p", f"{CONFIG}/{PMS}", FILMS])
-    machine.write(f"{FILMS}/Film 1.mkv", "film 1\n")
-    machine.run(["chown", "-R", "1500:1500", CONFIG])
-    set_plex(machine, claimed="true", token=TOKEN)
+    prepare_plex(machine)
     machine.run(
         [
             *("docker", "run", "--detach", "--name", "plex", "--network", "host", "--user", "1500:1500"),
             *("--env", "PLEX_UID=1500", "--env", "PLEX_GID=1500", "--env", "PLEX_CLAIM=claim-abcdefghijklmnop"),
             *("--volume", f"{CONFIG}:/config", "--volume", f"{FILMS}:/data/films", "--volume", "/srv/simulator:/simulator:ro"),
-            *(IMAGE, "/usr/bin/python3", "/simulator/server.py"),
-            *("--data", f"/config/{PMS}", "--control", "/config/simulator.json"),
+            *(IMAGE, *COMMAND),
         ],
         timeout_s=60,
     )
     machine.wait_for(lambda: ask_plex(machine, "/identity") is not None, timeout_s=30, what="Plex answers in its container")
     query = "name=Films&type=movie&agent=tv.plex.agents.movie&scanner=Plex%20Movie&language=en-US&location=/data/films"
     curl(machine, "-X", "POST", f"{URL}/library/sections?{query}")
+
+
+def prepare_plex(machine: Machine) -> None:
+    """Make the image, and on the host all that the container mounts."""
+    machine.push(SIMULATOR, "/srv/simulator")
+    _make_image(machine)
+    machine.run(["mkdir", "-p", f"{CONFIG}/{PMS}", FILMS])
+    machine.write(f"{FILMS}/Film 1.mkv", "film 1\n")
+    machine.run(["chown", "-R", "1500:1500", CONFIG])
+    set_plex(machine, claimed="true", token=TOKEN)
 
 
 def set_plex(machine: Machine, **settings: str) -> None:
@@ -57,4 +64,4 @@ def set_plex(machine: Machine, **settings: str) -> None:
 def _make_image(machine: Machine) -> None:
     parts = " ".join(_PARTS)
     left_out = " ".join(f"--exclude={pattern}" for pattern in _LEFT_OUT)
-    machine.run(["sh", "-c", f"tar -C / {left_out} -c {parts} | docker import - {IMAGE}"], timeout_s=120)
+    machine.run(["sh", "-c", f"cd / && tar {left_out} -c {parts} | docker import - {IMAGE}"], timeout_s=120)

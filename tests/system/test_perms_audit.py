@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.machine import Machine
-from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain
+from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain, mode_of
 from tests.system.native_plex import FILMS, TOKEN, add_library, play_film
 
 pytestmark = pytest.mark.machine
 
 HUNG_MOUNT = Path(__file__).parent.parent / "fakes/hung_mount.py"
+SLOW_FUSE = Path(__file__).parent.parent / "fakes/slow_fuse.py"
 _FILM = f"{FILMS}/Film 1 (2001)/Film 1.mkv"
 
 
@@ -74,14 +75,86 @@ def test_a_root_whose_disk_is_not_mounted_is_no_healthy_root(plex_machine: Machi
     assert machine.run(["stat", "-c", "%a", "/srv/disk/films/stray.mkv"]).stdout.strip() == "0"
 
 
+def unit_for(machine: Machine, path: str) -> str:
+    return machine.run(["systemd-escape", "--template=plexguard-perms-audit@.service", "-p", path]).stdout.strip()
+
+
 def test_one_folder_is_audited_on_demand(plex_machine: Machine) -> None:
     machine = plex_machine
-    machine.write('/srv/new arrivals/It\'s "new".mkv', "film", mode=0o000)
-    unit = machine.run(["systemd-escape", "--template=plexguard-perms-audit@.service", "-p", "/srv/new arrivals"]).stdout.strip()
+    film = f'{FILMS}/new arrivals/It\'s "new".mkv'
+    machine.write(film, "film", mode=0o000)
+    machine.run(["chmod", "000", _FILM])
 
-    machine.systemctl("start", unit)
+    machine.systemctl("start", unit_for(machine, f"{FILMS}/new arrivals"))
 
-    assert machine.run(["stat", "-c", "%a", '/srv/new arrivals/It\'s "new".mkv']).stdout.strip() == "644"
+    assert (mode_of(machine, film), mode_of(machine, _FILM)) == (0o644, 0)
+
+
+def test_a_path_below_no_root_is_refused_on_demand(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.write("/srv/private/diary.txt", "dear diary", mode=0o600)
+
+    done = machine.run(["systemctl", "start", unit_for(machine, "/srv/private")], check=False)
+
+    assert (done.returncode != 0, mode_of(machine, "/srv/private/diary.txt")) == (True, 0o600)
+    assert "lies below no root" in machine.journal_text("-u", unit_for(machine, "/srv/private"))
+
+
+def test_media_that_only_a_group_may_read_are_well_when_plex_is_in_it(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["groupadd", "media"])
+    machine.run(["usermod", "-aG", "media", "plex"])
+    machine.run(["chgrp", "-R", "media", f"{FILMS}/Film 1 (2001)"])
+    machine.run(["chmod", "-R", "u=rwX,g=rX,o=", f"{FILMS}/Film 1 (2001)"])
+    machine.run(["chmod", "600", f"{FILMS}/Film 2 (2002)/Film 2.mkv"])
+    machine.systemctl("start", "plexguard-discover.service")
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert (mode_of(machine, _FILM), mode_of(machine, f"{FILMS}/Film 2 (2002)/Film 2.mkv")) == (0o640, 0o644)
+    assert "no r for others" in events(machine, "perms.repaired")[-1]["PLEXGUARD_REASON"]
+
+
+def test_a_run_is_listed_undone_and_for_an_hour_left_so(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["chmod", "600", _FILM])
+    machine.systemctl("start", "plexguard-perms-audit.service")
+    run = machine.run(["plexguard-perms-audit", "list"]).stdout.split()[0]
+
+    machine.run(["plexguard-perms-audit", "undo", run])
+    machine.run(["systemctl", "start", "plexguard-perms-audit.service"], check=False)
+
+    assert events(machine, "perms.repaired")[-1]["PLEXGUARD_RUN"] == run
+    assert mode_of(machine, _FILM) == 0o600
+    assert "a while ago" in events(machine, "perms.not-repaired")[-1]["PLEXGUARD_REASON"]
+    assert machine.run(["plexguard-perms-audit", "explain", _FILM], check=False).returncode == 1
+
+
+def test_owners_are_repaired_where_that_is_configured(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["chown", "nobody:nogroup", _FILM])
+    configure(machine, '[perms-audit]\nowner = "plex"\ngroup = "plex"\n')
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+
+    assert machine.run(["stat", "-c", "%U:%G", _FILM]).stdout.strip() == "plex:plex"
+
+
+def test_a_fuse_mount_is_repaired_by_the_unit_when_it_is_proven_alive(machine: Machine) -> None:
+    machine.push(SLOW_FUSE, "/srv/slow_fuse.py")
+    machine.write("/srv/behind/good.mkv", "film")
+    machine.write("/srv/behind/bad.mkv", "film", mode=0o000)
+    machine.run(["mkdir", "-p", "/srv/media/cloud"])
+    mounter = machine.spawn(["/usr/bin/python3", "/srv/slow_fuse.py", "/srv/behind", "/srv/media/cloud"])
+    machine.wait_for(lambda: "/srv/media/cloud" in machine.read("/proc/mounts"), timeout_s=10, what="a FUSE mount")
+    machine.write("/srv/media/local.mkv", "film", mode=0o600)
+    configure(machine, '[perms-audit]\nroots = ["/srv/media/cloud"]\n')
+
+    machine.systemctl("start", "plexguard-perms-audit.service")
+    mode = mode_of(machine, "/srv/media/cloud/bad.mkv")
+    mounter.kill()
+
+    assert mode == 0o644
 
 
 def test_the_unit_cannot_write_outside_its_roots(plex_machine: Machine) -> None:
@@ -105,7 +178,7 @@ def test_dry_run_of_the_configuration_changes_nothing(plex_machine: Machine) -> 
 
     machine.systemctl("start", "plexguard-perms-audit.service")
 
-    assert machine.run(["stat", "-c", "%a", _FILM]).stdout.strip() == "0"
+    assert mode_of(machine, _FILM) == 0
     assert events(machine, "perms.found")[-1]["PLEXGUARD_PATH"] == _FILM
 
 

@@ -37,13 +37,24 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartObservation:
-    """What the root side sees: one look of its own, the state of the server, and whether packages are being changed."""
+    """What the root side sees: one look of its own, the state of the server, and whether packages are being changed.
+
+    unreadable: for how many media that Plex cannot read the audit asked for a restart just now. is_in_use: somebody watches or
+    a scan runs, None when Plex does not tell; only asked when the restart is for such media.
+    """
 
     found: FoundPlex
     answer: Answer
     server: ServerState
     server_detail: str
     packages_changing: bool
+    unreadable: int = 0
+    is_in_use: bool | None = None
+
+    @property
+    def is_for_media(self) -> bool:
+        """Whether Plex answers, and is to be restarted for what it cannot read."""
+        return self.unreadable > 0 and self.answer in (Answer.WELL, Answer.LIMITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +86,17 @@ def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment
     return Restart(
         server=seen.found.server,
         name=seen.found.name,
-        reason=f"{seen.answer.value}; {seen.server_detail}",
+        reason=_tell_reason(seen),
         stop_timeout_s=(config.stop_timeout_hung if hung else config.stop_timeout).total_seconds(),
         start_timeout_s=config.start_timeout.total_seconds(),
         budget=budget.spend(now),
     )
+
+
+def _tell_reason(seen: RestartObservation) -> str:
+    if seen.is_for_media:
+        return f"{seen.unreadable} media files stay unreadable to it (restart_plex in [perms-audit])"
+    return f"{seen.answer.value}; {seen.server_detail}"
 
 
 def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
@@ -87,7 +104,10 @@ def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
         return Refuse("restart = false in [plex-probe]", passing=False)
     if seen.found.server not in (Server.UNIT, Server.CONTAINER):
         return Refuse("no Plex on this machine is known that could be restarted", passing=False)
-    if seen.answer not in (Answer.REFUSED, Answer.SILENT):
+    if seen.is_for_media and seen.is_in_use is not False:
+        why = "somebody watches or a scan runs" if seen.is_in_use else "it cannot be told whether somebody watches"
+        return Refuse(why, passing=True)
+    if not seen.is_for_media and seen.answer not in (Answer.REFUSED, Answer.SILENT):
         return Refuse(f"it is no outage now: {seen.answer.value}", passing=True)
     if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
         return Refuse(f"{seen.server_detail}: {seen.server.value}", passing=True)

@@ -1,9 +1,12 @@
 """What the root side sees for itself, at the moment of acting."""
 
+import dataclasses
+from collections.abc import Callable
+
 from plexguard.core.clock import Clock
 from plexguard.core.found import FoundContainer, FoundPlex
 from plexguard.core.manager import Manager
-from plexguard.core.plex import Plex
+from plexguard.core.plex import Plex, PlexError
 from plexguard.core.processes import packages_are_changing
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.observe import observe_server, take_look
@@ -14,11 +17,33 @@ _LOOK_TIMEOUT_S = 3.0
 
 
 def observe(
-    plex: Plex, found: FoundPlex, *, manager: Manager, container: FoundContainer | None, clock: Clock, config: Config
+    plex: Plex,
+    found: FoundPlex,
+    *,
+    manager: Manager,
+    container: FoundContainer | None,
+    clock: Clock,
+    config: Config,
+    unreadable: int = 0,
+    open_with_token: Callable[[], Plex],
 ) -> RestartObservation:
-    """Look once at Plex, without a token, and at what runs it."""
+    """Look once at Plex, without a token, and at what runs it; with a token only when the restart would be for media."""
     look = take_look(plex, clock, timeout_s=_LOOK_TIMEOUT_S, has_token=False)
     server, detail = observe_server(found, manager=manager, container=container, clock=clock, config=config)
-    return RestartObservation(
-        found=found, answer=look.answer, server=server, server_detail=detail, packages_changing=packages_are_changing()
+    seen = RestartObservation(
+        found=found,
+        answer=look.answer,
+        server=server,
+        server_detail=detail,
+        packages_changing=packages_are_changing(),
+        unreadable=unreadable,
     )
+    return dataclasses.replace(seen, is_in_use=find_use(open_with_token())) if seen.is_for_media else seen
+
+
+def find_use(plex: Plex) -> bool | None:
+    """Tell whether somebody watches or a library is scanned, None when Plex does not say: never "nobody" for want of an answer."""
+    try:
+        return bool(plex.sessions(timeout_s=_LOOK_TIMEOUT_S) or plex.activities(timeout_s=_LOOK_TIMEOUT_S))
+    except PlexError:
+        return None

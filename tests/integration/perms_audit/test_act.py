@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.events import Mode
+from plexguard.perms_audit.access import Guise, Identity, Ownership
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
-from plexguard.perms_audit.decide import Repair
-from plexguard.perms_audit.walk import Finding
-from tests.fakes import lying_fuse
+from plexguard.perms_audit.decide import Finding, Repair
 from tests.integration.perms_audit.support import (
+    READER,
     audit,
     become_nobody,
     find,
@@ -22,11 +22,14 @@ from tests.integration.perms_audit.support import (
     make_file,
     make_folder,
     make_read_only,
+    make_roots,
     mode_of,
     mount,
-    mount_fuse,
     needs_mounts,
+    readable,
     run_child,
+    set_acl,
+    slow_disk,
 )
 
 CANARY_MODE = 0o600
@@ -44,10 +47,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-def repair(root: Path, finding: Finding, mode: int) -> Outcome:
-    repairer = Repairer([str(root)])
+def repair(root: Path, finding: Finding, mode: int, *, uid: int = -1, gid: int = -1, identity: Identity | None = None) -> Outcome:
+    guise = Guise(identity)
+    guise.prepare()
+    repairer = Repairer(make_roots(root), guise)
     try:
-        return repairer.repair(Repair(finding, Mode(mode)))
+        return repairer.repair(Repair(finding, Mode(mode), "", uid=uid, gid=gid))
     finally:
         repairer.close()
 
@@ -195,7 +200,7 @@ def test_a_file_that_was_moved_out_and_left_a_link_behind_is_out_of_reach(root: 
 
 def test_a_path_that_leads_out_of_its_root_is_never_repaired(root: Path) -> None:
     status = os.stat(root.parent / "outside/film.mkv")
-    forged = Finding(0, "../outside/film.mkv", False, Mode(CANARY_MODE), status.st_dev, status.st_ino, 1, False)
+    forged = Finding(0, "../outside/film.mkv", False, Ownership(CANARY_MODE, 0, 0), True, status.st_dev, status.st_ino, 1)
 
     assert repair(root, forged, 0o644) is Outcome.GONE
     assert mode_of(root.parent / "outside/film.mkv") == CANARY_MODE
@@ -283,18 +288,90 @@ def test_a_read_only_file_system_is_told_as_such(tmp_path: Path) -> None:
 
 @needs_mounts
 def test_a_file_system_that_takes_a_chmod_and_ignores_it_is_not_believed(tmp_path: Path) -> None:
-    disk = make_folder(tmp_path / "disk")
+    with slow_disk(tmp_path, {"film.mkv": b"film"}) as disk:
+        disk.lie()
 
-    def attempt() -> str:
-        leave_mounts()
-        fd = mount_fuse(disk, "fuse.lying")
-        if os.fork() == 0:
-            lying_fuse.serve(fd)
-            os._exit(0)
+        with pytest.raises(RepairFailed, match="did not make it"):
+            repair(disk.target, found_file(disk.target), 0o644)
+
+
+# -- what helps and what does not -------------------------------------------------------------------------------------
+
+
+def found_for_reader(root: Path) -> Finding:
+    (finding,) = find(root, identity=READER)
+    return finding
+
+
+def attempt_as_reader(root: Path, mode: int, *, meanwhile: Callable[[], object] = lambda: None, **owner: int) -> Outcome | str:
+    """Repair the only finding of a root that a user cannot read, for that user; return what came of it, or why not."""
+    finding = found_for_reader(root)
+    meanwhile()
+
+    def attempt() -> Outcome | str:
         try:
-            repair(disk, found_file(disk), 0o644)
+            return repair(root, finding, mode, identity=READER, **owner)
         except RepairFailed as error:
             return str(error)
-        return ""
 
-    assert "did not make it" in run_child(attempt)
+    return run_child(attempt)
+
+
+def test_what_was_repaired_can_be_opened_by_the_one_for_whom_it_was(public: Path) -> None:
+    make_file(public / "film.mkv", 0o600)
+
+    assert attempt_as_reader(public, 0o644) is Outcome.REPAIRED
+    assert readable(READER, [public / "film.mkv"]) == {public / "film.mkv"}
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_mode_that_does_not_help_is_taken_back(public: Path, kind: str) -> None:
+    path = public / "x"
+    make_file(path, 0o600) if kind == "file" else make_folder(path, 0o700)
+    mode = mode_of(path)
+
+    reason = attempt_as_reader(public, 0o640 if kind == "file" else 0o750)
+
+    assert isinstance(reason, str)
+    assert reason.startswith("its new mode did not help and was taken back: no r")
+    assert mode_of(path) == mode
+
+
+def test_a_mode_that_an_acl_outdoes_is_taken_back_with_the_acl_as_it_was(public: Path) -> None:
+    make_file(public / "film.mkv", 0o640)
+    set_acl(public / "film.mkv", users={READER.uid: 0}, mask=4)
+    before = os.getxattr(public / "film.mkv", "system.posix_acl_access")
+
+    reason = attempt_as_reader(public, 0o644)
+
+    assert "its ACL (getfacl) keeps 54322" in str(reason)
+    assert os.getxattr(public / "film.mkv", "system.posix_acl_access") == before
+    assert mode_of(public / "film.mkv") == 0o640
+
+
+def test_an_owner_that_does_not_help_is_taken_back(public: Path) -> None:
+    make_file(public / "film.mkv", 0o600)
+
+    assert "did not help" in str(attempt_as_reader(public, 0o640, uid=1000, gid=1001))
+
+    status = os.stat(public / "film.mkv")
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, 0, 0o600)
+
+
+def test_a_group_can_be_all_that_was_lacking(public: Path) -> None:
+    make_file(public / "film.mkv", 0o640)
+
+    assert attempt_as_reader(public, 0o640, gid=READER.gids[1]) is Outcome.REPAIRED
+    assert os.stat(public / "film.mkv").st_gid == READER.gids[1]
+
+
+@pytest.mark.parametrize(
+    "cure",
+    [lambda path: os.chown(path, READER.uid, 0), lambda path: set_acl(path, users={READER.uid: 4}, mask=4)],
+    ids=["its owner", "its ACL"],
+)
+def test_what_can_be_opened_by_now_is_not_touched_though_its_mode_is_as_found(public: Path, cure: Callable[[Path], object]) -> None:
+    make_file(public / "film.mkv", 0o640)
+
+    assert attempt_as_reader(public, 0o644, meanwhile=lambda: cure(public / "film.mkv")) is Outcome.GONE
+    assert mode_of(public / "film.mkv") == 0o640

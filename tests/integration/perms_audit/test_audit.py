@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,18 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plexguard.core.events import Mode
-from plexguard.core.mounts import MountPoint, read_mounts
+from plexguard.perms_audit.access import name_user
 from plexguard.perms_audit.audit import Account, Audit, Cause
-from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.observe import Root
-from plexguard.perms_audit.roots import RootFault
-from tests.fakes import lying_fuse
+from plexguard.perms_audit.config import Config, Override
+from plexguard.perms_audit.roots import Root, RootFault
+from tests.fakes import names
 from tests.fakes.ports import FakeJournal
 from tests.integration.perms_audit.support import (
+    READER,
     Result,
     ShiftedClock,
     audit,
     become_nobody,
+    keep_capabilities,
     leave_mounts,
     make_file,
     make_folder,
@@ -35,8 +35,11 @@ from tests.integration.perms_audit.support import (
     mount,
     mount_fuse,
     needs_mounts,
+    policy_of,
     run_child,
+    slow_disk,
     snapshot,
+    unit_capabilities,
 )
 
 
@@ -50,32 +53,30 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """A folder that an ordinary user can come to."""
-    folder = Path(tempfile.mkdtemp(prefix="plexguard-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
 # -- what is repaired and told ----------------------------------------------------------------------------------------
 
 
 def test_everything_wrong_is_repaired_and_every_repair_told_with_both_modes(root: Path) -> None:
     result = audit(root)
 
-    assert [values for name, values in result.told if name == "perms.repaired"] == [
-        {"path": f"{root}/Closed", "old_mode": 0o700, "new_mode": 0o755},
-        {"path": f"{root}/Closed/film.mkv", "old_mode": 0o600, "new_mode": 0o644},
-        {"path": f"{root}/Show/bad.mkv", "old_mode": 0o000, "new_mode": 0o644},
+    assert result.all("perms.repaired") == [
+        {"path": f"{root}/{path}", "old_mode": old, "new_mode": new, "reason": not_everybody(old), "run": ""}
+        for path, old, new in (
+            ("Closed", 0o700, 0o755),
+            ("Closed/film.mkv", 0o600, 0o644),
+            ("Show/bad.mkv", 0o000, 0o644),
+        )
     ]
     summary = result.values("perms.audited")
     seconds = summary.pop("seconds")
-    assert summary == {"files": 3, "folders": 3, "wrong": 3, "repaired": 3, "failed": 0, "roots": 1}
+    assert summary == {"files": 3, "folders": 3, "wrong": 3, "repaired": 3, "failed": 0, "roots": 1, "run": ""}
     assert isinstance(seconds, float)
     assert result.account.is_well
     assert mode_of(root / "Closed/film.mkv") == 0o644
+
+
+def not_everybody(mode: int) -> str:
+    return f"not everybody may read it (it is root:root, {mode:04o})"
 
 
 def test_a_healthy_tree_leaves_one_line(root: Path) -> None:
@@ -133,16 +134,13 @@ def test_a_cause_is_told_once_with_how_many_it_concerns(root: Path) -> None:
 
 
 def test_odd_names_are_repaired_and_reported(root: Path) -> None:
-    names = [b"a\nb", b"\xff\xfe", b"-rf", b" ", b"x" * 255]
-    for name in names:
-        make_file(os.fsencode(root) + b"/" + name, 0o000)
+    planted = names.plant_all(root)
 
     result = audit(root)
 
-    assert all(mode_of(os.fsencode(root) + b"/" + name) == 0o644 for name in names)
+    assert {path for path in planted if mode_of(path) not in (0o644, 0o755)} == set()
     report = json.loads(result.account.to_json())
-    paths = {os.fsencode(change["path"]) for change in report["changes"]}
-    assert {os.fsencode(root) + b"/" + name for name in names} <= paths
+    assert planted <= {os.fsencode(change["path"]) for change in report["changes"]}
 
 
 def test_a_file_far_deeper_than_a_path_can_be_long_is_repaired(tmp_path: Path) -> None:
@@ -161,6 +159,194 @@ def test_a_file_far_deeper_than_a_path_can_be_long_is_repaired(tmp_path: Path) -
     assert (result.account.wrong, result.account.repaired) == (321, 321)
     os.close(fd)
     subprocess.run(["rm", "-rf", str(root)], check=True)
+
+
+# -- how media should be ----------------------------------------------------------------------------------------------
+
+
+def exact(**options: object) -> Config:
+    return dataclasses.replace(Config(policy="exact"), **options)  # type: ignore[arg-type]
+
+
+def test_with_exact_modes_are_repaired_in_either_direction(root: Path) -> None:
+    make_file(root / "Show/wide.mkv", 0o777)
+    make_folder(root / "Wide", 0o777)
+    (root / "Show").chmod(0o2775)
+
+    result = audit(root, config=exact())
+
+    assert [mode_of(root / name) for name in ("Show/wide.mkv", "Show/bad.mkv", "Show/good.mkv", "Wide", "Closed")] == [
+        0o644,
+        0o644,
+        0o644,
+        0o755,
+        0o755,
+    ]
+    assert mode_of(root / "Show") == 0o2755
+    assert {v["reason"] for v in result.all("perms.repaired") if v["old_mode"] == 0o777} == {
+        "mode 0644 is wanted",
+        "mode 0755 is wanted",
+    }
+    assert audit(root, config=exact()).names() == ["perms.audited"]
+
+
+def test_with_exact_what_plex_could_read_is_held_to_its_mode_too(public: Path) -> None:
+    make_file(public / "film.mkv", 0o640)
+    os.chown(public / "film.mkv", 0, READER.gids[1])
+
+    audit(public, identity=READER)
+    assert mode_of(public / "film.mkv") == 0o640
+
+    audit(public, identity=READER, config=exact())
+    assert mode_of(public / "film.mkv") == 0o644
+
+
+def test_with_exact_a_mode_that_shuts_plex_out_is_not_made(public: Path) -> None:
+    make_file(public / "film.mkv", 0o600)
+
+    result = audit(public, identity=READER, config=exact(file_mode=Mode(0o640)))
+
+    assert mode_of(public / "film.mkv") == 0o600
+    assert str(result.values("perms.not-repaired")["reason"]).startswith("file_mode 0640 would not let it in either")
+
+
+def test_owner_and_group_are_repaired_and_what_only_lacked_them_keeps_its_mode(root: Path) -> None:
+    make_file(root / "Show/private.mkv", 0o660)
+    config = Config(owner="1234", group="4321", file_mode=Mode(0o440), dir_mode=Mode(0o550))
+
+    audit(root, config=config)
+
+    owners = {(s.st_uid, s.st_gid) for s in map(os.stat, [root, *root.rglob("*")])}
+    assert owners == {(1234, 4321)}
+    assert mode_of(root / "Show/private.mkv") == 0o660
+    assert audit(root, config=config).names() == ["perms.audited"]
+
+
+def test_what_holds_below_one_folder_does_not_hold_beside_it(root: Path) -> None:
+    for name in ("Show/Kids/a.mkv", "Shows/b.mkv"):
+        make_file(root / name, 0o666)
+        (root / name).parent.chmod(0o777)
+    overrides = (
+        Override(path=str(root / "Show"), policy="exact", file_mode=Mode(0o640), dir_mode=Mode(0o750)),
+        Override(path=str(root / "Show/Kids"), group="4321"),
+    )
+
+    audit(root, config=Config(overrides=overrides))
+
+    assert (mode_of(root / "Show/bad.mkv"), mode_of(root / "Show/good.mkv"), mode_of(root / "Show")) == (0o640, 0o640, 0o750)
+    assert (mode_of(root / "Show/Kids/a.mkv"), os.stat(root / "Show/Kids/a.mkv").st_gid) == (0o666, 4321)
+    assert (mode_of(root / "Shows/b.mkv"), os.stat(root / "Shows/b.mkv").st_gid) == (0o666, 0)
+
+
+def test_a_file_of_a_setgid_folder_of_another_group_keeps_the_folders_bit_with_the_rights_of_the_unit(public: Path) -> None:
+    # given: the capabilities that the unit leaves, and a group that neither root nor Plex is in
+    make_file(public / "Show/film.mkv", 0o640)
+    os.chown(public / "Show", 1000, 4321)
+    (public / "Show").chmod(0o2770)
+    capabilities = unit_capabilities("plexguard-perms-audit.service")
+
+    def attempt() -> Account:
+        keep_capabilities(capabilities)
+        return audit(public, identity=READER).account
+
+    account = run_child(attempt)
+
+    assert (account.repaired, account.failed) == (2, 0)
+    assert mode_of(public / "Show") == 0o2775
+    assert mode_of(public / "Show/film.mkv") == 0o644
+
+
+# -- what is left out -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_excluded_by_name_or_path_is_neither_looked_at_nor_changed(root: Path) -> None:
+    for name in ("Show/half.part", "incoming/a.mkv", "Show/incoming/b.mkv", "Closed/keep.mkv", "lost+found/c.mkv"):
+        make_file(root / name, 0o000)
+    make_folder(root / "lost+found", 0o700)
+    os.mkfifo(root / "Show/control.part")
+    config = Config(excludes=("*.part", "incoming", "lost+found", str(root / "Closed/keep.mkv")))
+    before = snapshot(root)
+
+    result = audit(root, config=config)
+
+    changed = {os.fsdecode(path) for path, kept in snapshot(root).items() if before[path] != kept}
+    assert changed == {f"{root}/{name}" for name in ("Show/bad.mkv", "Closed", "Closed/.", "Closed/film.mkv")}
+    assert (result.account.failed, result.account.no_media, result.account.is_well) == (0, {}, True)
+
+
+def test_lost_and_found_is_left_out_by_default(root: Path) -> None:
+    make_file(root / "lost+found/x", 0o000)
+    make_folder(root / "lost+found", 0o700)
+
+    audit(root)
+
+    assert (mode_of(root / "lost+found"), mode_of(root / "lost+found/x")) == (0o700, 0o000)
+
+
+def test_a_private_folder_of_roots_in_a_library_that_only_plex_names_is_left(root: Path) -> None:
+    os.chown(root / "Closed", 0, 0)
+
+    result = audit(Root(path=str(root), configured=False))
+
+    assert mode_of(root / "Closed") == 0o700
+    assert "only Plex names it a library" in str(result.values("perms.not-repaired")["reason"])
+    assert mode_of(root / "Show/bad.mkv") == 0o644
+
+
+# -- told before it matters, and told short ---------------------------------------------------------------------------
+
+
+def test_special_files_are_told_by_kind_and_nothing_is_wrong_for_them(root: Path) -> None:
+    for number in range(3):
+        os.mkfifo(root / f"pipe{number}", 0o000)
+    os.mknod(root / "device", 0o020000, os.makedev(1, 5))
+
+    result = audit(root)
+
+    told = {(v["reason"], v["count"]) for v in result.all("perms.no-media")}
+    assert told == {("is a pipe (FIFO)", 3), ("is a character device", 1)}
+    assert (result.account.failed, result.account.is_well) == (0, True)
+    assert mode_of(root / "device") == 0o000
+
+
+@needs_mounts
+def test_a_read_only_disk_is_told_before_anything_is_wrong_on_it(tmp_path: Path) -> None:
+    disk = make_folder(tmp_path / "disk")
+
+    def attempt(*, dry_run: bool = False) -> list[str]:
+        leave_mounts()
+        mount("test", disk, "tmpfs", "mode=0755")
+        make_file(disk / "film.mkv")
+        make_read_only(disk)
+        return audit(disk, config=Config(dry_run=dry_run)).names()
+
+    assert run_child(attempt) == ["perms.read-only", "perms.audited"]
+    assert run_child(lambda: attempt(dry_run=True)) == ["perms.audited"]
+
+
+def test_a_burst_is_told_singly_at_first_then_in_sums_and_with_its_cause(root: Path) -> None:
+    for number in range(300):
+        make_file(root / f"Burst {number % 3}/{number}.mkv", 0o000)
+        os.chown(root / f"Burst {number % 3}/{number}.mkv", 65534, 65534)
+
+    result = audit(root)
+
+    assert len(result.all("perms.repaired")) == 50
+    assert sum(int(str(v["count"])) for v in result.all("perms.repaired-many")) == result.account.repaired - 50
+    cause = result.values("perms.one-cause")
+    assert (cause["count"], cause["owner"], cause["umask"]) == (300, name_user(65534), 0o666)
+    assert len(result.told) <= 50 + 10 + 2
+
+
+def test_a_change_that_helps_nobody_is_one_cause_however_many_paths_it_concerns(public: Path) -> None:
+    for number in range(40):
+        make_file(public / f"{number}.mkv", 0o600)
+
+    result = audit(public, identity=READER, config=Config(file_mode=Mode(0o640)))
+
+    assert {mode_of(path) for path in public.iterdir()} == {0o600}
+    assert result.names() == ["perms.not-repaired", "perms.audited"]
+    assert result.values("perms.not-repaired")["count"] == 40
 
 
 # -- hard links -------------------------------------------------------------------------------------------------------
@@ -293,41 +479,18 @@ def test_the_health_check_looks_at_recent_changes_only_when_told_so(root: Path) 
 
 
 def check(root: Path, *, recent: bool, later: timedelta) -> str | None:
-    work = Audit((Root(path=str(root)),), Config(), read_mounts(), journal=FakeJournal(), clock=ShiftedClock(later), workers=1)
+    work = Audit(policy_of(root), Config(), journal=FakeJournal(), clock=ShiftedClock(later), workers=1)
     return work.find_first(recent=recent)[0]
 
 
 # -- other file systems -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "fuse.rclone"])
-def test_nothing_on_a_fuse_or_network_mount_is_changed(root: Path, kind: str) -> None:
-    before = snapshot(root)
-
-    result = audit(root, mounts=(MountPoint(path="/", type="ext4"), MountPoint(path=str(root / "Closed"), type=kind)))
-
-    assert mode_of(root / "Show/bad.mkv") == 0o644
-    assert mode_of(root / "Closed") == 0o700
-    assert mode_of(root / "Closed/film.mkv") == 0o600
-    assert {path for path, kept in snapshot(root).items() if before[path] != kept} == {os.fsencode(root / "Show/bad.mkv")}
-    assert kind in str(result.values("perms.not-repaired")["reason"])
-    assert result.account.failed == 2
-
-
 @needs_mounts
 def test_a_mode_that_does_not_hold_is_a_failure_and_no_repair(tmp_path: Path) -> None:
-    disk = make_folder(tmp_path / "disk")
-
-    def attempt() -> Result:
-        leave_mounts()
-        fd = mount_fuse(disk, "fuse.lying")
-        if os.fork() == 0:
-            lying_fuse.serve(fd)
-            os._exit(0)
-        # Taken for a local one, as a file system of the kernel that lies would be.
-        return audit(disk, mounts=())
-
-    result = run_child(attempt)
+    with slow_disk(tmp_path, {"film.mkv": b"film"}) as disk:
+        disk.lie()
+        result = audit(disk.target)
 
     assert (result.account.wrong, result.account.repaired, result.account.failed) == (1, 0, 1)
     assert "did not make it" in str(result.values("perms.not-repaired")["reason"])
@@ -482,11 +645,13 @@ def test_after_one_audit_everything_has_the_wanted_bits_and_a_second_one_finds_n
 
 def test_the_report_for_programs_holds_every_cause(root: Path, tmp_path: Path) -> None:
     make_file(root / "tool", 0o4700)
+    os.mkfifo(root / "pipe")
 
     report = json.loads(audit(root, tmp_path / "missing").account.to_json())
 
     assert report.pop("seconds") >= 0
     assert report == {
+        "run": "",
         "files": 4,
         "folders": 3,
         "wrong": 4,
@@ -495,6 +660,8 @@ def test_the_report_for_programs_holds_every_cause(root: Path, tmp_path: Path) -
         "root_faults": [{"root": f"{tmp_path}/missing", "fault": "missing"}],
         "left": [{"root": str(root), "reason": "is a set-id file, which is no media", "count": 1, "example": f"{root}/tool"}],
         "unseen": [],
+        "blocked": [],
+        "no_media": [{"root": str(root), "reason": "is a pipe (FIFO)", "count": 1, "example": f"{root}/pipe"}],
         "changes": [
             {"path": f"{root}/Closed", "old_mode": "0700", "new_mode": "0755"},
             {"path": f"{root}/Closed/film.mkv", "old_mode": "0600", "new_mode": "0644"},
@@ -509,4 +676,6 @@ def test_an_account_is_well_only_without_failures_faults_and_gaps() -> None:
     assert account.is_well
     assert not dataclasses.replace(account, failed=1).is_well
     assert not dataclasses.replace(account, root_faults={"/a": RootFault.EMPTY}).is_well
+    assert not dataclasses.replace(account, blocked={"/a/b": ("/a", "no x for others")}).is_well
+    assert dataclasses.replace(account, no_media={("/a", "is a socket"): Cause(1, "/a/b")}).is_well
     assert not dataclasses.replace(account, unseen={("/a", "Permission denied"): Cause(1, "/a/b")}).is_well

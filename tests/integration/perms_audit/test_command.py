@@ -2,18 +2,24 @@
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from plexguard.core import program
-from plexguard.perms_audit.__main__ import cli
-from tests.fakes import lying_fuse
+from plexguard.core.manager import Unit
+from plexguard.core.unreadable import Record, Unreadable, open_record
+from plexguard.perms_audit.__main__ import _audit, cli
+from plexguard.perms_audit.config import Config
+from plexguard.perms_audit.runs import list_runs
+from plexguard.perms_audit.unhealthy import PLEX_RESTART
+from tests.fakes.ports import FakeJournal, FakeManager, fake_ports
 from tests.integration.perms_audit.support import (
+    READER,
     Ended,
+    ShiftedClock,
     become_nobody,
     command,
     leave_mounts,
@@ -23,19 +29,12 @@ from tests.integration.perms_audit.support import (
     mount_fuse,
     needs_mounts,
     run_child,
+    set_acl,
+    slow_disk,
     snapshot,
 )
 
 OK, FOUND, USAGE, NO_INPUT, UNAVAILABLE, NO_PERMISSION, CONFIG = 0, 1, 64, 66, 69, 77, 78
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """A folder that an ordinary user can come to."""
-    folder = Path(tempfile.mkdtemp(prefix="plexguard-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -85,13 +84,28 @@ def test_several_roots_with_one_bad_repair_the_good_and_end_with_66(root: Path, 
     assert mode_of(root / "Show/bad.mkv") == 0o644
 
 
+def test_a_file_can_be_given_and_is_audited_alone(root: Path, tmp_path: Path) -> None:
+    make_file(root / "Show/more.mkv", 0o000)
+    make_folder(root / "Show", 0o700)
+
+    done = command(tmp_path, "--format", "json", str(root / "Show/bad.mkv"))
+
+    assert [change["path"] for change in done.report["changes"]] == [f"{root}/Show/bad.mkv"]
+    assert (mode_of(root / "Show"), mode_of(root / "Show/more.mkv")) == (0o700, 0o000)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "/root/.bashrc"])
+def test_a_file_of_the_system_is_no_media(tmp_path: Path, file: str) -> None:
+    assert command(tmp_path, file).code == NO_INPUT
+
+
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        pytest.param(["{root}/Show/good.mkv"], NO_INPUT, "not a folder", id="a root given as a file"),
+        pytest.param(["{root}/pipe"], NO_INPUT, "not a folder", id="a root given as a pipe"),
         pytest.param(["{root}/missing"], NO_INPUT, "no such folder", id="a root that is not there"),
         pytest.param(["{empty}"], NO_INPUT, "no file at all", id="an empty root"),
         pytest.param(["root"], USAGE, "absolute path", id="a relative path"),
@@ -115,6 +129,7 @@ def test_bad_input_ends_with_its_code_and_a_clear_word_and_changes_nothing(
 ) -> None:
     empty = make_folder(tmp_path / "empty")
     (tmp_path / "link").symlink_to("/etc")
+    os.mkfifo(root / "pipe")
     before = snapshot(tmp_path / "root")
 
     done = command(tmp_path, *(argument.format(root=root, empty=empty, link=tmp_path / "link") for argument in arguments))
@@ -316,20 +331,242 @@ def test_the_command_ends_beside_a_file_system_that_hangs(root: Path, tmp_path: 
 
 
 @needs_mounts
-def test_a_link_to_a_fuse_mount_is_known_for_what_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "code"), [(b"film", OK), (b"", FOUND)], ids=["alive", "not proven alive"])
+def test_a_link_to_a_fuse_mount_is_known_for_what_it_is(tmp_path: Path, content: bytes, code: int) -> None:
     # given: a FUSE mount that lists its file well, behind a link
-    disk = make_folder(tmp_path / "disk")
     (tmp_path / "media").symlink_to("disk")
+    with slow_disk(tmp_path, {"film.mkv": content}, kind="fuse.rclone") as disk:
+        done = command(tmp_path, str(tmp_path / "media"))
 
-    def attempt() -> Ended:
-        leave_mounts()
-        fd = mount_fuse(disk, "fuse.rclone")
-        if os.fork() == 0:
-            lying_fuse.serve(fd)
-            os._exit(0)
-        return command(tmp_path, str(tmp_path / "media"))
+        assert done.code == code
+        assert ("not proven alive" in done.err) is (code == FOUND)
+        assert mode_of(disk.target / "film.mkv") == (0o644 if code == OK else 0o600)
 
-    done = run_child(attempt)
+
+# -- for whom ---------------------------------------------------------------------------------------------------------
+
+AS_READER = ("--as-uid", str(READER.uid), "--as-gid", str(READER.gids[0]))
+
+
+def test_what_that_user_can_read_is_well_whatever_its_mode(public: Path, tmp_path: Path) -> None:
+    make_file(public / "film.mkv", 0o640)
+    os.chown(public / "film.mkv", 0, READER.gids[0])
+
+    assert command(tmp_path, "--check", *AS_READER, str(public)).code == OK
+    assert command(tmp_path, "--check", str(public)).code == FOUND
+
+
+def test_a_user_who_does_not_exist_is_an_error(public: Path, tmp_path: Path) -> None:
+    make_file(public / "film.mkv", 0o000)
+
+    done = command(tmp_path, "--as-user", "no-such-user", str(public))
+
+    assert done.code == CONFIG
+    assert "no-such-user" in done.err
+    assert mode_of(public / "film.mkv") == 0o000
+
+
+def test_a_folder_above_the_root_in_that_users_way_is_told_and_ends_with_1(public: Path, tmp_path: Path) -> None:
+    make_file(public / "a/root/film.mkv")
+    make_folder(public / "a/root")
+    make_folder(public / "a", 0o700)
+
+    done = command(tmp_path, *AS_READER, str(public / "a/root"))
 
     assert done.code == FOUND
-    assert "lies on fuse.rclone" in done.err
+    assert f"{public}/a keeps Plex out of {public}/a/root: no x for others" in done.err
+    assert mode_of(public / "a") == 0o700
+    assert command(tmp_path, "--check", *AS_READER, str(public / "a/root")).out == f"{public}/a\n"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda film: None, "54322 (uid 54322) can read it"),
+        (lambda film: film.chmod(0o640), "{film}: no r for others (it is root:root, 0640)"),
+        (lambda film: film.parent.chmod(0o744), "{folder}: no x for others (it is root:root, 0744)"),
+        (lambda film: film.parent.parent.chmod(0o700), "{above}: no x for others (it is root:root, 0700)"),
+        (lambda film: set_acl(film, users={READER.uid: 0}), "{film}: its ACL (getfacl) keeps 54322 (uid 54322) out"),
+    ],
+    ids=["nothing", "the file", "its folder", "a folder above", "an ACL"],
+)
+def test_explain_says_what_is_in_the_way(public: Path, tmp_path: Path, spoil: Callable[[Path], object], words: str) -> None:
+    film = public / "a/Show/film.mkv"
+    make_file(film)
+    for folder in (film.parent, film.parent.parent):
+        folder.chmod(0o755)
+    spoil(film)
+    before = snapshot(public)
+
+    done = command(tmp_path, "explain", *AS_READER, str(film))
+
+    assert words.format(film=film, folder=film.parent, above=film.parent.parent) in done.out
+    assert done.code == (OK if "can read it" in words else FOUND)
+    assert snapshot(public) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("film.mkv", USAGE), ("{root}/missing.mkv", NO_INPUT), ("{root}/missing/film.mkv", NO_INPUT)]
+)
+def test_explain_of_nothing_is_an_error(root: Path, tmp_path: Path, path: str, code: int) -> None:
+    done = command(tmp_path, "explain", path.format(root=root))
+
+    assert (done.code, done.out) == (code, "")
+    assert "Traceback" not in done.err
+
+
+# -- units ------------------------------------------------------------------------------------------------------------
+
+
+class UnitRun:
+    """The program as a unit runs it, again and again: what it tells goes to a journal, and its state stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.clock = ShiftedClock()
+        self.manager = FakeManager()
+
+    def __call__(self, *roots: Path, recent: bool = True, config: Config | None = None, check: bool = False) -> FakeJournal:
+        journal = FakeJournal()
+        ports = fake_ports(journal=journal, clock=self.clock, manager=self.manager)
+        config = config or Config(roots=tuple(map(str, roots)), as_uid=READER.uid, as_gid=READER.gids[0])
+        self.code = _audit((), config, ports, check=check, recent=recent, within_roots=False, output="text")
+        return journal
+
+
+@pytest.fixture
+def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UnitRun:
+    make_folder(tmp_path / "state")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    return UnitRun(tmp_path / "state")
+
+
+@pytest.fixture
+def media(public: Path) -> Path:
+    make_file(public / "film.mkv", 0o600)
+    (public / "film.mkv").write_bytes(b"film")
+    return public
+
+
+def test_what_stays_is_told_once_between_two_full_audits(media: Path, unit: UnitRun) -> None:
+    make_file(media / "tool", 0o4700)
+    os.mkfifo(media / "pipe")
+    causes = ["perms.not-repaired", "perms.no-media"]
+
+    assert [name for name in unit(media).names if name in causes] == causes
+    assert [name for name in unit(media).names if name in causes] == []
+    assert [name for name in unit(media, recent=False).names if name in causes] == causes
+    assert [name for name in unit(media).names if name in causes] == []
+
+
+def test_a_cause_that_grows_or_comes_back_is_told_again(media: Path, unit: UnitRun) -> None:
+    make_file(media / "tool", 0o4700)
+    unit(media)
+    make_file(media / "tool2", 0o4700)
+    assert unit(media).values("perms.not-repaired")["count"] == 2
+
+    (media / "tool").unlink()
+    (media / "tool2").unlink()
+    assert "perms.not-repaired" not in unit(media).names
+    make_file(media / "tool", 0o4700)
+    assert "perms.not-repaired" in unit(media).names
+
+
+def test_a_root_that_is_away_is_told_once_between_two_full_audits(media: Path, unit: UnitRun) -> None:
+    assert "perms.root-fault" in unit(media, media / "missing").names
+    assert "perms.root-fault" not in unit(media, media / "missing").names
+    assert unit.code == NO_INPUT
+    assert "perms.root-fault" in unit(media, media / "missing", recent=False).names
+
+
+def test_a_unit_leaves_what_does_not_hold_and_tries_again_later(media: Path, unit: UnitRun) -> None:
+    unit(media)
+    (media / "film.mkv").chmod(0o600)
+
+    assert "perms.not-repaired" in unit(media, recent=False).names
+    assert (mode_of(media / "film.mkv"), unit.code) == (0o600, FOUND)
+
+    unit.clock.shift = timedelta(minutes=61)
+    assert "perms.repaired" in unit(media, recent=False).names
+    assert (mode_of(media / "film.mkv"), unit.code) == (0o644, OK)
+
+
+def test_old_undo_lists_are_cleared_away(media: Path, unit: UnitRun, tmp_path: Path) -> None:
+    unit(media)
+    (old,) = list_runs(tmp_path / "state/runs")
+    unit.clock.shift = timedelta(days=91)
+    (media / "film.mkv").chmod(0o600)
+
+    unit(media, recent=False)
+
+    (new,) = list_runs(tmp_path / "state/runs")
+    assert new != old
+
+
+# -- what Plex complained about ---------------------------------------------------------------------------------------
+
+
+def complain(folder: Path, path: Path, clock: ShiftedClock) -> None:
+    """Put a path on the record, as a request does that came out badly."""
+    record = open_record(FakeJournal(), folder / "state/unreadable.json")
+    record.save(Record(paths={str(path): Unreadable(since=clock.moment(), reason="no r for others")}))
+
+
+def flagged(folder: Path) -> list[str]:
+    record = open_record(FakeJournal(), folder / "state/unreadable.json").load()
+    return list(record.paths) if record is not None else []
+
+
+def test_check_prints_what_plex_complained_about_though_the_walk_finds_nothing(
+    media: Path, unit: UnitRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (media / "film.mkv").chmod(0o644)
+    complain(tmp_path, media / "film.mkv", unit.clock)
+
+    unit(media, check=True)
+
+    assert (unit.code, capsys.readouterr().out) == (FOUND, f"{media}/film.mkv\n")
+    assert flagged(tmp_path) == [f"{media}/film.mkv"]
+
+
+def test_check_does_not_print_what_lies_below_another_root(media: Path, unit: UnitRun, tmp_path: Path) -> None:
+    (media / "film.mkv").chmod(0o644)
+    complain(tmp_path, Path("/srv/elsewhere/film.mkv"), unit.clock)
+
+    unit(media, check=True)
+
+    assert unit.code == OK
+
+
+def test_an_audit_tries_again_what_plex_complained_about_and_clears_what_is_cured(
+    media: Path, unit: UnitRun, tmp_path: Path
+) -> None:
+    complain(tmp_path, media / "film.mkv", unit.clock)
+    unit.clock.shift = timedelta(minutes=5)
+
+    told = unit(media)
+
+    assert told.values("perms.healthy")["state"] == "readable again"
+    assert 299 < float(str(told.values("perms.healthy")["downtime_s"])) < 360
+    assert flagged(tmp_path) == []
+
+
+def test_what_cannot_be_cured_stays_flagged_and_a_restart_is_asked_for_only_where_that_is_wanted(
+    media: Path, unit: UnitRun, tmp_path: Path
+) -> None:
+    set_acl(media / "film.mkv", users={READER.uid: 0})
+    complain(tmp_path, media / "film.mkv", unit.clock)
+    unit.clock.shift = timedelta(minutes=31)
+    wanted = Config(roots=(str(media),), as_uid=READER.uid, as_gid=READER.gids[0], restart_plex=True)
+
+    unit(media)
+    assert unit.manager.asked == []
+    assert flagged(tmp_path) == [f"{media}/film.mkv"]
+
+    unit(media, config=wanted)
+    unit(media, config=wanted)
+    assert unit.manager.asked == [("start", PLEX_RESTART)]
+
+    unit.manager.units[PLEX_RESTART] = Unit(name=PLEX_RESTART, exit_code=75)
+    unit(media, config=wanted)
+    assert unit.manager.asked == [("start", PLEX_RESTART)] * 2

@@ -1,6 +1,7 @@
 """Walking real trees: everything is met once, nothing is followed, and nothing that hangs, dies or lies goes unnoticed."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -14,13 +15,19 @@ from pathlib import Path
 import psutil
 import pytest
 
+from plexguard.core.events import Mode
 from plexguard.core.mounts import read_mounts
+from plexguard.perms_audit.access import Ownership
+from plexguard.perms_audit.config import Config
+from plexguard.perms_audit.decide import Finding
 from plexguard.perms_audit.observe import resolve_links
-from plexguard.perms_audit.roots import RootFault
-from plexguard.perms_audit.walk import Batch, Demand, Finding, Walk, _Worker, open_below
+from plexguard.perms_audit.roots import Root, RootFault
+from plexguard.perms_audit.walk import Batch, open_below
+from plexguard.perms_audit.workers import Workers, _Worker
+from tests.fakes import names
 from tests.integration.perms_audit.support import (
-    DEMAND,
     NOBODY,
+    batches_of,
     become_nobody,
     find,
     leave_mounts,
@@ -28,6 +35,7 @@ from tests.integration.perms_audit.support import (
     make_folder,
     mount_fuse,
     needs_mounts,
+    policy_of,
     run_child,
     walk,
 )
@@ -71,9 +79,11 @@ def test_what_everybody_can_read_is_not_found(tmp_path: Path, mode: int) -> None
 def test_a_file_that_lacks_any_read_bit_is_found_with_what_identifies_it(tmp_path: Path, mode: int) -> None:
     make_file(tmp_path / "a", mode)
     tmp_path.chmod(0o755)
+    os.chown(tmp_path / "a", 1000, 1001)
+    os.chmod(tmp_path / "a", mode)
     status = os.stat(tmp_path / "a")
 
-    assert find(tmp_path) == [Finding(0, "a", False, mode, status.st_dev, status.st_ino, 1, False)]
+    assert find(tmp_path) == [Finding(0, "a", False, Ownership(mode, 1000, 1001), True, status.st_dev, status.st_ino, 1)]
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o700, 0o644, 0o711, 0o551])
@@ -95,38 +105,24 @@ def test_the_root_itself_is_looked_at(tmp_path: Path) -> None:
     assert paths(find(tmp_path)) == [""]
 
 
-def test_only_the_demanded_bits_count(tmp_path: Path) -> None:
+def test_bits_that_the_configured_modes_do_not_give_are_not_demanded(tmp_path: Path) -> None:
     make_file(tmp_path / "a", 0o640)
     make_folder(tmp_path / "b", 0o750)
     tmp_path.chmod(0o755)
 
-    assert find(tmp_path, demand=Demand(file_bits=0o440, folder_bits=0o550, changed_since=None)) == []
+    assert find(tmp_path, config=Config(file_mode=Mode(0o640), dir_mode=Mode(0o750))) == []
     assert paths(find(tmp_path)) == ["a", "b"]
 
 
-NAMES = {
-    "a newline": b"a\nb",
-    "no UTF-8": b"\xff\xfe\x80",
-    "a leading dash": b"--reference=x",
-    "a space at each end": b" a ",
-    "a backslash": b"a\\b",
-    "255 bytes": b"x" * 255,
-    "an escape sequence": b"\x1b[2J",
-    "NFD": "e\u0301".encode(),
-}
-
-
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+@pytest.mark.parametrize("name", names.NAMES.values(), ids=names.NAMES.keys())
 def test_odd_names_are_met_as_files_and_as_folders(tmp_path: Path, name: bytes) -> None:
-    make_file(os.path.join(os.fsencode(tmp_path), name, name), 0o000)
+    planted = names.plant(tmp_path, name)
     tmp_path.chmod(0o755)
 
-    (found,) = find(tmp_path)
-
-    assert os.fsencode(found.path) == name + b"/" + name
+    assert {os.path.join(os.fsencode(tmp_path), os.fsencode(found.path)) for found in find(tmp_path)} == planted
 
 
-def test_fifos_sockets_devices_and_links_are_neither_opened_nor_followed(tmp_path: Path) -> None:
+def test_fifos_sockets_and_devices_are_told_and_neither_they_nor_links_are_opened_or_followed(tmp_path: Path) -> None:
     outside, root = make_folder(tmp_path / "outside"), make_folder(tmp_path / "root")
     make_file(outside / "secret", 0o000)
     make_file(root / "film.mkv", 0o644)
@@ -143,7 +139,9 @@ def test_fifos_sockets_devices_and_links_are_neither_opened_nor_followed(tmp_pat
 
         batches = walk(root)
 
-    assert [(batch.files, batch.folders, batch.findings, batch.faults) for batch in batches] == [(1, 1, [], [])]
+    (batch,) = batches
+    assert (batch.files, batch.folders, batch.findings, batch.faults) == (1, 1, [], [])
+    assert sorted(batch.specials) == [("device", "a character device"), ("fifo", "a pipe (FIFO)"), ("socket", "a socket")]
 
 
 @contextlib.contextmanager
@@ -236,6 +234,18 @@ def test_a_root_that_this_user_may_not_read_is_a_fault(tmp_path: Path) -> None:
     assert run_child(look) == {0: RootFault.UNREADABLE}
 
 
+def test_a_root_of_somebody_elses_fuse_mount_is_told_apart(tmp_path: Path) -> None:
+    # given: what a mount without allow_other says to all but who mounted it
+    closed = make_folder(tmp_path / "closed", 0o700)
+    tmp_path.chmod(0o755)
+
+    def look() -> dict[int, RootFault]:
+        become_nobody()
+        return faults(walk(Root(path=str(closed), remote="fuse.rclone")))
+
+    assert run_child(look) == {0: RootFault.NO_ALLOW_OTHER}
+
+
 # -- open_below -------------------------------------------------------------------------------------------------------
 
 
@@ -268,11 +278,12 @@ def test_open_below_opens_the_very_folder(tmp_path: Path) -> None:
 # -- workers that hang, die and are slow to be heard ------------------------------------------------------------------
 
 
-class HeldWalk(Walk):
+class HeldWorkers(Workers):
     """Holds the workers with these numbers, in the order of their making, as a dead disk would."""
 
     def __init__(self, *roots: Path, held: tuple[int, ...], workers: int, stall_timeout_s: float) -> None:
-        super().__init__([str(root) for root in roots], DEMAND, workers=workers, stall_timeout_s=stall_timeout_s)
+        policy = policy_of(*roots)
+        super().__init__(policy, changed_since=None, workers=workers, most_workers=workers, stall_timeout_s=stall_timeout_s)
         self.held = held
         self.pids: list[int] = []
         self.pipes: list[Connection] = []
@@ -294,33 +305,33 @@ def roots(tmp_path: Path) -> list[Path]:
 
 
 def test_a_worker_that_says_nothing_is_given_up_with_its_root_and_the_others_go_on(roots: list[Path]) -> None:
-    with HeldWalk(*roots, held=(0,), workers=2, stall_timeout_s=2.0) as batches:
-        seen = list(batches)
+    with HeldWorkers(*roots, held=(0,), workers=2, stall_timeout_s=2.0) as batches:
+        seen = batches_of(batches)
 
     assert faults(seen) == {0: RootFault.HUNG}
     assert [finding.root for batch in seen for finding in batch.findings] == [1]
 
 
 def test_with_one_worker_alone_the_roots_after_a_hung_one_are_walked_too(roots: list[Path]) -> None:
-    with HeldWalk(*roots, held=(0,), workers=1, stall_timeout_s=2.0) as batches:
-        seen = list(batches)
+    with HeldWorkers(*roots, held=(0,), workers=1, stall_timeout_s=2.0) as batches:
+        seen = batches_of(batches)
 
     assert faults(seen) == {0: RootFault.HUNG}
     assert [finding.root for batch in seen for finding in batch.findings] == [1]
 
 
 def test_no_worker_is_left_behind(roots: list[Path]) -> None:
-    with HeldWalk(*roots, held=(0, 1), workers=2, stall_timeout_s=0.3) as batches:
-        assert faults(list(batches)) == {0: RootFault.HUNG, 1: RootFault.HUNG}
+    with HeldWorkers(*roots, held=(0, 1), workers=2, stall_timeout_s=0.3) as batches:
+        assert faults(batches_of(batches)) == {0: RootFault.HUNG, 1: RootFault.HUNG}
 
     assert not any(psutil.pid_exists(pid) for pid in batches.pids)
 
 
 def test_a_worker_that_is_killed_in_its_work_takes_its_root_with_it(roots: list[Path]) -> None:
-    with HeldWalk(*roots, held=(0,), workers=2, stall_timeout_s=20.0) as batches:
+    with HeldWorkers(*roots, held=(0,), workers=2, stall_timeout_s=20.0) as batches:
         killer = threading.Timer(0.3, lambda: os.kill(batches.pids[0], signal.SIGKILL))
         killer.start()
-        seen = list(batches)
+        seen = batches_of(batches)
 
     assert faults(seen) == {0: RootFault.FAILED}
     assert [finding.root for batch in seen for finding in batch.findings] == [1]
@@ -334,8 +345,9 @@ def test_a_worker_that_is_killed_in_the_middle_of_its_answer_takes_its_root_with
     seen: list[Batch] = []
 
     # when
-    with HeldWalk(tmp_path / "one", tmp_path / "two", held=(1,), workers=2, stall_timeout_s=20.0) as batches:
+    with HeldWorkers(tmp_path / "one", tmp_path / "two", held=(1,), workers=2, stall_timeout_s=20.0) as batches:
         for batch in batches:
+            assert isinstance(batch, Batch)
             seen.append(batch)
             if batch.root == 0:
                 os.kill(batches.pids[1], signal.SIGCONT)
@@ -358,13 +370,14 @@ def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path: Path) ->
     make_file(tmp_path / "sub/bad.mkv", 0o000)
     seen: list[Batch] = []
 
-    with HeldWalk(tmp_path, held=(), workers=1, stall_timeout_s=20.0) as batches:
+    with HeldWorkers(tmp_path, held=(), workers=1, stall_timeout_s=20.0) as batches:
         for batch in batches:
+            assert isinstance(batch, Batch)
             seen.append(batch)
             if len(seen) == 1:
                 os.kill(batches.pids[0], signal.SIGKILL)
                 os.waitid(os.P_PID, batches.pids[0], os.WEXITED | os.WNOWAIT)
-                batches.add(0, "sub")
+                batches.walk(0, "sub")
 
     assert faults(seen) == {}
     assert [finding.path for batch in seen[1:] for finding in batch.findings] == ["sub/bad.mkv"]
@@ -374,8 +387,9 @@ def test_a_worker_whose_answer_waits_while_we_are_busy_is_not_stuck(roots: list[
     # given: the second worker answers while what the first one found takes longer than the limit to repair
     seen: list[Batch] = []
 
-    with HeldWalk(*roots, held=(1,), workers=2, stall_timeout_s=2.0) as batches:
+    with HeldWorkers(*roots, held=(1,), workers=2, stall_timeout_s=2.0) as batches:
         for batch in batches:
+            assert isinstance(batch, Batch)
             seen.append(batch)
             if batch.root == 0:
                 os.kill(batches.pids[1], signal.SIGCONT)
@@ -384,6 +398,23 @@ def test_a_worker_whose_answer_waits_while_we_are_busy_is_not_stuck(roots: list[
 
     assert faults(seen) == {}
     assert sorted(finding.root for batch in seen for finding in batch.findings) == [0, 1]
+
+
+def test_a_bug_in_a_worker_is_told_and_nothing_of_the_parents_is_done_in_it(
+    roots: list[Path], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # given: an exclude that is no text, and what the parent does once, at its end
+    policy = dataclasses.replace(policy_of(*roots), excludes=(5,))  # type: ignore[arg-type]
+    try:
+        with Workers(policy, changed_since=None, workers=2, most_workers=2, stall_timeout_s=20.0) as batches:
+            seen = batches_of(batches)
+    finally:
+        with (tmp_path / "log").open("a") as file:
+            file.write("cleaned up ")
+
+    assert faults(seen) == {0: RootFault.FAILED, 1: RootFault.FAILED}
+    assert (tmp_path / "log").read_text() == "cleaned up "
+    assert "TypeError" in capfd.readouterr().err
 
 
 @needs_mounts
@@ -401,7 +432,22 @@ def test_a_file_system_that_never_answers_is_given_up(tmp_path: Path) -> None:
 
 
 @needs_mounts
-def test_a_dead_mount_below_a_root_gives_the_root_up_and_not_the_walk(tmp_path: Path) -> None:
+def test_a_hung_mount_below_a_root_is_given_up_and_the_rest_of_the_root_is_walked(tmp_path: Path) -> None:
+    half = make_folder(tmp_path / "half")
+    make_file(half / "inner/bad.mkv", 0o000)
+    dead = make_folder(half / "inner/dead")
+
+    def look() -> tuple[dict[int, RootFault], list[str]]:
+        leave_mounts()
+        mount_fuse(dead)
+        batches = walk(half, stall_timeout_s=2.0)
+        return faults(batches), paths([finding for batch in batches for finding in batch.findings])
+
+    assert run_child(look) == ({1: RootFault.HUNG}, ["inner/bad.mkv"])
+
+
+@needs_mounts
+def test_a_hung_mount_that_came_after_the_look_at_the_table_gives_the_root_up_and_not_the_walk(tmp_path: Path) -> None:
     good, half = make_folder(tmp_path / "good"), make_folder(tmp_path / "half")
     make_file(good / "bad.mkv", 0o000)
     dead = make_folder(half / "inner/dead")
@@ -409,7 +455,7 @@ def test_a_dead_mount_below_a_root_gives_the_root_up_and_not_the_walk(tmp_path: 
     def look() -> tuple[dict[int, RootFault], list[str]]:
         leave_mounts()
         mount_fuse(dead)
-        batches = walk(half, good, stall_timeout_s=2.0)
+        batches = walk(Root(path=str(half)), good, stall_timeout_s=2.0)
         return faults(batches), paths([finding for batch in batches for finding in batch.findings])
 
     assert run_child(look) == ({0: RootFault.HUNG}, ["bad.mkv"])
@@ -424,7 +470,7 @@ def test_a_mount_whose_program_is_gone_is_told_with_the_kernels_words(tmp_path: 
     def look() -> tuple[list[tuple[str, str]], list[str]]:
         leave_mounts()
         os.close(mount_fuse(dead))
-        batches = walk(root)
+        batches = walk(Root(path=str(root)))
         return [fault for batch in batches for fault in batch.faults], paths([f for batch in batches for f in batch.findings])
 
     ((path, reason),), found = run_child(look)

@@ -12,7 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plexguard.core import config, suite
-from plexguard.core.config import BOOLEAN, CALENDAR, CONTAINER, FOLDERS, TEXT, UNIT, URL, Kind, choice, count, mode, option, span
+from plexguard.core.config import (
+    BOOLEAN,
+    CALENDAR,
+    CONTAINER,
+    FOLDERS,
+    OPTIONAL_UNIT,
+    TEXT,
+    UNIT,
+    URL,
+    Kind,
+    choice,
+    count,
+    mode,
+    option,
+    span,
+)
 from plexguard.core.errors import ConfigError
 from plexguard.core.events import Mode
 
@@ -530,6 +545,9 @@ def test_url_refuses_what_no_server_answers_at(text: str) -> None:
         (FOLDERS, [5]),
         (FOLDERS, ["/srv", None]),
         (UNIT, "plexmediaserver"),
+        (UNIT, ""),
+        (OPTIONAL_UNIT, "haproxy"),
+        (OPTIONAL_UNIT, 0),
         (UNIT, "plex.timer"),
         (UNIT, "a b.service"),
         (UNIT, "../x.service"),
@@ -557,6 +575,8 @@ def test_kind_refuses(kind: Kind[Any], value: object) -> None:
     ("kind", "value"),
     [
         (UNIT, "plexmediaserver.service"),
+        (OPTIONAL_UNIT, "haproxy.service"),
+        (OPTIONAL_UNIT, ""),
         (UNIT, "plex@home.service"),
         (CONTAINER, "plex"),
         (CALENDAR, "*-*-* 05:30"),

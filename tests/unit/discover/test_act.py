@@ -8,8 +8,9 @@ import pytest
 
 from plexguard.core.errors import IoFailed
 from plexguard.core.found import FoundPlex, Server
-from plexguard.discover.act import link_preferences, tell_changes
-from tests.fakes.ports import FakeJournal
+from plexguard.core.manager import Unit
+from plexguard.discover.act import link_preferences, reload, tell_changes
+from tests.fakes.ports import FakeJournal, FakeManager
 
 UNIT = FoundPlex(server=Server.UNIT, name="plexmediaserver.service", url="http://127.0.0.1:32400", folders=("/srv/media",))
 NONE = FoundPlex(server=Server.NONE, missing="there is no Plex")
@@ -119,3 +120,24 @@ def test_a_leftover_of_a_run_that_was_cut_short_is_no_hindrance(tmp_path: Path) 
 def test_a_folder_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(IoFailed, match=r"Preferences\.xml"):
         link_preferences(tmp_path / "away/Preferences.xml", "/var/lib/a.xml")
+
+
+# -- what runs with older settings ------------------------------------------------------------------------------------
+
+
+def test_services_that_run_are_restarted_when_their_drop_ins_changed(tmp_path: Path) -> None:
+    names = ("plexguard-log-watch.service", "plexguard-other.service", "plexguard-perms-audit.service")
+    states = ("active", "active", "activating")
+    manager = FakeManager(
+        *(Unit(name=name, load_state="loaded", active_state=state) for name, state in zip(names, states, strict=True))
+    )
+
+    def generate(verb: str, _name: str) -> None:
+        for name in (names[0], names[2]) if verb == "daemon-reload" else ():
+            (tmp_path / f"{name}.d").mkdir()
+            (tmp_path / f"{name}.d/50-plex.conf").write_text("[Service]\n")
+
+    manager.on = generate
+    reload(manager, tmp_path)
+
+    assert manager.asked == [("daemon-reload", ""), ("try-restart", "plexguard-log-watch.service")]

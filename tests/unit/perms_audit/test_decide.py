@@ -8,20 +8,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plexguard.core.events import Mode
-from plexguard.core.mounts import MountPoint
-from plexguard.perms_audit.decide import Leave, Plan, Policy, Repair, decide, decide_linked, full_path
-from plexguard.perms_audit.walk import FILE_NEED, FOLDER_NEED, Finding
+from plexguard.perms_audit.access import Identity, Ownership, allows
+from plexguard.perms_audit.decide import (
+    DOES_NOT_HOLD,
+    IS_PRIVATE,
+    Finding,
+    Leave,
+    Plan,
+    Repair,
+    decide,
+    decide_linked,
+    full_path,
+)
+from plexguard.perms_audit.policy import Policy, Want
+from plexguard.perms_audit.roots import Root
 
-ROOT = MountPoint(path="/", type="ext4")
-POLICY = Policy(file_mode=Mode(0o644), dir_mode=Mode(0o755), roots=("/srv/media", "/srv/more"), mounts=(ROOT,))
+POLICY = Policy(roots=(Root(path="/srv/media"), Root(path="/srv/more")))
+PLEX = Identity(997, (997, 44))
+ANNA, MEDIA = 1000, 44
+AS_PLEX = dataclasses.replace(POLICY, identity=PLEX)
 
 
-def found_file(mode: int, *, path: str = "a.mkv", root: int = 0, inode: int = 10, links: int = 1) -> Finding:
-    return Finding(root, path, False, Mode(mode), 1, inode, links, False)
+def found_file(
+    mode: int,
+    *,
+    path: str = "a.mkv",
+    root: int = 0,
+    inode: int = 10,
+    links: int = 1,
+    uid: int = ANNA,
+    gid: int = 1000,
+    acl: bool = False,
+    denied: bool = True,
+) -> Finding:
+    return Finding(root, path, False, Ownership(mode, uid, gid, acl), denied, 1, inode, links)
 
 
-def found_folder(mode: int, *, path: str = "Films", root: int = 0, inode: int = 20) -> Finding:
-    return Finding(root, path, True, Mode(mode), 1, inode, 2, True)
+def found_folder(
+    mode: int, *, path: str = "Films", root: int = 0, inode: int = 20, uid: int = ANNA, gid: int = 1000, denied: bool = True
+) -> Finding:
+    return Finding(root, path, True, Ownership(mode, uid, gid), denied, 1, inode, 2, True)
+
+
+def wanting(want: Want, *, identity: Identity | None = None) -> Policy:
+    return dataclasses.replace(POLICY, want=want, identity=identity)
 
 
 def new_mode(finding: Finding, policy: Policy = POLICY) -> int:
@@ -34,6 +64,12 @@ def reason(plan: Plan) -> str:
     (step,) = plan.steps
     assert isinstance(step, Leave)
     return step.reason
+
+
+def repair_of(plan: Plan) -> Repair:
+    (step,) = plan.steps
+    assert isinstance(step, Repair)
+    return step
 
 
 @pytest.mark.parametrize(
@@ -71,7 +107,7 @@ def test_decide_adds_what_a_folder_lacks_and_takes_nothing_away(mode: int, wante
 
 
 def test_decide_gives_the_configured_modes() -> None:
-    policy = dataclasses.replace(POLICY, file_mode=Mode(0o664), dir_mode=Mode(0o775))
+    policy = wanting(Want(file_mode=Mode(0o664), dir_mode=Mode(0o775)))
 
     assert new_mode(found_file(0o000), policy) == 0o664
     assert new_mode(found_folder(0o700), policy) == 0o775
@@ -82,28 +118,143 @@ def test_decide_leaves_set_id_files_alone(mode: int) -> None:
     assert "set-id" in reason(decide([found_file(mode)], POLICY))
 
 
-@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse", "fuse.rclone", "fuse.mergerfs", "fuseblk", "9p", "autofs"])
-@pytest.mark.parametrize("finding", [found_file(0o000), found_folder(0o000)], ids=["file", "folder"])
-def test_decide_repairs_nothing_on_fuse_and_network_mounts(finding: Finding, kind: str) -> None:
-    policy = dataclasses.replace(POLICY, mounts=(ROOT, MountPoint(path="/srv/media", type=kind)))
-
-    assert kind in reason(decide([finding], policy))
+# -- whom it must help ------------------------------------------------------------------------------------------------
 
 
-def test_decide_judges_by_the_mount_a_path_lies_on_and_not_by_its_roots_mount() -> None:
-    policy = dataclasses.replace(POLICY, mounts=(ROOT, MountPoint(path="/srv/media/Films", type="fuse.rclone")))
+@pytest.mark.parametrize(
+    ("owned", "want", "helps"),
+    [
+        pytest.param((0o600, ANNA, 1000), Want(), True, id="others get in by their bit"),
+        pytest.param((0o600, ANNA, MEDIA), Want(file_mode=Mode(0o640)), True, id="the group's bit is enough for a member"),
+        pytest.param((0o600, ANNA, 1000), Want(file_mode=Mode(0o640)), False, id="the group's bit is no use to others"),
+        pytest.param((0o600, ANNA, MEDIA), Want(file_mode=Mode(0o604)), False, id="the others' bit is no use to a member"),
+        pytest.param((0o000, 997, 1000), Want(file_mode=Mode(0o400)), True, id="the owner's bit is enough for the owner"),
+        pytest.param((0o000, 997, 1000), Want(file_mode=Mode(0o444)), True, id="the owner's bit counts for the owner"),
+        pytest.param((0o600, ANNA, 1000), Want(file_mode=Mode(0o640), gid=MEDIA), True, id="in the right group it helps"),
+        pytest.param((0o400, ANNA, 1000), Want(file_mode=Mode(0o400), uid=997), True, id="of the right owner it helps"),
+    ],
+)
+def test_a_change_is_made_only_where_it_lets_plex_in(owned: tuple[int, int, int], want: Want, helps: bool) -> None:
+    mode, uid, gid = owned
 
-    plan = decide([found_file(0o000, path="Films/a.mkv"), found_file(0o000, path="Films of 1990/a.mkv", inode=11)], policy)
+    (step,) = decide([found_file(mode, uid=uid, gid=gid)], wanting(want, identity=PLEX)).steps
 
-    assert [type(step) for step in plan.steps] == [Repair, Leave] or [type(step) for step in plan.steps] == [Leave, Repair]
-    (left,) = [step for step in plan.steps if isinstance(step, Leave)]
-    assert left.finding.path == "Films/a.mkv"
+    assert isinstance(step, Repair) is helps
 
 
-def test_decide_repairs_a_local_disk_below_a_network_mount() -> None:
-    mounts = (ROOT, MountPoint(path="/srv", type="nfs4"), MountPoint(path="/srv/media", type="xfs"))
+def test_a_configured_mode_that_would_not_help_is_named_with_what_stays_in_the_way() -> None:
+    policy = wanting(Want(file_mode=Mode(0o640), dir_mode=Mode(0o750)), identity=PLEX)
 
-    assert new_mode(found_file(0o000), dataclasses.replace(POLICY, mounts=mounts)) == 0o644
+    assert reason(decide([found_file(0o600)], policy)).startswith("file_mode 0640 would not let it in either: no r for others")
+    assert reason(decide([found_folder(0o700)], policy)).startswith(
+        "dir_mode 0750 would not let it in either: no r and x for others"
+    )
+
+
+def test_what_stands_open_and_is_denied_all_the_same_is_left_with_that_reason() -> None:
+    assert "the system does not" in reason(decide([found_file(0o644)], AS_PLEX))
+
+
+def test_with_an_acl_only_trying_tells() -> None:
+    assert repair_of(decide([found_file(0o640, acl=True)], wanting(Want(file_mode=Mode(0o660)), identity=PLEX))).new_mode == 0o660
+    assert "ACL" in reason(decide([found_file(0o644, acl=True)], AS_PLEX))
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "fuse.rclone", "cifs"])
+def test_a_ghost_on_a_remote_file_system_gets_the_same_mode_once_more(kind: str) -> None:
+    policy = dataclasses.replace(AS_PLEX, roots=(Root(path="/srv/media", remote=kind),))
+
+    assert repair_of(decide([found_file(0o777)], policy)).new_mode == 0o777
+    assert repair_of(decide([found_folder(0o755)], policy)).new_mode == 0o755
+
+
+def test_a_repair_says_what_was_wrong() -> None:
+    assert repair_of(decide([found_file(0o640)], AS_PLEX)).reason.startswith("no r for others")
+    assert repair_of(decide([found_file(0o640)], POLICY)).reason.startswith("not everybody may read it")
+
+
+# -- more than access -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("finding", "wanted"),
+    [
+        pytest.param(found_file(0o666, denied=False), 0o644, id="a file that is too open is closed"),
+        pytest.param(found_file(0o755, denied=False), 0o644, id="executable bits go"),
+        pytest.param(found_file(0o600), 0o644, id="a file that is too closed is opened"),
+        pytest.param(found_folder(0o777, denied=False), 0o755, id="a folder that is too open is closed"),
+        pytest.param(found_folder(0o2770), 0o2755, id="a folder keeps its setgid bit"),
+        pytest.param(found_folder(0o1777, denied=False), 0o1755, id="a folder keeps its sticky bit"),
+    ],
+)
+def test_with_exact_every_mode_is_as_configured(finding: Finding, wanted: int) -> None:
+    assert new_mode(finding, wanting(Want(exact=True))) == wanted
+
+
+def test_a_file_of_the_wrong_owner_keeps_its_mode() -> None:
+    step = repair_of(decide([found_file(0o660, denied=False)], wanting(Want(uid=997, gid=MEDIA))))
+
+    assert (step.uid, step.gid, step.reason) == (997, MEDIA, "another owner or group is wanted")
+    assert step.finding.mode & step.new_mode == step.finding.mode
+
+
+def test_the_innermost_override_holds() -> None:
+    policy = dataclasses.replace(
+        POLICY,
+        overrides=(
+            ("/srv/media/Films/Kids", Want(file_mode=Mode(0o604))),
+            ("/srv/media/Films", Want(file_mode=Mode(0o640))),
+            ("/srv/media/Film", Want(file_mode=Mode(0o400))),
+        ),
+    )
+
+    assert new_mode(found_file(0o000, path="Films/Kids/a.mkv"), policy) == 0o604
+    assert new_mode(found_file(0o000, path="Films/a.mkv"), policy) == 0o640
+    assert new_mode(found_file(0o000, path="Music/a.mkv"), policy) == 0o644
+
+
+# -- what is left alone -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_repaired_lately_is_left_file_folder_and_linked_file_alike() -> None:
+    lately = {("/srv/media/a.mkv", 10), ("/srv/media/Films", 20)}
+
+    assert reason(decide([found_file(0o000)], POLICY, lately)) == DOES_NOT_HOLD
+    assert reason(decide([found_folder(0o700)], POLICY, lately)) == DOES_NOT_HOLD
+    assert reason(decide_linked([found_file(0o000, links=1)], POLICY, lately)) == DOES_NOT_HOLD
+    assert isinstance(decide([found_file(0o000, root=1)], POLICY, lately).steps[0], Repair)
+
+
+def test_another_file_of_the_name_of_one_that_was_repaired_lately_is_repaired() -> None:
+    assert isinstance(decide([found_file(0o000, inode=11)], POLICY, {("/srv/media/a.mkv", 10)}).steps[0], Repair)
+
+
+@pytest.mark.parametrize(
+    ("configured", "uid", "mode", "private"),
+    [
+        (False, 0, 0o700, True),
+        (False, 0, 0o600, True),
+        (True, 0, 0o700, False),
+        (False, ANNA, 0o700, False),
+        (False, 0, 0o750, False),
+    ],
+    ids=["root's own", "not even searched", "named by the administrator", "somebody else's", "open to a group"],
+)
+def test_a_private_folder_that_only_plex_names_a_library_is_left(configured: bool, uid: int, mode: int, private: bool) -> None:
+    policy = dataclasses.replace(POLICY, roots=(Root(path="/srv/media", configured=configured),))
+
+    (step,) = decide([found_folder(mode, path="", uid=uid)], policy).steps
+
+    assert (isinstance(step, Leave) and step.reason == IS_PRIVATE) is private
+
+
+def test_a_folder_below_a_library_is_opened_whoever_it_belongs_to() -> None:
+    policy = dataclasses.replace(POLICY, roots=(Root(path="/srv/media", configured=False),))
+
+    assert new_mode(found_folder(0o700, path="Film", uid=0), policy) == 0o755
+
+
+# -- order and hard links ---------------------------------------------------------------------------------------------
 
 
 def test_decide_opens_outer_folders_before_inner_ones_and_files_last() -> None:
@@ -136,7 +287,8 @@ def test_decide_linked_repairs_a_file_once_when_all_its_names_are_below_the_root
 
     (step,) = decide_linked(names, POLICY).steps
 
-    assert step == Repair(names[0], Mode(0o644))
+    assert isinstance(step, Repair)
+    assert (step.finding, step.new_mode) == (names[0], 0o644)
 
 
 def test_decide_linked_leaves_a_file_that_also_has_a_name_outside_the_roots() -> None:
@@ -145,7 +297,7 @@ def test_decide_linked_leaves_a_file_that_also_has_a_name_outside_the_roots() ->
 
 def test_decide_linked_counts_a_name_once_when_one_root_lies_in_the_other() -> None:
     # given: /srv/media and /srv/media/Films are both roots, and the file's second name is outside of both
-    policy = dataclasses.replace(POLICY, roots=("/srv/media", "/srv/media/Films"))
+    policy = dataclasses.replace(POLICY, roots=(Root(path="/srv/media"), Root(path="/srv/media/Films")))
     met_twice = [found_file(0o000, path="Films/a.mkv", links=2), found_file(0o000, path="a.mkv", root=1, links=2)]
 
     plan = decide_linked(met_twice, policy)
@@ -172,7 +324,7 @@ def test_decide_linked_leaves_set_id_files_alone() -> None:
     ids=["below", "the root itself", "below the root folder"],
 )
 def test_full_path_joins_root_and_path(root: str, path: str, whole: str) -> None:
-    assert full_path((root,), found_file(0, path=path)) == whole
+    assert full_path(Policy(roots=(Root(path=root),)), found_file(0, path=path)) == whole
 
 
 # -- a plan that is stopped after any of its steps --------------------------------------------------------------------
@@ -189,9 +341,9 @@ def find_wrong(tree: dict[str, tuple[bool, int]]) -> list[Finding]:
     """Return the findings of a walk over a tree of modes by path, as the walk would make them."""
     findings = []
     for inode, (path, (is_folder, mode)) in enumerate(sorted(tree.items())):
-        need = FOLDER_NEED if is_folder else FILE_NEED
-        if mode & need != need:
-            findings.append(Finding(0, path, is_folder, Mode(mode), 1, inode, 1, True))
+        owned = Ownership(mode, ANNA, 1000)
+        if not allows(owned, PLEX, 5 if is_folder else 4):
+            findings.append(Finding(0, path, is_folder, owned, True, 1, inode, 1, True))
     return findings
 
 
@@ -205,18 +357,18 @@ def carry_out(plan: Plan, tree: dict[str, tuple[bool, int]], steps: int) -> dict
 
 @given(TREES)
 def test_a_plan_stopped_after_any_step_and_begun_anew_ends_in_the_same_state(tree: dict[str, tuple[bool, int]]) -> None:
-    plan = decide(find_wrong(tree), POLICY)
+    plan = decide(find_wrong(tree), AS_PLEX)
     end = carry_out(plan, tree, len(plan.steps))
 
     for steps in range(len(plan.steps) + 1):
         stopped = carry_out(plan, tree, steps)
-        again = decide(find_wrong(stopped), POLICY)
+        again = decide(find_wrong(stopped), AS_PLEX)
         assert carry_out(again, stopped, len(again.steps)) == end
 
 
 @given(TREES)
 def test_no_step_of_a_plan_takes_a_bit_away(tree: dict[str, tuple[bool, int]]) -> None:
-    for step in decide(find_wrong(tree), POLICY).steps:
+    for step in decide(find_wrong(tree), AS_PLEX).steps:
         if isinstance(step, Repair):
             assert step.finding.mode & ~step.new_mode == 0
             assert step.new_mode & ~step.finding.mode & ~(0o755 if step.finding.is_folder else 0o644) == 0

@@ -1,30 +1,49 @@
 """Which roots an audit takes, and what is known of them before it walks."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from plexguard.core.errors import UsageError
-from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, Mount, Server
+from plexguard.core.errors import ConfigError, UsageError
+from plexguard.core.events import Mode
+from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, Mount, Server, read_plex
 from plexguard.core.mounts import MountPoint
 from plexguard.core.state import StateFile
-from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.observe import Root, State, choose_roots, judge_roots, remember_mounts, resolve_links
-from plexguard.perms_audit.roots import RootFault
+from plexguard.perms_audit.access import Identity
+from plexguard.perms_audit.config import Config, Override
+from plexguard.perms_audit.observe import (
+    State,
+    Survey,
+    choose_roots,
+    find_identity,
+    judge_roots,
+    make_policy,
+    remember_mounts,
+    resolve_links,
+    see_from,
+    survey,
+    survey_path,
+)
+from plexguard.perms_audit.policy import Want
+from plexguard.perms_audit.roots import Root, RootFault
 from tests.fakes.ports import FakeJournal
 
 ROOT = MountPoint(path="/", type="ext4")
 
 
-def publish(folder: Path, *, folders: tuple[str, ...] = (), container: FoundContainer | None = None) -> None:
-    found = FoundPlex(server=Server.UNIT, name="plexmediaserver.service", folders=folders)
+def publish(
+    folder: Path, *, folders: tuple[str, ...] = (), container: FoundContainer | None = None, server: Server = Server.UNIT
+) -> None:
+    found = FoundPlex(server=server, name="plexmediaserver.service", uid=997, gids=(997, 44), folders=folders)
     StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=FakeJournal()).save(found)
     if container is not None:
         StateFile(folder / CONTAINER_FILE.name, FoundContainer, schema=SCHEMA, journal=FakeJournal()).save(container)
 
 
 def choose(folder: Path, *arguments: str, config: Config | None = None, **environment: str) -> tuple[str, ...]:
-    return choose_roots(arguments, config or Config(), environment=environment, journal=FakeJournal(), folder=folder)
+    found = read_plex(FakeJournal(), folder)
+    return choose_roots(arguments, config or Config(), found, environment=environment, journal=FakeJournal(), folder=folder)
 
 
 # -- which roots ------------------------------------------------------------------------------------------------------
@@ -158,6 +177,174 @@ def test_what_is_remembered_of_a_root_outlives_runs_in_which_it_was_not_well() -
     past = State(mounts={"/srv/media": "/srv/media", "/srv/more": "/"})
 
     assert remember_mounts(past, ["/srv/more"], (ROOT,)) == past
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "fuse.rclone", "cifs", "fuseblk"])
+def test_a_remote_mount_below_a_root_is_a_root_of_its_own_and_no_part_of_the_outer_one(kind: str) -> None:
+    mounts = (ROOT, MountPoint(path="/srv/media/cloud/a", type=kind), MountPoint(path="/srv/media/disk", type="ext4"))
+
+    outer, inner = judge_roots(["/srv/media"], State(), mounts, ())
+
+    assert outer == Root(path="/srv/media", apart=frozenset({"cloud/a"}))
+    assert inner == Root(path="/srv/media/cloud/a", remote=kind)
+
+
+def test_a_root_knows_that_it_lies_on_a_remote_file_system() -> None:
+    mounts = (ROOT, MountPoint(path="/srv", type="nfs4"), MountPoint(path="/srv/media", type="xfs"))
+
+    assert judge_roots(["/srv/films"], State(), mounts, ())[0].remote == "nfs4"
+    assert judge_roots(["/srv/media"], State(), mounts, ())[0].remote == ""
+
+
+def test_a_remote_mount_that_is_named_as_well_is_walked_once() -> None:
+    mounts = (ROOT, MountPoint(path="/srv/media/cloud", type="fuse.rclone"))
+
+    for paths in (["/srv/media", "/srv/media/cloud"], ["/srv/media/cloud", "/srv/media"]):
+        roots = judge_roots(paths, State(), mounts, ())
+        assert sorted(root.path for root in roots) == ["/srv/media", "/srv/media/cloud"]
+
+
+def test_roots_that_only_plex_names_are_not_the_administrators(tmp_path: Path) -> None:
+    publish(tmp_path, folders=("/srv/plex",))
+
+    assert [root.configured for root in look(tmp_path).policy.roots] == [False]
+    assert [root.configured for root in look(tmp_path, "/srv/plex").policy.roots] == [True]
+    assert [root.configured for root in look(tmp_path, config=Config(roots=("/srv/plex",))).policy.roots] == [True]
+
+
+def look(folder: Path, *arguments: str, config: Config | None = None, within_roots: bool = False) -> Survey:
+    return survey(
+        arguments,
+        config or Config(),
+        environment={},
+        journal=FakeJournal(),
+        past=State(),
+        folder=folder,
+        within_roots=within_roots,
+    )
+
+
+def test_who_is_held_to_the_known_roots_reaches_no_further(tmp_path: Path) -> None:
+    config = Config(roots=("/srv/media",))
+
+    assert look(tmp_path, "/srv/media/Films", config=config, within_roots=True).policy.roots[0].path == "/srv/media/Films"
+    for path in ("/srv/media2", "/srv", "/home/anna/Videos"):
+        with pytest.raises(UsageError, match="lies below no root"):
+            look(tmp_path, path, config=config, within_roots=True)
+
+
+def test_who_is_held_to_the_known_roots_is_not_led_out_of_them_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media/out").symlink_to("../elsewhere")
+
+    with pytest.raises(UsageError, match="lies below no root"):
+        look(tmp_path, str(tmp_path / "media/out"), config=Config(roots=(str(tmp_path / "media"),)), within_roots=True)
+
+
+# -- for whom, and how ------------------------------------------------------------------------------------------------
+
+
+def test_plex_is_who_was_discovered_unless_somebody_else_is_configured() -> None:
+    found = FoundPlex(server=Server.UNIT, uid=997, gids=(997, 44))
+
+    assert find_identity(Config(), found) == Identity(997, (997, 44))
+    assert find_identity(Config(as_uid=4_000_000, as_gid=4_000_001), found) == Identity(4_000_000, (4_000_001,))
+    assert find_identity(Config(as_user="root"), found) == Identity(0, tuple(os.getgrouplist("root", 0)))
+
+
+@pytest.mark.parametrize(
+    "found", [None, FoundPlex(server=Server.UNIT), FoundPlex(server=Server.UNIT, uid=997)], ids=["no Plex", "no user", "no groups"]
+)
+def test_where_nobody_knows_whom_plex_runs_as_everybody_counts(found: FoundPlex | None) -> None:
+    assert find_identity(Config(), found) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (Config(as_user="no-such-user"), "no such user"),
+        (Config(as_uid=4_000_000), "as_gid must be given too"),
+        (Config(owner="no-such-user"), "owner"),
+        (Config(group="no-such-group"), "group"),
+        (Config(overrides=(Override(path="/srv", owner="no-such-user"),)), "owner"),
+    ],
+    ids=["user", "number without a name", "owner", "group", "in an override"],
+)
+def test_a_user_who_does_not_exist_is_a_mistake_in_the_configuration(config: Config, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_policy(config, (), find_identity(config, None))
+
+    assert words in str(caught.value.mistakes)
+
+
+def test_an_override_says_only_what_is_other() -> None:
+    override = Override(path="/srv/a", file_mode=Mode(0o640), owner="0", policy="exact")
+
+    policy = make_policy(Config(file_mode=Mode(0o664), dir_mode=Mode(0o775), group="44", overrides=(override,)), (), None)
+
+    assert policy.want == Want(file_mode=Mode(0o664), dir_mode=Mode(0o775), gid=44)
+    assert policy.overrides == (("/srv/a", Want(exact=True, file_mode=Mode(0o640), dir_mode=Mode(0o775), uid=0, gid=44)),)
+
+
+def test_overrides_and_excludes_hold_by_the_name_behind_a_link(tmp_path: Path) -> None:
+    # given: the root is known by a link, and so is what is other below it
+    (tmp_path / "disk/kids").mkdir(parents=True)
+    (tmp_path / "media").symlink_to("disk")
+    config = Config(
+        roots=(f"{tmp_path}/media",),
+        overrides=(Override(path=f"{tmp_path}/media/kids", policy="exact"),),
+        excludes=(f"{tmp_path}/media/private", "*.part"),
+    )
+
+    policy = look(tmp_path, config=config).policy
+
+    assert policy.want_of(f"{tmp_path}/disk/kids/a.mkv").exact
+    assert policy.excludes == (f"{tmp_path}/disk/private", "*.part")
+
+
+def test_a_path_that_plex_names_by_a_link_is_known_below_its_root(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "media").symlink_to("disk")
+    known = look(tmp_path, str(tmp_path / "media"), str(tmp_path))
+
+    assert known.resolve(f"{tmp_path}/media/a.mkv") == f"{tmp_path}/disk/a.mkv"
+    assert known.resolve(f"{tmp_path}/media2/a.mkv") == f"{tmp_path}/media2/a.mkv"
+
+
+# -- a container's way ------------------------------------------------------------------------------------------------
+
+TANK = FoundContainer(
+    name="plex",
+    status="running",
+    mounts=(Mount(source="/mnt/tank", destination="/data"), Mount(source="/mnt/tank/tv", destination="/tv")),
+)
+
+
+def test_plex_in_a_container_sees_a_root_from_its_innermost_bind_mount(tmp_path: Path) -> None:
+    publish(tmp_path, container=TANK, server=Server.CONTAINER)
+    roots = tuple(Root(path=path) for path in ("/mnt/tank/tv/new", "/mnt/tank/films", "/mnt/tank", "/srv/media"))
+
+    seen = see_from(roots, read_plex(FakeJournal(), tmp_path), FakeJournal(), tmp_path)
+
+    assert [root.seen_from for root in seen] == ["/mnt/tank/tv", "/mnt/tank", "/mnt/tank", "/srv/media"]
+
+
+def test_plex_in_a_unit_sees_a_root_from_the_top(tmp_path: Path) -> None:
+    publish(tmp_path, container=TANK)
+
+    (seen,) = see_from((Root(path="/mnt/tank"),), read_plex(FakeJournal(), tmp_path), FakeJournal(), tmp_path)
+
+    assert seen.seen_from == "/"
+
+
+def test_a_single_path_is_held_to_what_plex_is_wherever_it_lies(tmp_path: Path) -> None:
+    publish(tmp_path, container=TANK, server=Server.CONTAINER)
+
+    policy, target = survey_path("/mnt/tank/tv/new/../a.mkv", Config(), journal=FakeJournal(), folder=tmp_path)
+
+    assert target == "/mnt/tank/tv/a.mkv"
+    assert policy.roots[0].seen_from == "/mnt/tank/tv"
+    assert policy.identity == Identity(997, (997, 44))
 
 
 # -- symlinks ---------------------------------------------------------------------------------------------------------

@@ -61,6 +61,14 @@ def test_what_changed_and_is_not_restarted_is_told_too(tmp_path: Path) -> None:
     assert told == ("plexguard-perms-audit.service: changed", "plexguard-perms-audit.timer: restarted")
 
 
+def test_a_service_that_runs_with_other_settings_is_restarted(tmp_path: Path) -> None:
+    drop_ins = {f"{WATCHER}.d/50-x.conf": "x"}
+
+    told = call(generating(tmp_path / "generated", drop_ins, watcher("active")), tmp_path)
+
+    assert told == (f"{WATCHER}: restarted",)
+
+
 def test_where_nothing_changed_nothing_is_restarted(tmp_path: Path) -> None:
     write(tmp_path / "generated", "plexguard-plex-probe.timer.d/50-interval.conf", "[Timer]\n")
     write(tmp_path / "generated", "ssh.service.d/x.conf", "not ours")

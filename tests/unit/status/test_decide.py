@@ -5,33 +5,24 @@ from datetime import timedelta
 import pytest
 
 from plexguard.core.manager import Unit
-from plexguard.status.decide import choose_restarts, find_changed_units
+from plexguard.status.decide import choose_restarts
 from tests.fakes.ports import BEGIN
 
 WATCH = Unit(name="plexguard-watch.service", load_state="loaded", active_state="active", started_s=1000.0)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "changed"),
-    [
-        ({}, {}, ()),
-        ({"a.timer.d/50.conf": "x"}, {"a.timer.d/50.conf": "x"}, ()),
-        ({}, {"a.timer.d/50.conf": "x"}, ("a.timer",)),
-        ({"a.timer.d/50.conf": "x"}, {}, ("a.timer",)),
-        ({"a.timer.d/50.conf": "x"}, {"a.timer.d/50.conf": "y"}, ("a.timer",)),
-        ({"a.timer.d/50.conf": "x"}, {"a.timer.d/60.conf": "x"}, ("a.timer",)),
-        ({}, {"b.service.d/1.conf": "x", "a.timer.d/2.conf": "x", "b.service.d/3.conf": ""}, ("a.timer", "b.service")),
-    ],
-    ids=["nothing", "the same", "appeared", "went", "changed", "moved", "several, in order, once each"],
-)
-def test_find_changed_units_by_their_drop_ins(before: dict[str, str], after: dict[str, str], changed: tuple[str, ...]) -> None:
-    assert find_changed_units(before, after) == changed
-
-
 def test_timers_are_restarted_and_jobs_are_not() -> None:
     changed = ("plexguard-audit.service", "plexguard-audit.timer")
 
-    assert choose_restarts(changed, (), changed_at=BEGIN, now=BEGIN, now_s=1000.0) == ("plexguard-audit.timer",)
+    assert choose_restarts(changed, (), (), changed_at=BEGIN, now=BEGIN, now_s=1000.0) == ("plexguard-audit.timer",)
+
+
+def test_a_service_that_runs_with_older_drop_ins_is_restarted_once() -> None:
+    restarts = choose_restarts(
+        (WATCH.name,), (WATCH.name,), (WATCH,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=1), now_s=1500.0
+    )
+
+    assert restarts == (WATCH.name,)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +39,6 @@ def test_a_daemon_is_restarted_when_it_has_not_read_the_file_as_it_is(started_be
     """started_before_s: when the daemon started, relative to the change of the file."""
     unit = Unit(name=WATCH.name, load_state="loaded", active_state=state, started_s=1000.0 + started_before_s)
 
-    restarts = choose_restarts((), (unit,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=500), now_s=1500.0)
+    restarts = choose_restarts((), (), (unit,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=500), now_s=1500.0)
 
     assert restarts == ((WATCH.name,) if restarted else ())

@@ -234,3 +234,35 @@ def test_restarts_of_the_day_before_yesterday_are_forgotten() -> None:
 @pytest.mark.parametrize("name", ["max_restarts_per_incident", "max_restarts_per_day"])
 def test_the_budgets_are_the_configured_ones(name: str, limit: int) -> None:
     assert count_restarts(FakeClock(), every_s=10, times=20, config=dataclasses.replace(CONFIG, **{name: limit})) == limit
+
+
+# -- for media that it cannot read ------------------------------------------------------------------------------------
+
+MEDIA = dataclasses.replace(HUNG, answer=Answer.WELL, unreadable=3, is_in_use=False)
+
+
+def test_a_plex_that_answers_is_restarted_for_media_when_nobody_uses_it() -> None:
+    step = decide(MEDIA, CONFIG, Budget(), FakeClock().moment())
+
+    assert isinstance(step, Restart)
+    assert "3 media files" in step.reason
+
+
+@pytest.mark.parametrize("in_use", [True, None], ids=["somebody watches", "nobody can tell"])
+def test_a_restart_for_media_waits_until_nobody_is_known_to_use_plex(in_use: bool | None) -> None:
+    refused = refuse(dataclasses.replace(MEDIA, is_in_use=in_use))
+
+    assert refused.passing
+
+
+def test_a_restart_for_media_has_the_same_budget() -> None:
+    clock, budget = FakeClock(), Budget()
+    for _ in range(CONFIG.max_restarts_per_day):
+        budget = budget.spend(clock.moment())
+
+    assert "spent" in refusal(MEDIA, budget=budget)
+
+
+@pytest.mark.parametrize("answer", [Answer.MAINTENANCE, Answer.DATABASE_SILENT, Answer.FAILING, Answer.UNAUTHORIZED])
+def test_a_plex_that_is_not_well_is_not_restarted_for_media(answer: Answer) -> None:
+    assert "no outage" in refusal(dataclasses.replace(MEDIA, answer=answer))

@@ -13,7 +13,7 @@ FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
 
 def look(plex: FakePlex, clock: FakeClock):
     manager = FakeManager(Unit(name=FOUND.name, load_state="loaded", active_state="active", sub_state="running", started_s=1.0))
-    return observe(plex, FOUND, manager=manager, container=None, clock=clock, config=Config())
+    return observe(plex, FOUND, manager=manager, container=None, clock=clock, config=Config(), open_with_token=lambda: plex)
 
 
 def test_it_looks_once_and_sees_what_runs_plex() -> None:

@@ -1,0 +1,88 @@
+"""Do something that may hang in a process that can be given up."""
+
+import os
+import pickle
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from plexguard.core.errors import PlexguardError, SystemRefused, TryAgain
+
+T = TypeVar("T")
+
+
+def in_child(work: Callable[[], T], *, timeout_s: float) -> T:
+    """Return what a function returns in a process of its own.
+
+    Raises TryAgain when it does not end in time, OSError and PlexguardError as the function raised it, SystemRefused for
+    anything else that became of it.
+    """
+    ours, theirs = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ours)
+        end_here(lambda: _answer(work, theirs))
+    os.close(theirs)
+    try:
+        answer = _read(ours, time.monotonic() + timeout_s)
+    finally:
+        os.close(ours)
+        _end(pid)
+    if answer is None:
+        raise TryAgain(f"no answer within {timeout_s:g} s: its file system hangs")
+    if not answer:
+        raise SystemRefused("the process that looked ended without a word")
+    value = pickle.loads(answer)  # noqa: S301  # our own child wrote it
+    if isinstance(value, Exception):
+        raise value
+    return value  # type: ignore[no-any-return]
+
+
+def end_here(work: Callable[[], object]) -> NoReturn:
+    """Do the work of a forked process and end it, whatever happens.
+
+    An exception that left here would go on in the parent's code: a second parent, with all that the first one was about to do.
+    """
+    try:
+        work()
+    except BaseException:  # noqa: BLE001  # the edge of a process
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _answer(work: Callable[[], T], pipe: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        value: object = work()
+    except (OSError, PlexguardError) as error:
+        value = error
+    with os.fdopen(pipe, "wb") as file:
+        pickle.dump(value, file)
+
+
+def _read(fd: int, deadline_s: float) -> bytes | None:
+    """Read to the end, or return None when it does not come in time."""
+    found = b""
+    while True:
+        if not select.select([fd], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+            return None
+        chunk = os.read(fd, 65536)
+        if not chunk:
+            return found
+        found += chunk
+
+
+def _end(pid: int) -> None:
+    """End a child. One that is stuck in the kernel dies when the kernel lets go of it: it is not waited for."""
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 1.0
+    while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.005)

@@ -1,0 +1,175 @@
+"""Take a request from the socket, look into it in a process that can be given up, and answer."""
+
+import contextlib
+import os
+import pwd
+import socket
+import struct
+from pathlib import Path
+
+from plexguard.core.clock import Clock
+from plexguard.core.daemon import StopAsked
+from plexguard.core.errors import DataError, PlexguardError
+from plexguard.core.found import RUNTIME
+from plexguard.core.journal import Journal
+from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, parse_request, to_packet
+from plexguard.core.program import Ports
+from plexguard.core.unreadable import FILE, FLAG, open_record
+from plexguard.perms_audit import events, unhealthy
+from plexguard.perms_audit.access import Guise
+from plexguard.perms_audit.child import in_child
+from plexguard.perms_audit.config import Config
+from plexguard.perms_audit.mend import Mender
+from plexguard.perms_audit.observe import State, Survey, survey
+from plexguard.perms_audit.prove import Place, Prover, find_place
+from plexguard.perms_audit.request.decide import Limiter
+from plexguard.perms_audit.runs import Lately, RunLog
+
+# Who may ask, beside root.
+PEER = "plexguard"
+_PEER_CREDENTIALS = struct.Struct("3i")
+# A service that nobody asks ends; the socket starts it again.
+_IDLE_S = 120.0
+_WAIT_S = 20.0
+# A peer sends its packet at once, or not at all.
+_PACKET_TIMEOUT_S = 1.0
+_REFUSED_AGAIN_S = 60.0
+
+
+class Server:
+    """Answers one request after the other. folder: where the undo lists are."""
+
+    def __init__(self, listening: socket.socket, config: Config, ports: Ports, *, folder: Path, runtime: Path = RUNTIME) -> None:
+        self._socket = listening
+        self._config = config
+        self._ports = ports
+        self._folder = folder
+        self._runtime = runtime
+        self._limiter = Limiter(config.repeat_after)
+        self._peers = _find_peers()
+        self._busy_s = ports.clock.monotonic_s()
+        self._refused_s: dict[str, float] = {}
+        self._count = 0
+
+    def cycle(self) -> str:
+        """Answer a request, or wait a while for one; return how many there were. Ends the service when nobody asks."""
+        self._socket.settimeout(_WAIT_S)
+        try:
+            peer, _ = self._socket.accept()
+        except TimeoutError:
+            if self._ports.clock.monotonic_s() - self._busy_s > _IDLE_S:
+                raise StopAsked from None
+        else:
+            with peer:
+                self._answer(peer)
+            self._busy_s = self._ports.clock.monotonic_s()
+        return f"{self._count} requests answered"
+
+    def _answer(self, peer: socket.socket) -> None:
+        uid = _peer_uid(peer)
+        if uid not in self._peers:
+            self._tell_refused(uid, "this user may not ask")
+            return
+        peer.settimeout(_PACKET_TIMEOUT_S)
+        try:
+            packet = peer.recv(MAX_PACKET_BYTES + 1)
+        except OSError:
+            # Who connects and says nothing has asked nothing.
+            return
+        answer, looked_into = self._attend(packet, uid)
+        self._count += 1
+        # Who did not wait for the answer needs none.
+        with contextlib.suppress(OSError):
+            peer.sendall(to_packet(answer))
+        # After the answer, which a record that cannot be written must not cost.
+        if looked_into:
+            self._keep(looked_into, answer)
+
+    def _attend(self, packet: bytes, uid: int) -> tuple[Answer, str]:
+        """Return the answer, and the path if it was looked into."""
+        try:
+            path = parse_request(packet).path
+        except DataError as error:
+            self._tell_refused(uid, "it is no request")
+            return Answer(verdict=Verdict.OUTSIDE, detail=str(error)), ""
+        try:
+            known = survey(
+                (), self._config, environment=os.environ, journal=self._ports.journal, past=State(), folder=self._runtime
+            )
+        except PlexguardError as error:
+            return Answer(verdict=Verdict.UNKNOWN, detail=str(error)), ""
+        path = known.resolve(path)
+        place = find_place(path, known.policy)
+        if place is None:
+            self._tell_refused(uid, "the path lies below no root")
+            return Answer(verdict=Verdict.OUTSIDE, detail="it lies below no root that can be walked"), ""
+        refusal = self._limiter.refuse(path, self._ports.clock.monotonic_s())
+        if refusal is not None:
+            return refusal, ""
+        answer = self._look_into(place, known)
+        self._limiter.note(path, answer.verdict, self._ports.clock.monotonic_s())
+        return answer, path
+
+    def _look_into(self, place: Place, known: Survey) -> Answer:
+        try:
+            return in_child(
+                lambda: attend(
+                    place, known, self._config, folder=self._folder, journal=self._ports.journal, clock=self._ports.clock
+                ),
+                timeout_s=self._config.stall_timeout.total_seconds(),
+            )
+        except FileNotFoundError:
+            return Answer(verdict=Verdict.MISSING, detail="there is no such file")
+        except OSError as error:
+            # "Socket not connected" and its like: a dead mount, never a question of modes.
+            return Answer(verdict=Verdict.UNKNOWN, detail=error.strerror or str(error))
+        except PlexguardError as error:
+            return Answer(verdict=Verdict.UNKNOWN, detail=str(error))
+
+    def _keep(self, path: str, answer: Answer) -> None:
+        journal, clock = self._ports.journal, self._ports.clock
+        file, public = open_record(journal, self._folder / FILE.name), self._runtime / FLAG.relative_to(RUNTIME)
+        if answer.verdict is Verdict.UNREADABLE:
+            unhealthy.flag(path, answer.detail, journal=journal, clock=clock, file=file, public=public)
+        elif answer.verdict in (Verdict.READABLE, Verdict.REPAIRED):
+            unhealthy.clear(path, "readable again", journal=journal, clock=clock, file=file, public=public)
+
+    def _tell_refused(self, uid: int, reason: str) -> None:
+        now_s = self._ports.clock.monotonic_s()
+        if now_s - self._refused_s.get(reason, -_REFUSED_AGAIN_S) >= _REFUSED_AGAIN_S:
+            self._refused_s[reason] = now_s
+            self._ports.journal.send(events.REFUSED, uid=uid, reason=reason)
+
+
+def attend(place: Place, known: Survey, config: Config, *, folder: Path, journal: Journal, clock: Clock) -> Answer:
+    """Look at a path as Plex; repair it and the folders above it if that fails; prove it. Raises OSError when nobody can tell.
+
+    The first look is the dry run: a path that Plex can read, whatever a log says, is touched no further.
+    """
+    guise = Guise(known.policy.identity)
+    guise.prepare()
+    prover = Prover(known.policy, guise)
+    if not prover.why_unreadable(place):
+        return Answer(verdict=Verdict.READABLE)
+    names = place.path.split("/") if place.path else []
+    chain = [Place(place.root, "/".join(names[:number])) for number in range(len(names) + 1)]
+    lately = Lately(folder / "runs", clock, within=config.repeat_after)
+    with contextlib.closing(RunLog(folder / "runs", "request", clock)) as runs:
+        mender = Mender(known.policy, guise, runs=runs, journal=journal, clock=clock, lately=lately, dry_run=config.dry_run)
+        mender.check(chain)
+        mender.flush(last=True)
+    reason = prover.why_unreadable(place)
+    return Answer(verdict=Verdict.UNREADABLE, detail=reason) if reason else Answer(verdict=Verdict.REPAIRED)
+
+
+def _find_peers() -> frozenset[int]:
+    try:
+        return frozenset({0, pwd.getpwnam(PEER).pw_uid})
+    except KeyError:
+        return frozenset({0})
+
+
+def _peer_uid(peer: socket.socket) -> int:
+    """Return the user who connected, as the kernel noted it (unix(7), SO_PEERCRED)."""
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+    return int(_PEER_CREDENTIALS.unpack(credentials)[1])

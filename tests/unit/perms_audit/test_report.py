@@ -1,0 +1,94 @@
+"""A burst is told as one: first singly, then in sums, and with what its files have in common."""
+
+from plexguard.core.events import Mode
+from plexguard.perms_audit.access import Ownership
+from plexguard.perms_audit.decide import Finding, Repair
+from plexguard.perms_audit.report import SINGLE, Report
+from tests.fakes.ports import FakeJournal
+
+ROOT = "/srv/media"
+
+
+def repair(path: str, *, mode: int = 0o000, uid: int = 99_000, is_folder: bool = False, denied: bool = True) -> Repair:
+    finding = Finding(0, path, is_folder, Ownership(mode, uid, uid), denied, 1, 1, 1)
+    return Repair(finding, Mode(0o755 if is_folder else 0o644), "no r for others")
+
+
+def tell(*steps: Repair, dry: bool = False) -> FakeJournal:
+    journal = FakeJournal()
+    report = Report(journal, run="20260301T120000-abcd")
+    for step in steps:
+        report.tell(step, f"{ROOT}/{step.finding.path}", root=ROOT, dry=dry)
+    report.flush()
+    return journal
+
+
+def sums(journal: FakeJournal) -> dict[object, object]:
+    return {values["folder"]: values["count"] for event, values in journal.sent if event.name == "perms.repaired-many"}
+
+
+def test_a_few_repairs_are_told_one_by_one() -> None:
+    journal = tell(*(repair(f"{number}.mkv", uid=number) for number in range(SINGLE)))
+
+    assert journal.names == ["perms.repaired"] * SINGLE
+
+
+def test_a_burst_is_told_singly_at_first_and_then_summed_up_by_folder() -> None:
+    journal = tell(*(repair(f"Show {number % 4}/{number}.mkv", uid=number) for number in range(1320)))
+
+    assert journal.names.count("perms.repaired") == SINGLE
+    assert len(journal.names) == SINGLE + 4
+    assert sum(int(str(count)) for count in sums(journal).values()) == 1320 - SINGLE
+    assert set(sums(journal)) == {f"{ROOT}/Show {number}" for number in range(4)}
+
+
+def test_sums_of_too_many_folders_are_one_sum() -> None:
+    journal = tell(*(repair(f"Show {number}/a.mkv", uid=number) for number in range(200)))
+
+    assert sums(journal) == {ROOT: 200 - SINGLE}
+
+
+def test_files_of_one_owner_with_one_mode_have_one_cause_that_is_named() -> None:
+    journal = tell(*(repair(f"{number}.mkv", mode=0o600) for number in range(12)))
+
+    assert journal.values("perms.one-cause") == {
+        "count": 12,
+        "owner": "99000",
+        "mode": 0o600,
+        "umask": 0o066,
+        "path": f"{ROOT}/0.mkv",
+    }
+
+
+def test_a_umask_of_777_is_named_as_what_takes_every_bit_away() -> None:
+    journal = tell(*(repair(f"{number}.mkv", mode=0o000) for number in range(12)))
+
+    assert journal.values("perms.one-cause")["umask"] == 0o666
+
+
+def test_few_files_several_owners_folders_and_owners_alone_are_no_one_cause() -> None:
+    few = [repair(f"{number}.mkv", mode=0o600) for number in range(9)]
+    several = [repair(f"{number}.mkv", mode=0o600, uid=number) for number in range(20)]
+    folders = [repair(f"{number}", mode=0o700, is_folder=True) for number in range(20)]
+    owners = [repair(f"{number}.mkv", mode=0o640, denied=False) for number in range(20)]
+
+    for steps in (few, several, folders, owners):
+        assert "perms.one-cause" not in tell(*steps).names
+
+
+def test_a_dry_run_is_told_in_full() -> None:
+    journal = tell(*(repair(f"{number}.mkv", uid=number) for number in range(200)), dry=True)
+
+    assert journal.names == ["perms.found"] * 200
+
+
+def test_after_a_flush_it_begins_anew() -> None:
+    journal = FakeJournal()
+    report = Report(journal, run="", single=2)
+    for _ in range(2):
+        for number in range(3):
+            report.tell(repair(f"{number}.mkv", uid=number), f"{ROOT}/{number}.mkv", root=ROOT)
+        report.flush()
+    report.flush()
+
+    assert journal.names == ["perms.repaired", "perms.repaired", "perms.repaired-many"] * 2
