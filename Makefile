@@ -58,7 +58,7 @@ lint: $(DEB) $(VENV)/installed
 demo: $(DEB)
 	$(PYTHON) -m tests.demo $(DEB)
 
-bench: build/installed
+bench: $(DEB)
 	$(PYTHON) -m tests.bench
 
 # A booted machine with the package and a shell, for trying things.

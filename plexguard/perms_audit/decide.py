@@ -55,7 +55,7 @@ class Leave:
 Step = Repair | Leave
 IS_SET_ID = "is a set-id file, which is no media"
 HAS_FOREIGN_NAME = "has another name (a hard link) outside the roots"
-DOES_NOT_HOLD = "was repaired a while ago and is closed again: something takes the repair back; left for now"
+DOES_NOT_HOLD = "was repaired, or taken back by undo, a while ago, and is closed again: left for now (repeat_after)"
 IS_PRIVATE = "belongs to root, is closed to all others, and only Plex names it a library: name it in roots if it holds media"
 
 

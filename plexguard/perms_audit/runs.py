@@ -111,7 +111,10 @@ class RunLog:
             raise IoFailed(f"Failed to write the undo list of run {self.run}: {error.strerror}") from error
 
     def _begin(self) -> None:
-        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self._folder.is_dir():
+            self._folder.mkdir(parents=True)
+            # Published, in spite of the unit's UMask=0077.
+            self._folder.chmod(0o755)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._fd = os.open(self._path, flags, 0o600)
         self._length = 0

@@ -101,16 +101,17 @@ def ask_restart(*, manager: Manager, journal: Journal, clock: Clock, file: State
     An ask that the restart's unit put off (somebody was watching, say) counts as none.
     """
     file = file or open_record(journal)
-    record, now = file.load() or Record(), clock.moment()
     was_put_off = manager.unit(PLEX_RESTART).exit_code == os.EX_TEMPFAIL
-    lasting = {
-        path: dataclasses.replace(was, asked_restart=now)
-        for path, was in record.paths.items()
-        if now.seconds_since(was.since) >= LASTING_S and (was.asked_restart is None or was_put_off)
-    }
-    if not lasting:
-        return
-    # Noted first: an ask that could not be counted must not happen.
-    file.save(Record(paths={**record.paths, **lasting}))
+    with _held(file, clock):
+        record, now = file.load() or Record(), clock.moment()
+        lasting = {
+            path: dataclasses.replace(was, asked_restart=now)
+            for path, was in record.paths.items()
+            if now.seconds_since(was.since) >= LASTING_S and (was.asked_restart is None or was_put_off)
+        }
+        if not lasting:
+            return
+        # Noted first: an ask that could not be counted must not happen.
+        file.save(Record(paths={**record.paths, **lasting}))
     journal.send(events.RESTART_ASKED, count=len(lasting), path=FilePath(next(iter(lasting))))
     manager.start(PLEX_RESTART)

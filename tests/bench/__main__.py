@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import perms, probe
+from tests.bench import guard, logwatch, perms, probe
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
@@ -16,17 +16,20 @@ def _measure() -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
         yield from perms.measure(Path(folder))
     with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
+        yield from guard.measure(Path(folder))
+    yield from logwatch.measure()
+    with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
         yield from probe.measure(Path(folder))
 
 
 def main() -> int:
     rows = []
-    print(f"{'name':20}{'ours':>10}{'reference':>12}{'unit':>6}{'ratio':>8}  note")
+    print(f"{'name':26}{'ours':>10}{'reference':>12}{'unit':>6}{'ratio':>8}  note")
     for row in _measure():
         rows.append(row)
         reference = "-" if row.reference is None else f"{row.reference:.3f}"
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
-        print(f"{row.name:20}{row.ours:>10.3f}{reference:>12}{row.unit:>6}{ratio:>8}  {row.note}", flush=True)
+        print(f"{row.name:26}{row.ours:>10.3f}{reference:>12}{row.unit:>6}{ratio:>8}  {row.note}", flush=True)
     _RESULT.parent.mkdir(exist_ok=True)
     _RESULT.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n", encoding="utf-8")
     print(f"written to {_RESULT.relative_to(ROOT)}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.demo.show import Show
 from tests.machine import Machine
-from tests.system.conftest import await_event, await_found, mode_of
+from tests.system.conftest import await_event, await_found, events, mode_of
 from tests.system.native_plex import FILMS, UNIT, install_plex, play_film, set_plex
 
 DEB = Path()
@@ -34,13 +34,17 @@ def find_plex(machine: Machine, show: Show) -> str:
 
 
 def repair_live(machine: Machine, show: Show) -> str:
+    machine.wait_for(lambda: _is_watched(machine), timeout_s=30, what="the guard watches the library, and has had it audited")
+    show.command("systemctl", "show", "-p", "StatusText", "plexguard-perms-guard.service")
     show.say("a download arrives with mode 0600; nobody starts anything")
     began = time.monotonic()
     machine.write(_NEW_FILM, "film", mode=0o600)
     machine.wait_for(lambda: mode_of(machine, _NEW_FILM) == 0o644, timeout_s=10, what="the live guard repairs it")
     took_s = time.monotonic() - began
-    show.journal("-u", "plexguard-perms-guard", "-n", "2")
+    show.journal("-u", "plexguard-perms-guard", "-n", "1")
     show.journal("-u", "plexguard-perms-guard", "-x", "PLEXGUARD_EVENT=perms.repaired")
+    if await_event(machine, "perms.repaired", timeout_s=5)["_SYSTEMD_UNIT"] != "plexguard-perms-guard.service":
+        raise AssertionError("it was not the guard that repaired it")
     return f"readable {took_s:.1f} s after it arrived"
 
 
@@ -105,6 +109,13 @@ def look_around(machine: Machine, show: Show) -> str:
     if machine.failed_units():
         raise AssertionError(f"failed units: {' '.join(machine.failed_units())}")
     return "no failed unit"
+
+
+def _is_watched(machine: Machine) -> bool:
+    status = machine.run(["systemctl", "show", "-p", "StatusText", "plexguard-perms-guard.service"]).stdout
+    audited = bool(events(machine, "perms.guard-behind"))
+    runs = machine.unit("plexguard-perms-audit.service")["ActiveState"] == "activating"
+    return "Watching 1 of 1" in status and audited and not runs
 
 
 def _uptime_s(machine: Machine) -> float:

@@ -53,6 +53,8 @@ def test_every_option_that_only_a_unit_can_hold_becomes_a_drop_in(tmp_path: Path
         "plexguard-perms-audit-full.service.d/50-roots.conf",
         "plexguard-perms-audit.timer.d/50-interval.conf",
         "plexguard-perms-audit-full.timer.d/50-calendar.conf",
+        "plexguard-perms-guard.service.d/50-roots.conf",
+        "plexguard-perms-request.service.d/50-roots.conf",
         "plexguard-log-watch.service.d/50-plex.conf",
         "plexguard-plex-probe.timer.d/50-interval.conf",
     }

@@ -159,7 +159,7 @@ class _Attacker:
         often = [self._spoil, self._exchange_folder, self._exchange_parent, self._exchange_film] * 4
         seldom = [self._rename_folder, self._move_out, self._exchange_inner]
         # One alone links: names of the ledger that come and go beside them would only be in the way.
-        return [*often, *seldom, *([self._link] * 3 if self._is_first else [self._exchange_root])]
+        return [*often, *seldom, *([self._carry_link, self._carry_folder] * 2 if self._is_first else [self._exchange_root])]
 
     def _spoil(self) -> None:
         """Make media that the victim should repair."""
@@ -216,13 +216,24 @@ class _Attacker:
         os.rename("show", show, src_dir_fd=self._aside, dst_dir_fd=self._root)
         self.swaps += 2
 
-    def _link(self) -> None:
+    def _carry_link(self) -> None:
         """Give the ledger one name among the media, and carry it to and fro: a walk meets it twice and may count two names."""
-        names = [f"{season}/Disc/ledger" for season in random.sample(self._seasons, 2)]
-        os.link(self._scene.ledger, names[0], dst_dir_fd=self._root)
+        self._carry([f"{season}/Disc/ledger" for season in random.sample(self._seasons, 2)], link="")
+
+    def _carry_folder(self) -> None:
+        """The same with the folder that it lies in, which leaves the ledger's own ctime as it was."""
+        season, other = random.sample(self._seasons, 2)
+        self._carry([f"{season}/Disc", f"{other}/Extras"], link="/ledger")
+
+    def _carry(self, names: list[str], *, link: str) -> None:
+        """Link the ledger at the first name, or below it, and rename that to the second and back many times."""
+        first = names[0]
+        os.link(self._scene.ledger, first + link, dst_dir_fd=self._root)
         for _ in range(random.randint(10, 100)):
             os.rename(*names, src_dir_fd=self._root, dst_dir_fd=self._root)
             names.reverse()
             self.swaps += 1
             time.sleep(random.uniform(0, 0.002))
-        os.unlink(names[0], dir_fd=self._root)
+        if names[0] != first:
+            os.rename(*names, src_dir_fd=self._root, dst_dir_fd=self._root)
+        os.unlink(first + link, dir_fd=self._root)

@@ -335,8 +335,12 @@ def _check(result: int) -> None:
 
 
 def _may_mount() -> bool:
+    def attempt() -> bool:
+        leave_mounts()
+        return Path("/dev/fuse").exists()
+
     try:
-        return run_child(lambda: leave_mounts() or Path("/dev/fuse").exists())
+        return run_child(attempt)
     except AssertionError:
         return False
 

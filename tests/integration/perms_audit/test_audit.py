@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from plexguard.core.events import Mode
 from plexguard.perms_audit.access import name_user
-from plexguard.perms_audit.audit import Account, Audit, Cause
+from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config, Override
+from plexguard.perms_audit.report import Cause
 from plexguard.perms_audit.roots import Root, RootFault
 from tests.fakes import names
 from tests.fakes.ports import FakeJournal
@@ -222,6 +224,18 @@ def test_owner_and_group_are_repaired_and_what_only_lacked_them_keeps_its_mode(r
     assert audit(root, config=config).names() == ["perms.audited"]
 
 
+def test_a_file_that_plex_reads_by_its_group_is_not_opened_to_all_for_its_owner(public: Path) -> None:
+    make_file(public / "film.mkv", 0o640)
+    os.chown(public / "film.mkv", 1000, READER.gids[1])
+
+    audit(public, identity=READER, config=Config(owner="1234"))
+    assert (mode_of(public / "film.mkv"), os.stat(public / "film.mkv").st_uid) == (0o640, 1234)
+
+    # and where Plex would lose it by the new group, it gets what it lacks at once
+    audit(public, identity=READER, config=Config(group="4321"))
+    assert (mode_of(public / "film.mkv"), os.stat(public / "film.mkv").st_gid) == (0o644, 4321)
+
+
 def test_what_holds_below_one_folder_does_not_hold_beside_it(root: Path) -> None:
     for name in ("Show/Kids/a.mkv", "Shows/b.mkv"):
         make_file(root / name, 0o666)
@@ -283,14 +297,17 @@ def test_lost_and_found_is_left_out_by_default(root: Path) -> None:
     assert (mode_of(root / "lost+found"), mode_of(root / "lost+found/x")) == (0o700, 0o000)
 
 
-def test_a_private_folder_of_roots_in_a_library_that_only_plex_names_is_left(root: Path) -> None:
-    os.chown(root / "Closed", 0, 0)
+def test_a_private_folder_of_roots_that_only_plex_names_a_library_stays_closed(root: Path) -> None:
+    root.chmod(0o700)
 
     result = audit(Root(path=str(root), configured=False))
 
-    assert mode_of(root / "Closed") == 0o700
-    assert "only Plex names it a library" in str(result.values("perms.not-repaired")["reason"])
-    assert mode_of(root / "Show/bad.mkv") == 0o644
+    assert (mode_of(root), mode_of(root / "Show/bad.mkv")) == (0o700, 0)
+    assert "only Plex names it a library" in str(result.values("perms.unseen")["reason"])
+    assert (result.account.root_faults, result.account.is_well) == ({}, False)
+
+    audit(root)
+    assert mode_of(root) == 0o755
 
 
 # -- told before it matters, and told short ---------------------------------------------------------------------------
@@ -462,6 +479,41 @@ def test_folders_are_looked_at_whatever_their_age(root: Path) -> None:
     audit(root, recent=True, later=FIVE_HOURS)
 
     assert mode_of(root / "Closed") == 0o755
+
+
+def age(*paths: Path) -> None:
+    """Make the content of paths look old; when their status changed, only the clock can tell."""
+    for path in paths:
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+RECENT = Config(changed_within=timedelta(seconds=1))
+
+
+def test_all_of_a_folder_that_was_moved_in_is_recent_however_old_it_is(root: Path, tmp_path: Path) -> None:
+    # given: mv changes the ctime of the folder alone, neither its mtime nor anything in it
+    make_file(tmp_path / "download/Season/film.mkv", 0o600)
+    age(tmp_path / "download/Season/film.mkv", tmp_path / "download/Season", tmp_path / "download", root / "Show/bad.mkv")
+    time.sleep(1.2)
+    (tmp_path / "download").rename(root / "New")
+
+    audit(root, config=RECENT, recent=True)
+
+    assert mode_of(root / "New/Season/film.mkv") == 0o644
+    assert mode_of(root / "Show/bad.mkv") == 0o000
+
+
+def test_a_file_that_was_moved_in_is_recent_with_those_beside_it_and_not_with_all_below(root: Path, tmp_path: Path) -> None:
+    make_file(root / "Show/Season/old.mkv", 0o600)
+    make_file(tmp_path / "film.mkv", 0o600)
+    age(tmp_path / "film.mkv", root / "Show/Season/old.mkv", root / "Show/Season")
+    time.sleep(1.2)
+    (tmp_path / "film.mkv").rename(root / "Show/film.mkv")
+
+    audit(root, config=RECENT, recent=True)
+
+    assert mode_of(root / "Show/film.mkv") == 0o644
+    assert mode_of(root / "Show/Season/old.mkv") == 0o600
 
 
 def test_what_counts_as_recent_is_configured(root: Path) -> None:

@@ -55,9 +55,10 @@ class Bench:
             ask_audit=self.asked.append,
         )
 
-    def check(self, *paths: Path) -> None:
+    def check(self, *paths: Path) -> "Bench":
         places = [find_place(str(path), self.policy) for path in paths]
         self.mender.check([place for place in places if place is not None])
+        return self
 
     def told(self) -> list[str]:
         self.mender.flush(last=True)
@@ -102,7 +103,7 @@ def test_a_place_that_plex_cannot_read_is_repaired_written_down_and_told(root: P
 def test_a_closed_folder_is_opened_before_what_lies_in_it(root: Path, film: Path, tmp_path: Path) -> None:
     film.parent.chmod(0o700)
 
-    at_bench(root, tmp_path, lambda bench: bench.check(film, film.parent, root))
+    at_bench(root, tmp_path, lambda bench: bench.check(film, film.parent, root).told())
 
     assert (mode_of(film.parent), mode_of(film)) == (0o755, 0o644)
 
@@ -114,8 +115,9 @@ def test_each_right_to_a_folder_may_come_from_another_group(root: Path, film: Pa
     set_acl(film.parent, groups={READER.gids[1]: 4}, mask=5)
     before = mode_of(film.parent)
 
-    assert at_bench(root, tmp_path, lambda bench: (bench.check(film.parent), bench.told())[1]) == []
+    assert at_bench(root, tmp_path, lambda bench: bench.check(film.parent).told()) == []
     assert mode_of(film.parent) == before
+    assert list_runs(tmp_path / "runs") == []
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_a_burst_is_summed_up_when_its_time_is_over(root: Path, tmp_path: Path) 
 def test_a_file_with_several_names_is_for_an_audit_to_judge(root: Path, film: Path, tmp_path: Path) -> None:
     os.link(film, root.parent / "outside.mkv")
 
-    asked = at_bench(root, tmp_path, lambda bench: (bench.check(film), bench.asked)[1])
+    asked = at_bench(root, tmp_path, lambda bench: bench.check(film).asked)
 
     assert len(asked) == 1
     assert "several names" in asked[0]
@@ -214,13 +216,13 @@ def test_what_is_left_out_well_gone_or_no_media_is_left_alone(root: Path, film: 
 def test_with_exact_single_places_are_closed_too(root: Path, film: Path, tmp_path: Path) -> None:
     film.chmod(0o666)
 
-    at_bench(root, tmp_path, lambda bench: bench.check(film), config=Config(policy="exact"))
+    at_bench(root, tmp_path, lambda bench: bench.check(film).told(), config=Config(policy="exact"))
 
     assert mode_of(film) == 0o644
 
 
 def test_a_dry_run_tells_and_changes_nothing(root: Path, film: Path, tmp_path: Path) -> None:
-    names = at_bench(root, tmp_path, lambda bench: (bench.check(film), bench.told())[1], config=Config(dry_run=True))
+    names = at_bench(root, tmp_path, lambda bench: bench.check(film).told(), config=Config(dry_run=True))
 
     assert names == ["perms.found"]
     assert mode_of(film) == 0o600

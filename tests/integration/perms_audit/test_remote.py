@@ -48,16 +48,18 @@ def local(public: Path) -> Path:
 
 
 class MeddlingLog(RunLog):
-    """Has something happen just before the first repair, when it is written down."""
+    """Has something happen just before the first repair below a root, when it is written down."""
 
-    def __init__(self, folder: Path, meddle: Callable[[], object]) -> None:
+    def __init__(self, folder: Path, root: Path, meddle: Callable[[], object]) -> None:
         super().__init__(folder, "audit", ShiftedClock())
+        self._root = str(root)
         self._meddle = meddle
         self._is_done = False
 
     def note(self, changes: Iterable[Change]) -> None:
-        super().note(changes)
-        if self.is_begun and not self._is_done:
+        noted = list(changes)
+        super().note(noted)
+        if not self._is_done and any(change.root == self._root for change in noted):
             self._is_done = True
             self._meddle()
 
@@ -172,7 +174,7 @@ def test_a_mount_that_hangs_is_told_in_time_and_the_others_are_repaired(disk: Sl
 
 def test_a_mount_that_hangs_in_the_middle_of_repairs_gives_up_that_root_alone(disk: SlowFuse, local: Path, tmp_path: Path) -> None:
     began_s = time.monotonic()
-    with contextlib.closing(MeddlingLog(tmp_path / "runs", disk.hang)) as runs:
+    with contextlib.closing(MeddlingLog(tmp_path / "runs", disk.target, disk.hang)) as runs:
         account = audit(disk.target, local, identity=READER, config=SOON, runs=runs, workers=1).account
         taken_s = time.monotonic() - began_s
     disk.recover()
@@ -187,7 +189,7 @@ def test_a_mount_that_hangs_in_the_middle_of_repairs_gives_up_that_root_alone(di
 def test_a_mount_that_dies_in_the_middle_of_repairs_is_told_and_the_others_are_repaired(
     disk: SlowFuse, local: Path, tmp_path: Path
 ) -> None:
-    with contextlib.closing(MeddlingLog(tmp_path / "runs", disk.die)) as runs:
+    with contextlib.closing(MeddlingLog(tmp_path / "runs", disk.target, disk.die)) as runs:
         result = audit(disk.target, local, identity=READER, runs=runs)
 
     assert [change[0] for change in result.account.changes] == [f"{local}/film.mkv"]
@@ -202,9 +204,13 @@ def test_a_ghost_that_was_cured_meanwhile_is_not_touched(disk: SlowFuse, tmp_pat
     disk.deny(READER.uid, "Show/film.mkv")
     film = disk.target / "Show/film.mkv"
 
-    with contextlib.closing(MeddlingLog(tmp_path / "runs", lambda: film.chmod(0o777))) as runs:
-        changed_ns: list[int] = []
-        runs._meddle = lambda: (film.chmod(0o777), changed_ns.append(os.stat(film).st_ctime_ns))
+    changed_ns: list[int] = []
+
+    def cure() -> None:
+        film.chmod(0o777)
+        changed_ns.append(os.stat(film).st_ctime_ns)
+
+    with contextlib.closing(MeddlingLog(tmp_path / "runs", disk.target, cure)) as runs:
         result = audit(disk.target, identity=READER, runs=runs)
 
     assert result.names() == ["perms.audited"]
@@ -227,7 +233,7 @@ def test_a_nas_that_restores_its_modes_by_itself_leaves_nothing_to_repair_and_no
         for film in films:
             film.chmod(0o644)
 
-    with contextlib.closing(MeddlingLog(tmp_path / "runs", restore)) as runs:
+    with contextlib.closing(MeddlingLog(tmp_path / "runs", public, restore)) as runs:
         result = audit(public, identity=READER, runs=runs, workers=1)
 
     assert result.names() == ["perms.audited"]

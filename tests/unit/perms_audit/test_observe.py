@@ -322,11 +322,13 @@ TANK = FoundContainer(
 
 def test_plex_in_a_container_sees_a_root_from_its_innermost_bind_mount(tmp_path: Path) -> None:
     publish(tmp_path, container=TANK, server=Server.CONTAINER)
-    roots = tuple(Root(path=path) for path in ("/mnt/tank/tv/new", "/mnt/tank/films", "/mnt/tank", "/srv/media"))
+    roots = tuple(
+        Root(path=path) for path in ("/mnt/tank/tv/new", "/mnt/tank/films", "/mnt/tank", "/mnt/tank2/films", "/srv/media")
+    )
 
     seen = see_from(roots, read_plex(FakeJournal(), tmp_path), FakeJournal(), tmp_path)
 
-    assert [root.seen_from for root in seen] == ["/mnt/tank/tv", "/mnt/tank", "/mnt/tank", "/srv/media"]
+    assert [root.seen_from for root in seen] == ["/mnt/tank/tv", "/mnt/tank", "/mnt/tank", "/mnt/tank2/films", "/srv/media"]
 
 
 def test_plex_in_a_unit_sees_a_root_from_the_top(tmp_path: Path) -> None:

@@ -107,9 +107,10 @@ def test_a_list_without_a_head_that_is_understood_is_no_list(tmp_path: Path, hea
 
 @pytest.mark.parametrize(
     "run",
-    ["../../etc/passwd", "/etc/passwd", "", ".", "..", "20260301T120000-abcd/../x", "20260301T120000-abcd\n", "20260301T120000-ABCD", "2026030\u0661T120000-abcd"],
+    ["../passwd", "../../etc/passwd", "/etc/passwd", "", ".", "..", "20260301T120000-abcd/../x", "20260301T120000-abcd\n", "20260301T120000-ABCD", "2026030\u0661T120000-abcd"],
 )  # fmt: skip
 def test_a_run_that_is_a_path_is_no_run(tmp_path: Path, run: str) -> None:
+    (tmp_path / "runs").mkdir()
     (tmp_path / "passwd.jsonl").write_text("secret")
 
     with pytest.raises(MissingInput, match="no such run"):

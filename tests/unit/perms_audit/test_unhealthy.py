@@ -9,7 +9,7 @@ import pytest
 from plexguard.core.errors import IoFailed, TryAgain
 from plexguard.core.manager import Unit
 from plexguard.core.state import StateFile, exclusive_lock
-from plexguard.core.unreadable import MOST_PATHS, Record, open_record
+from plexguard.core.unreadable import MOST_PATHS, Record, Unreadable, open_record
 from plexguard.perms_audit import unhealthy
 from plexguard.perms_audit.unhealthy import LASTING_S, PLEX_RESTART
 from tests.fakes.ports import FakeClock, FakeJournal, FakeManager
@@ -114,10 +114,14 @@ def test_without_a_folder_for_the_flag_there_is_nobody_to_tell(book: Book) -> No
 
 
 def test_the_record_has_an_end(book: Book) -> None:
-    for number in range(MOST_PATHS + 5):
-        book.flag(f"/srv/media/{number}")
+    entry = Unreadable(since=book.clock.moment(), reason="no r for others")
+    book.file.save(Record(paths={f"/srv/media/{number}": entry for number in range(MOST_PATHS - 1)}))
 
-    assert len(book.paths) == MOST_PATHS
+    for name in ("last", "one too many"):
+        book.flag(name)
+
+    assert book.paths[-2:] == [f"/srv/media/{MOST_PATHS - 2}", "last"]
+    assert book.public.read_text().startswith(f"{MOST_PATHS} unreadable")
 
 
 def test_each_path_is_tried_again_and_cleared_when_it_is_cured_or_gone(book: Book) -> None:
