@@ -11,7 +11,7 @@ from plexguard.core.journal import Journal
 from plexguard.perms_audit import events
 from plexguard.perms_audit.act import Outcome
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.decide import IS_PRIVATE, Finding, Plan, Repair, decide, decide_linked, full_path
+from plexguard.perms_audit.decide import Finding, Plan, Repair, decide, decide_linked, full_path
 from plexguard.perms_audit.policy import Policy
 from plexguard.perms_audit.report import Causes, Report, add_cause
 from plexguard.perms_audit.roots import Root, RootFault
@@ -235,10 +235,6 @@ class Audit:
     def _leave(self, finding: Finding, reason: str, workers: Workers) -> None:
         root = self._policy.roots[finding.root].path
         self.account.failed += 1
-        if reason == IS_PRIVATE:
-            # Not even looked into: what lies in it is nobody's business.
-            add_cause(self.account.unseen, (root, reason), full_path(self._policy, finding))
-            return
         add_cause(self.account.left, (root, reason), full_path(self._policy, finding))
         self._walk_closed(finding, workers)
 

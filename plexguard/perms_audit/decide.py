@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from plexguard.core.events import Mode
 from plexguard.perms_audit.access import LIST, READ, Ownership, allows, explain
 from plexguard.perms_audit.policy import Policy, Want
+from plexguard.perms_audit.roots import RootFault, is_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,6 @@ Step = Repair | Leave
 IS_SET_ID = "is a set-id file, which is no media"
 HAS_FOREIGN_NAME = "has another name (a hard link) outside the roots"
 DOES_NOT_HOLD = "was repaired, or taken back by undo, a while ago, and is closed again: left for now (repeat_after)"
-IS_PRIVATE = "belongs to root, is closed to all others, and only Plex names it a library: name it in roots if it holds media"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ def _judge(finding: Finding, policy: Policy, lately: Container[tuple[str, int]])
     root, path = policy.roots[finding.root], full_path(policy, finding)
     if not finding.is_folder and finding.owned.mode & (stat.S_ISUID | stat.S_ISGID):
         return Leave(finding, IS_SET_ID)
-    if not root.configured and not finding.path and finding.owned.uid == 0 and not finding.owned.mode & 0o077:
-        return Leave(finding, IS_PRIVATE)
+    if not finding.path and is_private(root, finding.owned.mode, finding.owned.uid):
+        return Leave(finding, RootFault.PRIVATE.value)
     if (path, finding.inode) in lately:
         return Leave(finding, DOES_NOT_HOLD)
     want = policy.want_of(path)

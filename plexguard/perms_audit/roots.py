@@ -17,6 +17,7 @@ class RootFault(Enum):
     NOT_MOUNTED = "not mounted"
     SYSTEM_FOLDER = "a folder of the system, whose files must not be opened to everybody"
     FOREIGN_LINK = "it leads through a link that others than root can change"
+    PRIVATE = "it belongs to root, is closed to all others, and only Plex names it a library: name it in roots if it holds media"
     NO_ALLOW_OTHER = "mounted without allow_other, so that only who mounted it may read it"
     HUNG = "no answer, its file system hangs"
     FAILED = "it cannot be walked"
@@ -68,6 +69,11 @@ def is_system_folder(path: str) -> bool:
     if any(is_below(path, folder) for folder in _MEDIA_IN_STATE):
         return False
     return any(is_below(path, folder) or is_below(folder, path) for folder in _SYSTEM_STATE) or _is_home(path)
+
+
+def is_private(root: Root, mode: int, uid: int) -> bool:
+    """Tell whether a root is root's own affair: who administers Plex must not have root open it by calling it a library."""
+    return not root.configured and uid == 0 and not mode & 0o077
 
 
 def _is_home(path: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows, explain, has_acl
 from plexguard.perms_audit.decide import Finding
 from plexguard.perms_audit.policy import Excludes, Policy, Want
-from plexguard.perms_audit.roots import Root, RootFault, is_system_folder
+from plexguard.perms_audit.roots import Root, RootFault, is_private, is_system_folder
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # To pass through a folder on the way to a root, which needs no right to list it.
@@ -411,6 +411,10 @@ def open_or_fault(root: Root) -> int | RootFault:
     if is_system_folder(os.readlink(f"/proc/self/fd/{fd}")):
         os.close(fd)
         return RootFault.SYSTEM_FOLDER
+    status = os.fstat(fd)
+    if is_private(root, stat.S_IMODE(status.st_mode), status.st_uid):
+        os.close(fd)
+        return RootFault.PRIVATE
     return fd
 
 

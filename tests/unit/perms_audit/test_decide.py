@@ -11,7 +11,6 @@ from plexguard.core.events import Mode
 from plexguard.perms_audit.access import Identity, Ownership, allows
 from plexguard.perms_audit.decide import (
     DOES_NOT_HOLD,
-    IS_PRIVATE,
     Finding,
     Leave,
     Plan,
@@ -21,7 +20,7 @@ from plexguard.perms_audit.decide import (
     full_path,
 )
 from plexguard.perms_audit.policy import Policy, Want
-from plexguard.perms_audit.roots import Root
+from plexguard.perms_audit.roots import Root, RootFault
 
 POLICY = Policy(roots=(Root(path="/srv/media"), Root(path="/srv/more")))
 PLEX = Identity(997, (997, 44))
@@ -245,7 +244,7 @@ def test_a_private_folder_that_only_plex_names_a_library_is_left(configured: boo
 
     (step,) = decide([found_folder(mode, path="", uid=uid)], policy).steps
 
-    assert (isinstance(step, Leave) and step.reason == IS_PRIVATE) is private
+    assert (isinstance(step, Leave) and step.reason == RootFault.PRIVATE.value) is private
 
 
 def test_a_folder_below_a_library_is_opened_whoever_it_belongs_to() -> None:
