@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 NAME = "perms-audit"
+_LINK_SETTLES_S = 5.0
 
 
 class KindParameter(click.ParamType):
@@ -333,7 +334,8 @@ def _guard(config: Config, ports: Ports) -> int:
             clock=ports.clock,
             lately=Lately(folder / "runs", ports.clock, within=config.repeat_after),
             dry_run=config.dry_run,
-            ask_audit=requests.ask,
+            # A name that is so young is left by an audit, see decide_linked().
+            ask_audit=lambda reason: requests.ask(reason, after_s=_LINK_SETTLES_S),
         )
         try:
             return run_guard(

@@ -163,7 +163,11 @@ def _is_same(status: os.stat_result, finding: Finding) -> bool:
     """Tell whether an inode is the one that was found, in the state in which it was found."""
     if (status.st_dev, status.st_ino) != (finding.device, finding.inode) or stat.S_IMODE(status.st_mode) != finding.mode:
         return False
-    return stat.S_ISDIR(status.st_mode) if finding.is_folder else stat.S_ISREG(status.st_mode) and status.st_nlink == finding.links
+    if finding.is_folder:
+        return stat.S_ISDIR(status.st_mode)
+    # With the same ctime it has the very names that were found.
+    has_its_names = status.st_nlink == finding.links and (finding.link is None or status.st_ctime_ns == finding.link.changed_ns)
+    return stat.S_ISREG(status.st_mode) and has_its_names
 
 
 def _cause(error: OSError) -> str:

@@ -104,10 +104,11 @@ class Audit:
     def run(self, *, recent: bool) -> Account:
         """Audit everything, or what changed recently; repair unless it is a dry run; tell it all."""
         began_s = self._clock.monotonic_s()
+        began_ns = int(self._clock.now().timestamp() * 1e9)
         self._tell_faulty()
         with self._start(recent) as workers:
             self._take_all(workers)
-            linked = decide_linked(self._held_back, self._policy, self._lately)
+            linked = decide_linked(self._held_back, self._policy, self._lately, began_ns=began_ns)
             self.account.wrong -= len(self._held_back) - len(linked.steps)  # one file, however many names
             self._carry_out(linked, workers)
             self._take_all(workers)

@@ -12,11 +12,21 @@ from plexguard.perms_audit.roots import RootFault, is_private
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """One of several names of a file. folder: the inode of the folder it is in. changed_ns: the file's ctime when it was met."""
+
+    folder: int
+    name: str
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A file or folder that is not as it should be.
 
     root: its number. path: below its root, "" for the root itself. owned: mode and owner as found. denied: Plex cannot read
-    it; else only its mode or owner is another than wanted. opened: a folder's content was walked.
+    it; else only its mode or owner is another than wanted. opened: a folder's content was walked. link: for a file that has
+    more than one name.
     """
 
     root: int
@@ -28,6 +38,7 @@ class Finding:
     inode: int
     links: int
     opened: bool = False
+    link: Link | None = None
 
     @property
     def mode(self) -> Mode:
@@ -56,6 +67,9 @@ class Leave:
 Step = Repair | Leave
 IS_SET_ID = "is a set-id file, which is no media"
 HAS_FOREIGN_NAME = "has another name (a hard link) outside the roots"
+HAS_NEW_NAME = "has several names (hard links), and they changed while it was looked at; left for the next audit"
+# Some file systems keep times in whole seconds (ext4 with small inodes), and the kernel's own go by ticks.
+_COARSE_NS = 2_000_000_000
 DOES_NOT_HOLD = "was repaired, or taken back by undo, a while ago, and is closed again: left for now (repeat_after)"
 
 
@@ -79,19 +93,24 @@ def decide(findings: Sequence[Finding], policy: Policy, lately: Container[tuple[
     return Plan(steps, held_back)
 
 
-def decide_linked(findings: Sequence[Finding], policy: Policy, lately: Container[tuple[str, int]] = ()) -> Plan:
-    """Return what to do about files with several names, when all of them are known.
+def decide_linked(findings: Sequence[Finding], policy: Policy, lately: Container[tuple[str, int]] = (), *, began_ns: int) -> Plan:
+    """Return what to do about files with several names, when all of them are known. began_ns: when the walk began.
 
     A file that also has a name outside the roots is left alone: who can make such a link could otherwise have root open
-    a file that is not media.
+    a file that is not media. Nor must they make one name look like two by carrying it on before the walk. To rename it
+    sets the file's ctime, so that must be from before the walk; and to rename its folder leaves it in the same folder, so
+    names are told apart by that and not by their path.
     """
     names: dict[tuple[int, int], list[Finding]] = {}
     for finding in findings:
         names.setdefault((finding.device, finding.inode), []).append(finding)
     steps: list[Step] = []
     for group in names.values():
-        # Roots may lie one in the other: a name that was met twice is still one.
-        if len({full_path(policy, finding) for finding in group}) < group[0].links:
+        links = [finding.link for finding in group if finding.link is not None]
+        changed_ns = {link.changed_ns for link in links}
+        if len(changed_ns) != 1 or max(changed_ns) > began_ns - _COARSE_NS:
+            steps.append(Leave(group[0], HAS_NEW_NAME))
+        elif len({(link.folder, link.name) for link in links}) < group[0].links:
             steps.append(Leave(group[0], HAS_FOREIGN_NAME))
         else:
             steps.append(_judge(group[0], policy, lately))

@@ -30,9 +30,9 @@ class Want:
         return not self.exact and self.uid < 0 and self.gid < 0
 
     @property
-    def is_by_mode(self) -> bool:
-        """Whether a file must have one mode, whoever owns it."""
-        return self.exact and self.uid < 0 and self.gid < 0
+    def is_by_public_mode(self) -> bool:
+        """Whether a file must have one mode, which everybody can read, whoever owns it."""
+        return self.exact and self.uid < 0 and self.gid < 0 and self.file_mode & 0o444 == 0o444
 
     def fits(self, mode: int, uid: int, gid: int, *, is_folder: bool) -> bool:
         """Tell whether an inode is as wanted, whoever can read it."""

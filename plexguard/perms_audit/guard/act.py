@@ -68,8 +68,9 @@ class AuditRequests:
     def next_due_s(self) -> float:
         return self._not_before_s if self._wanted else math.inf
 
-    def ask(self, reason: str, *, everything: bool = False) -> None:
-        """Ask for an audit of what changed of late, or of everything. reason: what happened, as a clause."""
+    def ask(self, reason: str, *, everything: bool = False, after_s: float = 0.0) -> None:
+        """Ask for an audit of what changed of late, or of everything. reason: what happened, as a clause. after_s: not before."""
+        self._not_before_s = max(self._not_before_s, self._clock.monotonic_s() + after_s)
         self._wanted.setdefault(FULL_UNIT if everything else RECENT_UNIT, reason)
 
     def start_due(self) -> None:

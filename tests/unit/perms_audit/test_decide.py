@@ -11,8 +11,10 @@ from plexguard.core.events import Mode
 from plexguard.perms_audit.access import Identity, Ownership, allows
 from plexguard.perms_audit.decide import (
     DOES_NOT_HOLD,
+    HAS_NEW_NAME,
     Finding,
     Leave,
+    Link,
     Plan,
     Repair,
     decide,
@@ -25,6 +27,8 @@ from plexguard.perms_audit.roots import Root, RootFault
 POLICY = Policy(roots=(Root(path="/srv/media"), Root(path="/srv/more")))
 PLEX = Identity(997, (997, 44))
 ANNA, MEDIA = 1000, 44
+# When a walk began, and when what it finds was last changed.
+BEGAN_NS, LONG_AGO_NS = 100_000_000_000, 90_000_000_000
 AS_PLEX = dataclasses.replace(POLICY, identity=PLEX)
 
 
@@ -39,8 +43,11 @@ def found_file(
     gid: int = 1000,
     acl: bool = False,
     denied: bool = True,
+    folder: int = 0,
+    changed_ns: int = LONG_AGO_NS,
 ) -> Finding:
-    return Finding(root, path, False, Ownership(mode, uid, gid, acl), denied, 1, inode, links)
+    link = Link(folder or 100 + root, path.rpartition("/")[2], changed_ns)
+    return Finding(root, path, False, Ownership(mode, uid, gid, acl), denied, 1, inode, links, link=link)
 
 
 def found_folder(
@@ -220,7 +227,7 @@ def test_what_was_repaired_lately_is_left_file_folder_and_linked_file_alike() ->
 
     assert reason(decide([found_file(0o000)], POLICY, lately)) == DOES_NOT_HOLD
     assert reason(decide([found_folder(0o700)], POLICY, lately)) == DOES_NOT_HOLD
-    assert reason(decide_linked([found_file(0o000, links=1)], POLICY, lately)) == DOES_NOT_HOLD
+    assert reason(decide_linked([found_file(0o000, links=1)], POLICY, lately, began_ns=BEGAN_NS)) == DOES_NOT_HOLD
     assert isinstance(decide([found_file(0o000, root=1)], POLICY, lately).steps[0], Repair)
 
 
@@ -284,37 +291,56 @@ def test_decide_does_not_hold_folders_back_for_their_links() -> None:
 def test_decide_linked_repairs_a_file_once_when_all_its_names_are_below_the_roots() -> None:
     names = [found_file(0o000, path="a.mkv", links=2), found_file(0o000, path="b.mkv", root=1, links=2)]
 
-    (step,) = decide_linked(names, POLICY).steps
+    (step,) = decide_linked(names, POLICY, began_ns=BEGAN_NS).steps
 
     assert isinstance(step, Repair)
     assert (step.finding, step.new_mode) == (names[0], 0o644)
 
 
 def test_decide_linked_leaves_a_file_that_also_has_a_name_outside_the_roots() -> None:
-    assert "outside the roots" in reason(decide_linked([found_file(0o000, links=2)], POLICY))
+    assert "outside the roots" in reason(decide_linked([found_file(0o000, links=2)], POLICY, began_ns=BEGAN_NS))
 
 
 def test_decide_linked_counts_a_name_once_when_one_root_lies_in_the_other() -> None:
     # given: /srv/media and /srv/media/Films are both roots, and the file's second name is outside of both
     policy = dataclasses.replace(POLICY, roots=(Root(path="/srv/media"), Root(path="/srv/media/Films")))
-    met_twice = [found_file(0o000, path="Films/a.mkv", links=2), found_file(0o000, path="a.mkv", root=1, links=2)]
+    met_twice = [
+        found_file(0o000, path="Films/a.mkv", links=2, folder=7),
+        found_file(0o000, path="a.mkv", root=1, links=2, folder=7),
+    ]
 
-    plan = decide_linked(met_twice, policy)
+    plan = decide_linked(met_twice, policy, began_ns=BEGAN_NS)
 
     assert "outside the roots" in reason(plan)
+
+
+def test_decide_linked_leaves_a_name_that_was_carried_on_before_the_walk() -> None:
+    # given: one name, met, renamed, and met again; or its folder was renamed, which leaves the file's ctime as it was
+    renamed = [found_file(0o000, path="a", links=2), found_file(0o000, path="b", links=2, changed_ns=BEGAN_NS + 1)]
+    carried = [found_file(0o000, path="Old/a", links=2, folder=7), found_file(0o000, path="New/a", links=2, folder=7)]
+
+    assert reason(decide_linked(renamed, POLICY, began_ns=BEGAN_NS)) == HAS_NEW_NAME
+    assert "outside the roots" in reason(decide_linked(carried, POLICY, began_ns=BEGAN_NS))
+
+
+@pytest.mark.parametrize("ago_ns", [0, 1_500_000_000], ids=["during the walk", "just before it"])
+def test_decide_linked_leaves_names_that_are_too_new_to_be_sure_of(ago_ns: int) -> None:
+    names = [found_file(0o000, path=name, links=2, changed_ns=BEGAN_NS - ago_ns) for name in "ab"]
+
+    assert reason(decide_linked(names, POLICY, began_ns=BEGAN_NS)) == HAS_NEW_NAME
 
 
 def test_decide_linked_tells_equal_inodes_of_two_file_systems_apart() -> None:
     here = found_file(0o000, path="a.mkv", links=2)
     there = dataclasses.replace(here, path="b.mkv", device=2)
 
-    assert [type(step) for step in decide_linked([here, there], POLICY).steps] == [Leave, Leave]
+    assert [type(step) for step in decide_linked([here, there], POLICY, began_ns=BEGAN_NS).steps] == [Leave, Leave]
 
 
 def test_decide_linked_leaves_set_id_files_alone() -> None:
     names = [found_file(0o4000, path="a", links=2), found_file(0o4000, path="b", links=2)]
 
-    assert "set-id" in reason(decide_linked(names, POLICY))
+    assert "set-id" in reason(decide_linked(names, POLICY, began_ns=BEGAN_NS))
 
 
 @pytest.mark.parametrize(
