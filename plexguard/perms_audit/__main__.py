@@ -14,6 +14,7 @@ from plexguard.core import config as core_config
 from plexguard.core import program
 from plexguard.core.errors import DataError, IoFailed, MissingInput, NoPermission, PlexguardError, UsageError
 from plexguard.core.events import Mode, show_path
+from plexguard.core.mounts import is_below
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.state import StateFile, exclusive_lock, state_directory
@@ -22,7 +23,7 @@ from plexguard.perms_audit import events, unhealthy
 from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.observe import STATE_SCHEMA, State, Survey, remember_mounts, survey, survey_path
+from plexguard.perms_audit.observe import State, Survey, open_state, remember, survey, survey_path
 from plexguard.perms_audit.policy import Policy
 from plexguard.perms_audit.prove import prove
 from plexguard.perms_audit.roots import RootFault
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 NAME = "perms-audit"
 _LINK_SETTLES_S = 5.0
+_CHECK_TIMEOUT_S = 10.0
 
 
 class KindParameter(click.ParamType):
@@ -147,7 +149,10 @@ def answer(config_path: Path) -> int:
 def _load(config_path: Path, given: dict[str, Any]) -> Config:
     """Return the configuration with what the command line says instead."""
     config = program.load_config(config_path, Config)
-    return dataclasses.replace(config, **{name: value for name, value in given.items() if value not in (None, False)})
+    if given.get("as_uid") is not None:
+        config = dataclasses.replace(config, as_user="")
+    # A flag that was not given says nothing; the number 0 does.
+    return dataclasses.replace(config, **{name: value for name, value in given.items() if value is not None and value is not False})
 
 
 def _audit(
@@ -156,7 +161,7 @@ def _audit(
     from plexguard.perms_audit.audit import Audit  # what the other commands do not need
 
     folder = _state_folder()
-    state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
+    state = open_state(folder, ports.journal)
     past = _load_state(state)
     known = survey(arguments, config, environment=os.environ, journal=ports.journal, past=past, within_roots=within_roots)
     if not known.named:
@@ -186,16 +191,16 @@ def _audit(
         account = work.run(recent=recent)
     if output == "json":
         click.echo(account.to_json())
-    _keep(state, past, known, account, told=None if arguments else work.told, ports=ports)
-    if not config.dry_run:
-        _see_to_flagged(known, config, ports)
+    _keep(state, past, known, account, told=None if arguments or ports.by_hand or config.dry_run else work.told, ports=ports)
+    _see_to_flagged(known, account, config, ports)
     return _exit_code(account)
 
 
 def _check(work: "Audit", known: Survey, ports: Ports, *, recent: bool, output: str) -> int:
     """Print what Plex complained about and still cannot read, else the first unreadable path that is found."""
     flagged = unhealthy.find_flagged(_open_record(ports), tuple(root.path for root in known.policy.roots))
-    path, code = (flagged, FOUND_PROBLEMS) if flagged is not None else (None, 0)
+    path = next((path for path in flagged if _stays_unreadable(path, known)), None)
+    code = 0
     if path is None:
         path, account = work.find_first(recent=recent)
         code = _exit_code(account)
@@ -204,6 +209,16 @@ def _check(work: "Audit", known: Survey, ports: Ports, *, recent: bool, output: 
     elif path is not None:
         click.echo(show_path(path))
     return FOUND_PROBLEMS if path is not None else code
+
+
+def _stays_unreadable(path: str, known: Survey) -> bool:
+    """Tell whether a path that is on the record still is what the record says; what cannot be told stays on it."""
+    try:
+        return bool(in_child(lambda: prove(known.policy, path), timeout_s=_CHECK_TIMEOUT_S))
+    except FileNotFoundError:
+        return False
+    except (OSError, PlexguardError):
+        return True
 
 
 def _exit_code(account: "Account") -> int:
@@ -276,7 +291,7 @@ def _undo(run: str, ports: Ports, *, dry_run: bool) -> int:
 def _explain(path: str, config: Config, ports: Ports) -> int:
     if not path.startswith("/"):
         raise UsageError(f"{path}: not an absolute path", hint=f'plexguard-perms-audit explain "$PWD/{path}"')
-    policy, target = survey_path(path, config, journal=ports.journal)
+    policy, target = survey_path(path, config, journal=ports.journal, past=_load_state(open_state(_state_folder(), ports.journal)))
     try:
         reason = in_child(lambda: prove(policy, target), timeout_s=config.stall_timeout.total_seconds())
     except FileNotFoundError as error:
@@ -288,19 +303,26 @@ def _explain(path: str, config: Config, ports: Ports) -> int:
     return FOUND_PROBLEMS if reason else 0
 
 
-def _see_to_flagged(known: Survey, config: Config, ports: Ports) -> None:
+def _see_to_flagged(known: Survey, account: "Account", config: Config, ports: Ports) -> None:
     """Try again what Plex complained about in vain, and where that is wanted ask for a restart."""
     file = _open_record(ports)
-    if os.geteuid() != 0 or not file.path.exists():
+    if os.geteuid() != 0 or not os.access(file.path.parent, os.W_OK):
         return
     timeout_s = config.stall_timeout.total_seconds()
+
+    def try_path(path: str) -> str:
+        # In a root that is not mounted, or is empty, nothing is "no longer there".
+        if any(is_below(path, root) for root in account.root_faults):
+            raise MissingInput(f"{path}: its root could not be audited")
+        return in_child(lambda: prove(known.policy, path), timeout_s=timeout_s)
+
     unhealthy.try_again(
-        lambda path: in_child(lambda: prove(known.policy, path), timeout_s=timeout_s),
+        try_path,
         journal=ports.journal,
         clock=ports.clock,
         file=file,
     )
-    if config.restart_plex:
+    if config.restart_plex and not config.dry_run:
         unhealthy.ask_restart(manager=ports.manager, journal=ports.journal, clock=ports.clock, file=file)
 
 
@@ -313,17 +335,18 @@ def _guard(config: Config, ports: Ports) -> int:
     from plexguard.perms_audit.guard.act import AuditRequests, run_guard
     from plexguard.perms_audit.mend import Mender
 
+    folder = _state_folder()
+    state = open_state(folder, ports.journal)
+
     def look() -> Policy:
         """Return the policy with every root there may be: one that is not mounted now is watched when it comes."""
-        known = survey((), config, environment=os.environ, journal=ports.journal, past=State())
+        known = survey((), config, environment=os.environ, journal=ports.journal, past=_load_state(state))
         roots = {root.path: root for root in (*known.policy.roots, *known.faulty) if root.fault is not RootFault.SYSTEM_FOLDER}
         return dataclasses.replace(known.policy, roots=tuple(roots.values()))
 
     policy = look()
     guise = Guise(policy.identity)
     guise.prepare()
-    folder = _state_folder()
-    state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
     requests = AuditRequests(ports.manager, ports.journal, ports.clock)
     with contextlib.closing(RunLog(folder / "runs", "guard", ports.clock)) as runs:
         mender = Mender(
@@ -369,7 +392,7 @@ def _keep(
         return
     partly = {root.path for root in known.faulty}
     healthy = [root.path for root in known.policy.roots if root.path not in account.root_faults and root.path not in partly]
-    record = remember_mounts(past, healthy, known.mounts)
+    record = remember(past, healthy, known.mounts, known.policy.identity)
     if told is not None:
         record = dataclasses.replace(record, told=told)
     try:
@@ -377,7 +400,8 @@ def _keep(
             # Audits run side by side: what another one has learnt meanwhile is kept.
             with exclusive_lock(state.path.with_name("lock")):
                 now = _load_state(state)
-                state.save(State(mounts={**now.mounts, **record.mounts}, told=now.told if told is None else told))
+                told = now.told if told is None else told
+                state.save(dataclasses.replace(record, mounts={**now.mounts, **record.mounts}, told=told))
         trim(_state_folder() / "runs", ports.clock.now())
     except PlexguardError as error:
         click.echo(f"plexguard-{NAME}: {error}", err=True)

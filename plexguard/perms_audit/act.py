@@ -89,7 +89,7 @@ class Repairer:
         after = os.fstat(fd)
         if stat.S_IMODE(after.st_mode) != step.new_mode:
             raise RepairFailed("its file system took the change and did not make it")
-        if step.finding.denied and self._may_read(step.finding, folder_fd, name) is False:
+        if self._may_read(step.finding, folder_fd, name) is False:
             _set(fd, after, mode=stat.S_IMODE(before.st_mode), uid=before.st_uid, gid=before.st_gid)
             need = LIST if step.finding.is_folder else READ
             owned = Ownership(step.new_mode, after.st_uid, after.st_gid, step.finding.owned.acl)

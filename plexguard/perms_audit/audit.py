@@ -1,11 +1,12 @@
 """One audit from beginning to end: walk, decide, act, and the account of it."""
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from plexguard.core.clock import Clock
+from plexguard.core.errors import IoFailed
 from plexguard.core.events import FilePath, Mode
 from plexguard.core.journal import Journal
 from plexguard.perms_audit import events
@@ -126,8 +127,9 @@ class Audit:
         with self._start(recent) as workers:
             for answer in workers:
                 if isinstance(answer, Batch):
-                    if answer.findings:
-                        return full_path(self._policy, answer.findings[0]), self.account
+                    denied = next((finding for finding in answer.findings if finding.denied), None)
+                    if denied is not None:
+                        return full_path(self._policy, denied), self.account
                     self._count(answer)
                     if self.account.blocked:
                         return next(iter(self.account.blocked.values()))[0], self.account
@@ -193,16 +195,28 @@ class Audit:
             else:
                 repairs.setdefault(step.finding.root, []).append(step)
         for root, steps in repairs.items():
-            self._write_down(steps)
-            workers.repair(root, steps)
+            if self._write_down(steps, workers):
+                workers.repair(root, steps)
 
-    def _write_down(self, steps: Iterable[Repair]) -> None:
+    def _write_down(self, steps: Sequence[Repair], workers: Workers) -> bool:
+        """Write down what is about to be changed; without a way back nothing is."""
+        try:
+            if self._runs is not None:
+                self._runs.note(to_change(step, self._policy.roots[step.finding.root].path, self._clock) for step in steps)
+        except IoFailed as error:
+            for step in steps:
+                self._leave(step.finding, str(error), workers)
+            return False
+        return True
+
+    def _note_failed(self, step: Repair) -> None:
         if self._runs is not None:
-            self._runs.note(to_change(step, self._policy.roots[step.finding.root].path, self._clock) for step in steps)
+            self._runs.note_failed(to_change(step, self._policy.roots[step.finding.root].path, self._clock))
 
     def _take_repairs(self, done: Done, workers: Workers) -> None:
         for step, result in done.results:
             if isinstance(result, str):
+                self._note_failed(step)
                 self._leave(step.finding, result, workers)
             elif result is Outcome.GONE:
                 # Somebody else was quicker: it is judged afresh by the next run, and is no fault of this one.

@@ -129,7 +129,7 @@ def _judge(finding: Finding, policy: Policy, lately: Container[tuple[str, int]])
     root, path = policy.roots[finding.root], full_path(policy, finding)
     if not finding.is_folder and finding.owned.mode & (stat.S_ISUID | stat.S_ISGID):
         return Leave(finding, IS_SET_ID)
-    if not finding.path and is_private(root, finding.owned.mode, finding.owned.uid):
+    if not finding.path and finding.denied and is_private(root, finding.owned.mode, finding.owned.uid):
         return Leave(finding, RootFault.PRIVATE.value)
     if (path, finding.inode) in lately:
         return Leave(finding, DOES_NOT_HOLD)
@@ -142,6 +142,10 @@ def _judge(finding: Finding, policy: Policy, lately: Container[tuple[str, int]])
     repair = dataclasses.replace(repair, reason=describe(repair, policy))
     if finding.denied and not _helps(repair, policy):
         return Leave(finding, _tell_useless(repair, policy, want))
+    if not finding.denied and not _lets_in(repair, policy):
+        return Leave(
+            finding, f"as it is wanted, it would be closed to Plex: {explain(_after(repair), policy.identity, _need(finding))}"
+        )
     return repair
 
 

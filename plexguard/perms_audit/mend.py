@@ -169,6 +169,7 @@ class Mender:
                 if repairer.repair(step) is Outcome.GONE:
                     return
             except RepairFailed as error:
+                self._runs.note_failed(to_change(step, root, self._clock))
                 self._leave(step.finding, str(error))
                 return
             self.repaired += 1

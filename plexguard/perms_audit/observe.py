@@ -14,9 +14,10 @@ from plexguard.core.errors import ConfigError, UsageError
 from plexguard.core.found import RUNTIME, FoundPlex, Server, host_path, read_container, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.mounts import MountPoint, is_below, mount_of, read_fstab, read_mounts
+from plexguard.core.state import StateFile
 from plexguard.perms_audit.access import Identity
 from plexguard.perms_audit.config import Config, Override
-from plexguard.perms_audit.policy import Policy, Want
+from plexguard.perms_audit.policy import Excludes, Policy, Want
 from plexguard.perms_audit.roots import Root, RootFault, find_unmounted, is_system_folder, normalise
 
 STATE_SCHEMA = 1
@@ -26,11 +27,18 @@ _MAX_LINKS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well. told: what
-    the last audit left, in its words, with the count: only what is new is told between two full audits."""
+    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well. uid, gids:
+    whom Plex ran as when that was last known, -1 and () when it never was. told: what the last audit left, in its words, with
+    the count: only what is new is told between two full audits."""
 
     mounts: dict[str, str] = field(default_factory=dict)
+    uid: int = -1
+    gids: tuple[int, ...] = ()
     told: dict[str, int] = field(default_factory=dict)
+
+
+def open_state(folder: Path, journal: Journal) -> StateFile[State]:
+    return StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=journal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +90,10 @@ def survey(
         for root in judge_roots([os.path.dirname(file)], past, mounts, read_fstab())[:1]
     )
     roots = see_from(roots, found, journal, folder)
-    walked = tuple(root for root in roots if root.fault is None)
-    policy = make_policy(_resolve_paths(config, mounts), walked, find_identity(config, found))
+    config = _resolve_paths(config, mounts)
+    excludes = Excludes(config.excludes)
+    walked = tuple(root for root in roots if root.fault is None and not excludes.excludes_root(root.path))
+    policy = make_policy(config, walked, find_identity(config, found, past))
     faulty = tuple(root for root in roots if root.fault is not None or root.part_missing)
     return Survey(named=tuple(zip(named, paths, strict=True)), policy=policy, faulty=faulty, mounts=mounts)
 
@@ -93,12 +103,12 @@ def _is_local_file(path: str, mounts: tuple[MountPoint, ...]) -> bool:
     return not mount_of(path, mounts).is_remote and not os.path.islink(path) and os.path.isfile(path)
 
 
-def survey_path(path: str, config: Config, *, journal: Journal, folder: Path = RUNTIME) -> tuple[Policy, str]:
+def survey_path(path: str, config: Config, *, journal: Journal, past: State, folder: Path = RUNTIME) -> tuple[Policy, str]:
     """Return what one path is held to, wherever it lies, and the path with its symlinks resolved: for looking, not for repairs."""
     found = read_plex(journal, folder)
     above, name = os.path.split(resolve_links(normalise(path), read_mounts()))
     roots = see_from((Root(path=above),), found, journal, folder)
-    return make_policy(config, roots, find_identity(config, found)), os.path.join(above, name)
+    return make_policy(config, roots, find_identity(config, found, past)), os.path.join(above, name)
 
 
 def _resolve_paths(config: Config, mounts: tuple[MountPoint, ...]) -> Config:
@@ -240,8 +250,10 @@ def see_from(roots: tuple[Root, ...], found: FoundPlex | None, journal: Journal,
     )
 
 
-def find_identity(config: Config, found: FoundPlex | None) -> Identity | None:
-    """Return whom Plex runs as: by the configuration, else as discovered; None when nobody knows.
+def find_identity(config: Config, found: FoundPlex | None, past: State) -> Identity | None:
+    """Return whom Plex runs as: by the configuration, else as discovered, else as it was; None when nobody ever knew.
+
+    A Plex that is away for a moment, as between two versions of a container, must not have its media opened to everybody.
 
     Raises ConfigError for a user who does not exist here.
     """
@@ -249,9 +261,9 @@ def find_identity(config: Config, found: FoundPlex | None) -> Identity | None:
         return _find_user(config.as_user, config.as_gid)
     if config.as_uid >= 0:
         return _find_number(config.as_uid, config.as_gid)
-    if found is None or found.uid < 0 or not found.gids:
-        return None
-    return Identity(found.uid, found.gids)
+    if found is not None and found.uid >= 0 and found.gids:
+        return Identity(found.uid, found.gids)
+    return Identity(past.uid, past.gids) if past.uid >= 0 and past.gids else None
 
 
 def _find_user(name: str, gid: int) -> Identity:
@@ -310,6 +322,11 @@ def _number_of(name: str, option: str, look_up: Callable[[str], int]) -> int:
         raise ConfigError((f'[perms-audit] {option}: found "{name}", which does not exist here',)) from error
 
 
-def remember_mounts(past: State, healthy: Sequence[str], mounts: tuple[MountPoint, ...]) -> State:
-    """Return the state after a run: which mount each root that was found well lies on."""
-    return State(mounts={**past.mounts, **{path: mount_of(path, mounts).path for path in healthy}}, told=past.told)
+def remember(past: State, healthy: Sequence[str], mounts: tuple[MountPoint, ...], identity: Identity | None) -> State:
+    """Return the state after a run: which mount each root that was found well lies on, and whom Plex runs as."""
+    return dataclasses.replace(
+        past,
+        mounts={**past.mounts, **{path: mount_of(path, mounts).path for path in healthy}},
+        uid=past.uid if identity is None else identity.uid,
+        gids=past.gids if identity is None else identity.gids,
+    )

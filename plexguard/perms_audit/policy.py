@@ -61,7 +61,9 @@ class Policy:
 
     def is_same(self, other: "Policy") -> bool:
         """Tell whether two policies want the same of the same folders for the same user, whatever is mounted there just now."""
-        same_roots = {(root.path, root.configured) for root in self.roots} == {(root.path, root.configured) for root in other.roots}
+        # A FUSE mount that comes and goes below a root changes nothing for who watches only local file systems.
+        ours, theirs = ({(root.path, root.configured) for root in p.roots if not root.remote} for p in (self, other))
+        same_roots = ours == theirs
         return same_roots and dataclasses.replace(self, roots=()) == dataclasses.replace(other, roots=())
 
     def want_of(self, path: str) -> Want:
@@ -81,6 +83,10 @@ class Excludes:
     def excludes(self, name: str, path: str) -> bool:
         """Tell whether an entry is left out. name: its own name; path: the whole of it."""
         return bool(self._names is not None and self._names.match(name)) or path in self._paths
+
+    def excludes_root(self, path: str) -> bool:
+        """Tell whether a root lies in what is left out by its path."""
+        return any(is_below(path, excluded) for excluded in self._paths)
 
     def excludes_below(self, path: str, root: str) -> bool:
         """Tell whether a path, or a folder between it and its root, is left out."""

@@ -72,8 +72,9 @@ def is_system_folder(path: str) -> bool:
 
 
 def is_private(root: Root, mode: int, uid: int) -> bool:
-    """Tell whether a root is root's own affair: who administers Plex must not have root open it by calling it a library."""
-    return not root.configured and uid == 0 and not mode & 0o077
+    """Tell whether a root that Plex cannot list is root's own affair, or that of a group: who administers Plex must not have
+    root open it by calling it a library."""
+    return not root.configured and uid == 0 and not mode & 0o007
 
 
 def _is_home(path: str) -> bool:

@@ -5,6 +5,7 @@ do is told apart by the mode, which is still the old one. The same files tell wh
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -42,7 +43,8 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change that was about to be made. root, path: as the run knew them, "" for the root itself. at: when."""
+    """A change that was about to be made. root, path: as the run knew them, "" for the root itself. at: when. failed: it could
+    not be made, or did not help and was taken back; the line before it says what was tried."""
 
     root: str
     path: str
@@ -51,6 +53,7 @@ class Change:
     old: Owned
     new: Owned
     at: datetime
+    failed: bool = False
 
     @property
     def full_path(self) -> str:
@@ -83,6 +86,7 @@ class RunLog:
         self._fd = -1
         self._length = 0
         self._synced_s = 0.0
+        self._noted = self._failed = 0
         self.head = _make_head(by, clock)
 
     @property
@@ -98,6 +102,16 @@ class RunLog:
         lines = [_line(change) for change in changes]
         if not lines:
             return
+        self._noted += len(lines)
+        self._write(lines)
+
+    def note_failed(self, change: Change) -> None:
+        """Write down that a change was not made after all. When that cannot be, the list says more than was done: no harm."""
+        self._failed += 1
+        with contextlib.suppress(IoFailed):
+            self._write([_line(dataclasses.replace(change, failed=True))])
+
+    def _write(self, lines: list[str]) -> None:
         try:
             if self._fd < 0:
                 self._begin()
@@ -143,9 +157,15 @@ class RunLog:
             self.head = _make_head(self._by, self._clock)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """End the list. One that holds nothing but failures is of use to nobody, and would in time crowd out the others."""
+        if self._fd < 0:
+            return
+        os.close(self._fd)
+        self._fd = -1
+        if self._failed >= self._noted:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        self._noted = self._failed = 0
 
 
 def _make_head(by: str, clock: Clock) -> Head:
@@ -189,12 +209,19 @@ def _parse(line: str, run: str) -> object:
 
 
 def _parse_changes(lines: list[str], run: str) -> Iterator[Change]:
+    made: dict[tuple[str, int], list[Change]] = {}
     for line in lines:
         try:
-            yield decode(Change, _parse(line, run))
+            change = decode(Change, _parse(line, run))
         except DataError:
             # Cut off in the middle of a write: what was not yet written down was not yet done.
             continue
+        tries = made.setdefault((change.full_path, change.inode), [])
+        if not change.failed:
+            tries.append(change)
+        elif tries:
+            tries.pop()
+    yield from (change for tries in made.values() for change in tries)
 
 
 def to_change(step: Repair, root: str, clock: Clock) -> Change:

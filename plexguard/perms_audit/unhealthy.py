@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +48,7 @@ def clear(
         record = file.load() or Record()
         was = record.paths.get(path)
         if was is None:
+            publish_flag(record, public)
             return
         record = Record(paths={other: entry for other, entry in record.paths.items() if other != path})
         file.save(record)
@@ -69,10 +71,10 @@ def _held(file: StateFile[Record], clock: Clock) -> Iterator[None]:
             clock.sleep(0.05)
 
 
-def find_flagged(file: StateFile[Record], roots: tuple[str, ...]) -> str | None:
-    """Return the first path on the record that lies below one of the roots."""
+def find_flagged(file: StateFile[Record], roots: tuple[str, ...]) -> list[str]:
+    """Return the paths on the record that lie below one of the roots."""
     record = file.load() or Record()
-    return next((path for path in record.paths if any(is_below(path, root) for root in roots)), None)
+    return [path for path in record.paths if any(is_below(path, root) for root in roots)]
 
 
 def try_again(
@@ -80,15 +82,18 @@ def try_again(
 ) -> None:
     """Try every path on the record, and clear those that are cured. prove: returns why a path is unreadable, "" when it is not.
 
-    A path of which nothing can be told stays on the record.
+    A path of which nothing can be told stays on the record. The flag is made to say what the record says: a reboot forgets it.
     """
     file = file or open_record(journal)
+    with _held(file, clock):
+        publish_flag(file.load() or Record(), public)
     for path in (file.load() or Record()).paths:
         try:
             reason = prove(path)
-        except FileNotFoundError:
-            clear(path, "no longer there", journal=journal, clock=clock, file=file, public=public)
-        except (OSError, PlexguardError):
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV):
+                clear(path, "no longer there", journal=journal, clock=clock, file=file, public=public)
+        except PlexguardError:
             continue
         else:
             if not reason:

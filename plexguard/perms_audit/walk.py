@@ -273,11 +273,16 @@ class Walker:
         exact_mode = stat.S_IFREG | want.file_mode if want.is_by_public_mode and since is None else -1
         with os.scandir(fd) as entries:
             for entry in entries:
-                if not entry.is_file(follow_symlinks=False):
-                    if entry.is_dir(follow_symlinks=False):
-                        names.append(entry.name)
-                    else:
-                        self._check_special(entry, prefix)
+                # Both ask the disk only where its folders do not tell kinds; then one bad entry must not hide the others.
+                try:
+                    if not entry.is_file(follow_symlinks=False):
+                        if entry.is_dir(follow_symlinks=False):
+                            names.append(entry.name)
+                        else:
+                            self._check_special(entry, prefix)
+                        continue
+                except OSError as error:
+                    self._fault(prefix + entry.name, error)
                     continue
                 seen += 1
                 if not seen % _CLOCK_FILES:
@@ -291,7 +296,8 @@ class Walker:
                     try:
                         if entry.stat(follow_symlinks=False).st_mode == exact_mode:
                             continue
-                    except FileNotFoundError:
+                    except OSError as error:
+                        self._fault(prefix + entry.name, error)
                         continue
                 passed_over += not self._check_file(entry.name, fd, prefix, want, since)
         self.batch.files += seen - passed_over - len(shared)
@@ -316,7 +322,8 @@ class Walker:
         """Check a file; tell whether it counts, which one that is too old for this walk does not."""
         try:
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        except FileNotFoundError:
+        except OSError as error:
+            self._fault(prefix + name, error)
             return True
         if since is not None and status.st_ctime < since and status.st_mtime < since:
             return False
@@ -400,7 +407,7 @@ def _name_link(fd: int, name: str) -> str:
         return ""
 
 
-def open_or_fault(root: Root) -> int | RootFault:
+def open_or_fault(root: Root, guise: Guise) -> int | RootFault:
     """Open a root to walk it, or say why it must not or cannot be."""
     try:
         fd = open_root(root.path)
@@ -415,10 +422,17 @@ def open_or_fault(root: Root) -> int | RootFault:
         os.close(fd)
         return RootFault.SYSTEM_FOLDER
     status = os.fstat(fd)
-    if is_private(root, stat.S_IMODE(status.st_mode), status.st_uid):
+    if is_private(root, stat.S_IMODE(status.st_mode), status.st_uid) and not _may_list(fd, status, guise):
         os.close(fd)
         return RootFault.PRIVATE
     return fd
+
+
+def _may_list(fd: int, status: os.stat_result, guise: Guise) -> bool:
+    if not guise.asks_kernel:
+        return allows(Ownership(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid), guise.identity, LIST)
+    with guise.worn():
+        return os.access(".", os.R_OK, dir_fd=fd, effective_ids=True) and os.access(".", os.X_OK, dir_fd=fd, effective_ids=True)
 
 
 def find_blocked(root: Root, guise: Guise) -> tuple[str, str] | None:

@@ -78,7 +78,7 @@ class _Server:
     def _walk(self, work: _Walk) -> Batch:
         is_first = work.root not in self._opened
         if is_first:
-            self._opened[work.root] = open_or_fault(self._policy.roots[work.root])
+            self._opened[work.root] = open_or_fault(self._policy.roots[work.root], self._guise)
         target = self._opened[work.root]
         if isinstance(target, RootFault):
             return Batch(work.root, root_fault=target)

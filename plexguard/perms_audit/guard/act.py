@@ -70,7 +70,8 @@ class AuditRequests:
 
     def ask(self, reason: str, *, everything: bool = False, after_s: float = 0.0) -> None:
         """Ask for an audit of what changed of late, or of everything. reason: what happened, as a clause. after_s: not before."""
-        self._not_before_s = max(self._not_before_s, self._clock.monotonic_s() + after_s)
+        if after_s and not self._wanted:
+            self._not_before_s = max(self._not_before_s, self._clock.monotonic_s() + after_s)
         self._wanted.setdefault(FULL_UNIT if everything else RECENT_UNIT, reason)
 
     def start_due(self) -> None:

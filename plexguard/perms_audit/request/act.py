@@ -5,11 +5,12 @@ import os
 import pwd
 import socket
 import struct
+import sys
 from pathlib import Path
 
 from plexguard.core.clock import Clock
 from plexguard.core.daemon import StopAsked
-from plexguard.core.errors import DataError, PlexguardError
+from plexguard.core.errors import DataError, PlexguardError, TryAgain
 from plexguard.core.found import RUNTIME
 from plexguard.core.journal import Journal
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, parse_request, to_packet
@@ -20,7 +21,7 @@ from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.mend import Mender
-from plexguard.perms_audit.observe import State, Survey, survey
+from plexguard.perms_audit.observe import State, Survey, open_state, survey
 from plexguard.perms_audit.prove import Place, Prover, find_place
 from plexguard.perms_audit.request.decide import Limiter
 from plexguard.perms_audit.runs import Lately, RunLog
@@ -34,6 +35,8 @@ _WAIT_S = 20.0
 # A peer sends its packet at once, or not at all.
 _PACKET_TIMEOUT_S = 1.0
 _REFUSED_AGAIN_S = 60.0
+_FULL_UNIT = "plexguard-perms-audit-full.service"
+NEEDS_AUDIT = "it has several names (hard links), and a full audit was started to find them all"
 
 
 class Server:
@@ -49,6 +52,8 @@ class Server:
         self._peers = _find_peers()
         self._busy_s = ports.clock.monotonic_s()
         self._refused_s: dict[str, float] = {}
+        # Until when a root that hung is not asked.
+        self._hung_until_s: dict[str, float] = {}
         self._count = 0
 
     def cycle(self) -> str:
@@ -82,8 +87,12 @@ class Server:
         with contextlib.suppress(OSError):
             peer.sendall(to_packet(answer))
         # After the answer, which a record that cannot be written must not cost.
-        if looked_into:
-            self._keep(looked_into, answer)
+        try:
+            if looked_into:
+                self._keep(looked_into, answer)
+        except PlexguardError as error:
+            # A disk that is full must not end what repairs.
+            print(f"<4>{looked_into}: {error}", file=sys.stderr)
 
     def _attend(self, packet: bytes, uid: int) -> tuple[Answer, str]:
         """Return the answer, and the path if it was looked into."""
@@ -92,10 +101,10 @@ class Server:
         except DataError as error:
             self._tell_refused(uid, "it is no request")
             return Answer(verdict=Verdict.OUTSIDE, detail=str(error)), ""
+        journal = self._ports.journal
         try:
-            known = survey(
-                (), self._config, environment=os.environ, journal=self._ports.journal, past=State(), folder=self._runtime
-            )
+            past = open_state(self._folder, journal).load() or State()
+            known = survey((), self._config, environment=os.environ, journal=journal, past=past, folder=self._runtime)
         except PlexguardError as error:
             return Answer(verdict=Verdict.UNKNOWN, detail=str(error)), ""
         path = known.resolve(path)
@@ -103,7 +112,11 @@ class Server:
         if place is None:
             self._tell_refused(uid, "the path lies below no root")
             return Answer(verdict=Verdict.OUTSIDE, detail="it lies below no root that can be walked"), ""
-        refusal = self._limiter.refuse(path, self._ports.clock.monotonic_s())
+        now_s = self._ports.clock.monotonic_s()
+        root = known.policy.roots[place.root].path
+        if self._hung_until_s.get(root, now_s) > now_s:
+            return Answer(verdict=Verdict.UNKNOWN, detail=f"{root} gave no answer a while ago"), ""
+        refusal = self._limiter.refuse(path, now_s)
         if refusal is not None:
             return refusal, ""
         answer = self._look_into(place, known)
@@ -112,12 +125,20 @@ class Server:
 
     def _look_into(self, place: Place, known: Survey) -> Answer:
         try:
-            return in_child(
+            answer = in_child(
                 lambda: attend(
                     place, known, self._config, folder=self._folder, journal=self._ports.journal, clock=self._ports.clock
                 ),
                 timeout_s=self._config.stall_timeout.total_seconds(),
             )
+            if answer.detail == NEEDS_AUDIT:
+                self._ports.manager.start(_FULL_UNIT)
+            return answer
+        except TryAgain as error:
+            # One mount that hangs must not make all others wait: the next paths on it are answered at once.
+            until_s = self._ports.clock.monotonic_s() + self._config.repeat_after.total_seconds()
+            self._hung_until_s[known.policy.roots[place.root].path] = until_s
+            return Answer(verdict=Verdict.UNKNOWN, detail=str(error))
         except FileNotFoundError:
             return Answer(verdict=Verdict.MISSING, detail="there is no such file")
         except OSError as error:
@@ -154,11 +175,23 @@ def attend(place: Place, known: Survey, config: Config, *, folder: Path, journal
     names = place.path.split("/") if place.path else []
     chain = [Place(place.root, "/".join(names[:number])) for number in range(len(names) + 1)]
     lately = Lately(folder / "runs", clock, within=config.repeat_after)
+    wanted: list[str] = []
     with contextlib.closing(RunLog(folder / "runs", "request", clock)) as runs:
-        mender = Mender(known.policy, guise, runs=runs, journal=journal, clock=clock, lately=lately, dry_run=config.dry_run)
+        mender = Mender(
+            known.policy,
+            guise,
+            runs=runs,
+            journal=journal,
+            clock=clock,
+            lately=lately,
+            dry_run=config.dry_run,
+            ask_audit=wanted.append,
+        )
         mender.check(chain)
         mender.flush(last=True)
     reason = prover.why_unreadable(place)
+    if reason and wanted:
+        return Answer(verdict=Verdict.UNKNOWN, detail=NEEDS_AUDIT)
     return Answer(verdict=Verdict.UNREADABLE, detail=reason) if reason else Answer(verdict=Verdict.REPAIRED)
 
 

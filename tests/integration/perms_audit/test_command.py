@@ -520,13 +520,18 @@ def flagged(folder: Path) -> list[str]:
 def test_check_prints_what_plex_complained_about_though_the_walk_finds_nothing(
     media: Path, unit: UnitRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    make_file(media / "old.mkv", 0o000)
+    complain(tmp_path, media / "old.mkv", unit.clock)
     (media / "film.mkv").chmod(0o644)
-    complain(tmp_path, media / "film.mkv", unit.clock)
+    unit.clock = ShiftedClock(timedelta(days=2))
 
-    unit(media, check=True)
+    unit(media, check=True, recent=True)
+    said = capsys.readouterr().out
+    (media / "old.mkv").chmod(0o644)
+    unit(media, check=True, recent=True)
 
-    assert (unit.code, capsys.readouterr().out) == (FOUND, f"{media}/film.mkv\n")
-    assert flagged(tmp_path) == [f"{media}/film.mkv"]
+    assert (said, capsys.readouterr().out, unit.code) == (f"{media}/old.mkv\n", "", OK)
+    assert flagged(tmp_path) == [f"{media}/old.mkv"]
 
 
 def test_check_does_not_print_what_lies_below_another_root(media: Path, unit: UnitRun, tmp_path: Path) -> None:

@@ -242,9 +242,17 @@ def test_another_file_of_the_name_of_one_that_was_repaired_lately_is_repaired() 
         (False, 0, 0o600, True),
         (True, 0, 0o700, False),
         (False, ANNA, 0o700, False),
-        (False, 0, 0o750, False),
+        (False, 0, 0o750, True),
+        (False, 0, 0o751, False),
     ],
-    ids=["root's own", "not even searched", "named by the administrator", "somebody else's", "open to a group"],
+    ids=[
+        "root's own",
+        "not even searched",
+        "named by the administrator",
+        "somebody else's",
+        "open to a group",
+        "searched by others",
+    ],
 )
 def test_a_private_folder_that_only_plex_names_a_library_is_left(configured: bool, uid: int, mode: int, private: bool) -> None:
     policy = dataclasses.replace(POLICY, roots=(Root(path="/srv/media", configured=configured),))

@@ -19,7 +19,7 @@ from plexguard.perms_audit.observe import (
     find_identity,
     judge_roots,
     make_policy,
-    remember_mounts,
+    remember,
     resolve_links,
     see_from,
     survey,
@@ -167,7 +167,7 @@ def test_one_bad_root_says_nothing_about_the_others() -> None:
 
 def test_a_root_that_lost_the_mount_it_was_on_is_not_walked() -> None:
     # given: no line in fstab, but the last audit met it on a mount of its own
-    past = remember_mounts(State(), ["/srv/media"], (ROOT, MountPoint(path="/srv/media", type="ext4")))
+    past = remember(State(), ["/srv/media"], (ROOT, MountPoint(path="/srv/media", type="ext4")), None)
 
     assert judge("/srv/media", past=past) == (Root(path="/srv/media", fault=RootFault.NOT_MOUNTED),)
     assert judge("/srv/media", past=past, mounts=("/srv/media",)) == (Root(path="/srv/media"),)
@@ -176,7 +176,7 @@ def test_a_root_that_lost_the_mount_it_was_on_is_not_walked() -> None:
 def test_what_is_remembered_of_a_root_outlives_runs_in_which_it_was_not_well() -> None:
     past = State(mounts={"/srv/media": "/srv/media", "/srv/more": "/"})
 
-    assert remember_mounts(past, ["/srv/more"], (ROOT,)) == past
+    assert remember(past, ["/srv/more"], (ROOT,), None) == past
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "fuse.rclone", "cifs", "fuseblk"])
@@ -247,16 +247,16 @@ def test_who_is_held_to_the_known_roots_is_not_led_out_of_them_by_a_link(tmp_pat
 def test_plex_is_who_was_discovered_unless_somebody_else_is_configured() -> None:
     found = FoundPlex(server=Server.UNIT, uid=997, gids=(997, 44))
 
-    assert find_identity(Config(), found) == Identity(997, (997, 44))
-    assert find_identity(Config(as_uid=4_000_000, as_gid=4_000_001), found) == Identity(4_000_000, (4_000_001,))
-    assert find_identity(Config(as_user="root"), found) == Identity(0, tuple(os.getgrouplist("root", 0)))
+    assert find_identity(Config(), found, State()) == Identity(997, (997, 44))
+    assert find_identity(Config(as_uid=4_000_000, as_gid=4_000_001), found, State()) == Identity(4_000_000, (4_000_001,))
+    assert find_identity(Config(as_user="root"), found, State()) == Identity(0, tuple(os.getgrouplist("root", 0)))
 
 
 @pytest.mark.parametrize(
     "found", [None, FoundPlex(server=Server.UNIT), FoundPlex(server=Server.UNIT, uid=997)], ids=["no Plex", "no user", "no groups"]
 )
 def test_where_nobody_knows_whom_plex_runs_as_everybody_counts(found: FoundPlex | None) -> None:
-    assert find_identity(Config(), found) is None
+    assert find_identity(Config(), found, State()) is None
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_where_nobody_knows_whom_plex_runs_as_everybody_counts(found: FoundPlex 
 )
 def test_a_user_who_does_not_exist_is_a_mistake_in_the_configuration(config: Config, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        make_policy(config, (), find_identity(config, None))
+        make_policy(config, (), find_identity(config, None, State()))
 
     assert words in str(caught.value.mistakes)
 
@@ -342,7 +342,7 @@ def test_plex_in_a_unit_sees_a_root_from_the_top(tmp_path: Path) -> None:
 def test_a_single_path_is_held_to_what_plex_is_wherever_it_lies(tmp_path: Path) -> None:
     publish(tmp_path, container=TANK, server=Server.CONTAINER)
 
-    policy, target = survey_path("/mnt/tank/tv/new/../a.mkv", Config(), journal=FakeJournal(), folder=tmp_path)
+    policy, target = survey_path("/mnt/tank/tv/new/../a.mkv", Config(), journal=FakeJournal(), past=State(), folder=tmp_path)
 
     assert target == "/mnt/tank/tv/a.mkv"
     assert policy.roots[0].seen_from == "/mnt/tank/tv"
@@ -390,3 +390,22 @@ def test_a_link_to_a_folder_of_the_system_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films").symlink_to("/etc")
 
     assert judge(resolve_links(str(tmp_path / "films"), (ROOT,)))[0].fault is RootFault.SYSTEM_FOLDER
+
+
+def test_a_plex_that_is_away_is_taken_for_the_user_it_was() -> None:
+    past = remember(State(), [], (ROOT,), Identity(997, (997, 44)))
+    away = FoundPlex(server=Server.NONE, missing="nothing")
+
+    assert find_identity(Config(), away, past) == Identity(997, (997, 44))
+    assert find_identity(Config(), None, past) == Identity(997, (997, 44))
+    assert find_identity(Config(), FoundPlex(server=Server.UNIT, uid=5, gids=(6,)), past) == Identity(5, (6,))
+    assert remember(past, [], (ROOT,), None) == past
+
+
+@pytest.mark.parametrize("exclude", ["/srv/media", "/srv"])
+def test_a_root_that_lies_in_what_is_left_out_is_not_walked(tmp_path: Path, exclude: str) -> None:
+    config = Config(roots=("/srv/media", "/data/films"), excludes=(exclude,))
+
+    known = survey((), config, environment={}, journal=FakeJournal(), past=State(), folder=tmp_path)
+
+    assert [root.path for root in known.policy.roots] == ["/data/films"]

@@ -51,7 +51,9 @@ def test_policies_are_the_same_whatever_is_mounted_just_now() -> None:
     policy = Policy(roots=(Root(path="/a"), Root(path="/b")), identity=Identity(1, (1,)))
 
     assert policy.is_same(
-        dataclasses.replace(policy, roots=(Root(path="/b", remote="nfs"), Root(path="/a", apart=frozenset({"c"}))))
+        dataclasses.replace(
+            policy, roots=(Root(path="/b"), Root(path="/a", apart=frozenset({"c"})), Root(path="/a/c", remote="nfs"))
+        )
     )
     assert not policy.is_same(dataclasses.replace(policy, roots=(Root(path="/a"),)))
     assert not policy.is_same(dataclasses.replace(policy, roots=(Root(path="/a"), Root(path="/b", configured=False))))

@@ -128,7 +128,7 @@ def test_each_path_is_tried_again_and_cleared_when_it_is_cured_or_gone(book: Boo
     for name in ("a", "b", "c", "d", "e"):
         book.flag(name)
 
-    book.try_again(a="", b="no r for others", c=FileNotFoundError(), d=OSError(107, "not connected"), e=TryAgain("hangs"))
+    book.try_again(a="", b="no r for others", c=FileNotFoundError(2, "gone"), d=OSError(107, "not connected"), e=TryAgain("hangs"))
 
     assert book.paths == ["b", "d", "e"]
     assert [values["state"] for event, values in book.journal.sent if event.name == "perms.healthy"] == [
@@ -140,8 +140,8 @@ def test_each_path_is_tried_again_and_cleared_when_it_is_cured_or_gone(book: Boo
 def test_a_flagged_path_is_found_below_its_root_by_whole_names(book: Book) -> None:
     book.flag()
 
-    assert unhealthy.find_flagged(book.file, ("/srv/med", "/srv/media2")) is None
-    assert unhealthy.find_flagged(book.file, ("/srv/med", "/srv/media")) == FILM
+    assert unhealthy.find_flagged(book.file, ("/srv/med", "/srv/media2")) == []
+    assert unhealthy.find_flagged(book.file, ("/srv/med", "/srv/media")) == [FILM]
 
 
 def test_a_record_that_others_hold_for_long_is_not_waited_for_for_ever(book: Book) -> None:
