@@ -119,10 +119,6 @@ class RunningGuard:
     def checked(self) -> list[str]:
         return [line.partition(":")[2] for line in Path(self._out.name).read_text(encoding="utf-8").splitlines()]
 
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def wakeups(self) -> int:
         """How often it has gone to sleep of its own accord, and so been woken."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
