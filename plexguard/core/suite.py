@@ -19,10 +19,12 @@ from plexguard.core.units import DropIns, Site
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One executable. name: less the prefix. daemon: it stays and reads its configuration only when it starts."""
+    """One executable. name: less the prefix. daemon: it stays and reads its configuration only when it starts. services: the
+    stems, less the prefix, of further units of it that stay."""
 
     name: str
     daemon: bool = False
+    services: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -34,13 +36,19 @@ class Program:
 
 
 PROGRAMS = (
-    Program(name="perms-audit"),
+    Program(name="perms-audit", services=("perms-guard", "perms-request")),
     Program(name="log-watch", daemon=True),
     Program(name="plex-probe"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
     Program(name="status"),
 )
+
+
+def daemon_units() -> tuple[str, ...]:
+    """Return the services that stay, and know a changed configuration only when they are started anew."""
+    stems = (stem for program in PROGRAMS for stem in (*((program.name,) if program.daemon else ()), *program.services))
+    return tuple(f"plexguard-{stem}.service" for stem in stems)
 
 
 def modules(name: str) -> Iterator[ModuleType]:

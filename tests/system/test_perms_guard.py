@@ -141,12 +141,13 @@ def test_a_disk_of_which_only_a_folder_is_a_root_is_let_go_when_it_is_unmounted(
 
 def test_more_than_the_kernel_keeps_is_found_by_an_audit(guarded: Machine) -> None:
     limit = int(guarded.read("/proc/sys/fs/fanotify/max_queued_events"))
+    cursor = guarded.cursor()
     guarded.systemctl("kill", "--signal=SIGSTOP", GUARD)
     guarded.run(["sh", "-c", f"cd {MEDIA} && seq {limit} | xargs touch && chmod 000 '{FILM}'"])
     guarded.systemctl("kill", "--signal=SIGCONT", GUARD)
 
-    event = await_event(guarded, "perms.guard-behind", timeout_s=30)
-    await_mode(guarded, FILM, "644", timeout_s=30)
+    event = await_event(guarded, "perms.guard-behind", timeout_s=90, since_cursor=cursor)
+    await_mode(guarded, FILM, "644", timeout_s=90)
 
     assert event["PLEXGUARD_UNIT"] == AUDIT
     await_event(guarded, "perms.audited", timeout_s=30)

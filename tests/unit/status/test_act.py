@@ -90,7 +90,7 @@ def test_a_daemon_that_failed_over_the_mistake_that_was_mended_is_started(tmp_pa
 
     call(manager, tmp_path)
 
-    assert manager.asked[-2:] == [("reset-failed", WATCHER), ("start", WATCHER)]
+    assert manager.asked[-1] == ("start", WATCHER)
 
 
 def test_a_reload_that_fails_restarts_nothing(tmp_path: Path) -> None:
