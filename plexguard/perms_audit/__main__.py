@@ -348,7 +348,7 @@ def _guard(config: Config, ports: Ports) -> int:
     guise = Guise(policy.identity)
     guise.prepare()
     requests = AuditRequests(ports.manager, ports.journal, ports.clock)
-    with contextlib.closing(RunLog(folder / "runs", "guard", ports.clock)) as runs:
+    with contextlib.closing(RunLog(folder / "runs", "guard", ports.clock, waits_for_disk=False)) as runs:
         mender = Mender(
             policy,
             guise,
