@@ -116,12 +116,12 @@ def test_root_that_is_gone_or_a_link_is_refused_with_its_reason(media: Path) -> 
 
 def test_mount_table_is_waited_for(media: Path, mounter: Mounter) -> None:
     with watching(media) as watcher:
-        watcher.wait(0.0)
-        before = watcher.wait(0.1)
+        # Tests beside this one mount things as well: among some looks one is quiet.
+        quiet = any(not watcher.wait(0.1).mounts_changed for _ in range(50))
         mounter.mount(media / "more")
         after = watcher.wait(1.0)
 
-    assert (before.mounts_changed, after.mounts_changed) == (False, True)
+    assert (quiet, after.mounts_changed) == (True, True)
 
 
 def test_caches_stay_bounded(media: Path) -> None:
