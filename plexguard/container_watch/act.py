@@ -3,7 +3,7 @@
 import dataclasses
 
 from plexguard.container_watch import events
-from plexguard.container_watch.decide import remember_stop, stays_stopped
+from plexguard.container_watch.decide import date_start, remember_stop, stays_stopped
 from plexguard.container_watch.observe import EVENT_FORMAT, EVENTS, inspect, parse_inspect
 from plexguard.core.clock import Moment
 from plexguard.core.errors import PeerError
@@ -67,12 +67,11 @@ class Watcher:
         return ["docker", "events", EVENT_FORMAT, "--filter=type=container", f"--filter=container={self._name}", *filters]
 
     def _look(self) -> FoundContainer:
-        seen_s = self._ports.clock.moment().uptime_s
+        now = self._ports.clock.moment()
         told = inspect(self._ports.host, self._name)
-        found = parse_inspect(self._name, told, stop_seen=self._stop_seen, seen_s=seen_s)
-        if stays_stopped(found, self._last or self._file.load()):
-            return dataclasses.replace(found, stopped_on_purpose=True)
-        return found
+        last = self._last or self._file.load()
+        found = date_start(parse_inspect(self._name, told, stop_seen=self._stop_seen, seen_s=now.uptime_s), last, now)
+        return dataclasses.replace(found, stopped_on_purpose=True) if stays_stopped(found, last) else found
 
     def _publish(self, found: FoundContainer) -> None:
         self._file.save(found)

@@ -1,5 +1,8 @@
-"""What an event of Docker means for the question whether the container was stopped on purpose. Pure."""
+"""What Docker's words mean over time: was the container stopped on purpose, and when was it started. Pure."""
 
+import dataclasses
+
+from plexguard.core.clock import Moment
 from plexguard.core.found import FoundContainer
 
 _ENDED = ("exited", "dead")
@@ -29,3 +32,13 @@ def stays_stopped(found: FoundContainer, last: FoundContainer | None) -> bool:
     if last is None or found.status not in _ENDED or last.status not in _ENDED:
         return False
     return last.stopped_on_purpose and (last.name, last.started) == (found.name, found.started)
+
+
+def date_start(found: FoundContainer, last: FoundContainer | None, now: Moment) -> FoundContainer:
+    """Return the container with its start on the clock that nobody sets: reckoned once, when the start is first seen."""
+    if found.started is None:
+        return found
+    if last is not None and last.started_s is not None and (last.id, last.started) == (found.id, found.started):
+        return dataclasses.replace(found, started_s=last.started_s)
+    age_s = max(0.0, (now.wall - found.started).total_seconds())
+    return dataclasses.replace(found, started_s=max(0.0, now.uptime_s - age_s))

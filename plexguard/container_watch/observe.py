@@ -44,6 +44,7 @@ def parse_inspect(name: str, found: dict[str, Any] | None, *, stop_seen: bool, s
         exit_code = int(state["ExitCode"])
         return FoundContainer(
             name=name,
+            id=str(found["Id"]),
             status=str(state["Status"]),
             image=str(found["Config"]["Image"]),
             exit_code=exit_code,

@@ -73,16 +73,19 @@ class FoundContainer:
     """The state of Plex's container.
 
     status: docker's word (created, running, paused, restarting, removing, exited, dead) or "absent". stopped_on_purpose:
-    it was ended by `docker stop` and its like, not by itself. seen_s: CLOCK_BOOTTIME of the look, so that an old file is
-    known as old. uid, gid: PLEX_UID and PLEX_GID, -1 when not given.
+    it was ended by `docker stop` and its like, not by itself. started_s, seen_s: CLOCK_BOOTTIME of its start and of the look,
+    so that an old file is known as old, and no clock that is set moves either. uid, gid: PLEX_UID and PLEX_GID, -1 when not
+    given.
     """
 
     name: str
+    id: str = ""
     status: str = "absent"
     image: str = ""
     exit_code: int = 0
     stopped_on_purpose: bool = False
     started: datetime | None = None
+    started_s: float | None = None
     seen_s: float = 0.0
     uid: int = -1
     gid: int = -1

@@ -77,12 +77,19 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Something being played. state: playing, paused or buffering."""
+    """Something being played. state: playing, paused or buffering. key: of the session, anew each time. player: what the device
+    that plays it calls itself, "" when it does not tell."""
 
     kind: str
     title: str
     user: str
     state: str
+    key: str = ""
+    player: str = ""
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == "paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +161,8 @@ class HttpPlex:
                 title=item.text("title"),
                 user=item.child_text("User", "title"),
                 state=item.child_text("Player", "state"),
+                key=item.text("sessionKey"),
+                player=item.child_text("Player", "machineIdentifier"),
             )
             for item in root.children("Metadata", "Video", "Track", "Photo")
         )

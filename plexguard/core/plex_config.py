@@ -1,9 +1,10 @@
 """The section [plex]: what all programs share about the Plex server at hand."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import CONTAINER, UNIT, URL, choice, option
+from plexguard.core.config import CONTAINER, UNIT, URL, choice, option, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +20,6 @@ class PlexConfig:
     url: str = option(URL, "", "Where Plex answers. Empty: http://127.0.0.1:32400.")
     unit: str = option(UNIT, "plexmediaserver.service", "The unit of a native Plex.")
     container: str = option(CONTAINER, "plex", "The name of Plex's container.", environment="PLEX_CONTAINER")
+    paused_limit: timedelta = option(
+        span("5min", "7d"), timedelta(hours=2), "A player that is paused for longer than this is no viewer any more."
+    )

@@ -13,6 +13,7 @@ from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex, Server,
 from plexguard.core.journal import Journal
 from plexguard.core.notify import one_line
 from plexguard.core.plex import HttpPlex
+from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.state import StateFile, state_directory
@@ -40,15 +41,16 @@ _WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.STARTING, Verdict.STOPPED
 def cli(context: click.Context, output: str, config_path: Path) -> int:
     """Check Plex once; ask for a restart if it is certainly down."""
     ports = program.open_ports(NAME)
-    context.obj = (ports, program.load_config(config_path, Config))
-    return 0 if context.invoked_subcommand else _check(*context.obj, output=output)
+    context.obj = (ports, config_path)
+    return 0 if context.invoked_subcommand else _check(ports, program.load_config(config_path, Config), output=output)
 
 
 @cli.command()
 @click.pass_context
 def restart(context: click.Context) -> int:
     """Restart Plex, if that is right and within the budget (root)."""
-    return _restart(*context.obj)
+    ports, config_path = context.obj
+    return _restart(ports, program.load_config(config_path, Config), program.load_config(config_path, PlexConfig))
 
 
 def _check(ports: Ports, config: Config, *, output: str) -> int:
@@ -97,7 +99,7 @@ def _describe(state: State) -> str:
     return " ".join(["Plex", state.version]).strip() + f": {state.verdict.value}" + (f" ({details})" if details else "")
 
 
-def _restart(ports: Ports, config: Config) -> int:
+def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
     from plexguard.plex_probe.restart import act as restart_act  # what a check does not need
     from plexguard.plex_probe.restart.decide import Budget, Refuse, decide
     from plexguard.plex_probe.restart.observe import observe
@@ -115,6 +117,7 @@ def _restart(ports: Ports, config: Config) -> int:
         container=container,
         clock=ports.clock,
         config=config,
+        paused_limit=plex_config.paused_limit,
         unreadable=count_asking(open_record(ports.journal), now),
         open_with_token=lambda: HttpPlex(found.url, read_token(), owners=found.owners),
     )

@@ -210,7 +210,7 @@ def _observe_container(container: FoundContainer | None, clock: Clock, config: C
         return ServerState.STOPPED, detail
     if container.status in ("restarting", "removing"):
         return ServerState.STARTING, detail
-    age_s = (now.wall - container.started).total_seconds() if container.started else 0.0
+    age_s = now.uptime_s - container.started_s if container.started_s is not None else 0.0
     if age_s < config.start_grace.total_seconds():
         return ServerState.STARTING, detail + ", started just now"
     return ServerState.RUNNING, detail

@@ -37,7 +37,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartObservation:
-    """What the root side sees: one look of its own, the state of the server, and whether packages are being changed.
+    """What the root side sees: one look of its own, the state of the server, and what shows that an update is at work, if one is.
 
     unreadable: for how many media that Plex cannot read the audit asked for a restart just now. is_in_use: somebody watches or
     a scan runs, None when Plex does not tell; only asked when the restart is for such media.
@@ -47,7 +47,7 @@ class RestartObservation:
     answer: Answer
     server: ServerState
     server_detail: str
-    packages_changing: bool
+    update: str = ""
     unreadable: int = 0
     is_in_use: bool | None = None
 
@@ -111,8 +111,8 @@ def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
         return Refuse(f"it is no outage now: {seen.answer.value}", passing=True)
     if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
         return Refuse(f"{seen.server_detail}: {seen.server.value}", passing=True)
-    if seen.packages_changing:
-        return Refuse("packages are being installed or upgraded just now", passing=True)
+    if seen.update:
+        return Refuse(f"an update is at work: {seen.update}", passing=True)
     return None
 
 

@@ -139,7 +139,7 @@ SESSIONS_JSON = b"""{
    {"key": "/library/metadata/1", "librarySectionID": "1", "sessionKey": "115", "title": "Movie 1", "type": "movie",
     "Media": [{"id": "2637", "Part": [{"id": "4631", "decision": "transcode", "Stream": [{"id": "21428"}]}]}],
     "User": {"id": "1", "title": "owner"},
-    "Player": {"address": "192.168.1.11", "state": "playing", "title": "SHIELD Android TV", "local": true},
+    "Player": {"address": "192.168.1.11", "machineIdentifier": "shield-1", "state": "playing", "title": "SHIELD Android TV", "local": true},
     "Session": {"id": "p42rhi76u4ii2b1mbx5fck54", "bandwidth": 7000, "location": "lan"}}
   ]
  }
@@ -149,11 +149,11 @@ SESSIONS_XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Video key="/library/metadata/1" librarySectionID="1" sessionKey="115" title="Movie 1" type="movie">
 <Media id="2637"><Part id="4631" decision="transcode"><Stream id="21428" /></Part></Media>
 <User id="1" title="owner" />
-<Player address="192.168.1.11" state="playing" title="SHIELD Android TV" local="1" />
+<Player address="192.168.1.11" machineIdentifier="shield-1" state="playing" title="SHIELD Android TV" local="1" />
 <Session id="p42rhi76u4ii2b1mbx5fck54" bandwidth="7000" location="lan" />
 </Video>
 </MediaContainer>"""
-SESSIONS = (Session(kind="movie", title="Movie 1", user="owner", state="playing"),)
+SESSIONS = (Session(kind="movie", title="Movie 1", user="owner", state="playing", key="115", player="shield-1"),)
 MUSIC_XML = b"""<MediaContainer size="2">
 <Track title="Song" type="track"><User title="a"/><Player state="paused"/></Track>
 <Photo title="Picture" type="photo"/>

@@ -1,12 +1,13 @@
 """What was stopped on purpose, from events and from what was known before."""
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from plexguard.container_watch.decide import remember_stop, stays_stopped
+from plexguard.container_watch.decide import date_start, remember_stop, stays_stopped
 from plexguard.core.found import FoundContainer
+from tests.fakes.ports import FakeClock
 
 
 def follow(*actions: str, stop_seen: bool = False) -> bool:
@@ -83,3 +84,28 @@ def test_what_is_known_of_before_holds_for_nothing_else(found: FoundContainer, l
 )
 def test_a_signal_that_asks_for_no_end_is_no_stop(event: str, known: bool) -> None:
     assert remember_stop(event, False) is known
+
+
+def test_a_start_is_reckoned_once_and_a_clock_that_is_set_does_not_move_it() -> None:
+    clock = FakeClock(uptime_s=500.0)
+    found = FoundContainer(name="plex", id="c0ffee", status="running", started=clock.wall - timedelta(seconds=20))
+
+    first = date_start(found, None, clock.moment())
+    clock.pass_time(30)
+    clock.wall += timedelta(days=40)
+
+    assert first.started_s == 480.0
+    assert date_start(found, first, clock.moment()).started_s == 480.0
+    assert date_start(dataclasses.replace(found, id="facade"), first, clock.moment()).started_s == 0.0
+
+
+@pytest.mark.parametrize("started_in_s", [-5000.0, 600.0])
+def test_a_start_before_the_boot_or_in_the_future_is_no_nonsense(started_in_s: float) -> None:
+    clock = FakeClock(uptime_s=500.0)
+    found = FoundContainer(name="plex", started=clock.wall + timedelta(seconds=started_in_s))
+
+    assert 0.0 <= (date_start(found, None, clock.moment()).started_s or 0.0) <= 500.0
+
+
+def test_what_was_never_started_has_no_start() -> None:
+    assert date_start(FoundContainer(name="plex"), None, FakeClock().moment()).started_s is None

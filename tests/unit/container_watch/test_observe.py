@@ -26,6 +26,7 @@ def ended(code: int, **state: object) -> dict[str, Any]:
 def test_a_container_that_runs_is_read_whole() -> None:
     assert parse(plex()) == FoundContainer(
         name="plex",
+        id="3f1c9e0b6f4e",
         status="running",
         image="plexinc/pms-docker:1.43.4",
         started=datetime(2026, 3, 1, 9, 30, 0, 123456, tzinfo=UTC),

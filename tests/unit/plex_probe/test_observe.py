@@ -257,7 +257,7 @@ def test_the_state_of_a_container(status: str, on_purpose: bool, state: ServerSt
         stopped_on_purpose=on_purpose,
         exit_code=139,
         seen_s=clock.uptime_s,
-        started=clock.wall - timedelta(days=1),
+        started_s=1.0,
     )
 
     server, detail = observe_server(CONTAINER, manager=FakeManager(), container=container, clock=clock, config=CONFIG)
@@ -269,7 +269,7 @@ def test_the_state_of_a_container(status: str, on_purpose: bool, state: ServerSt
 @pytest.mark.parametrize(("age_s", "state"), [(1, "STARTING"), (59, "STARTING"), (61, "RUNNING")])
 def test_a_container_that_was_started_just_now_may_be_silent(age_s: int, state: str) -> None:
     clock = FakeClock()
-    container = FoundContainer(name="plex", status="running", seen_s=clock.uptime_s, started=clock.wall - timedelta(seconds=age_s))
+    container = FoundContainer(name="plex", status="running", seen_s=clock.uptime_s, started_s=clock.uptime_s - age_s)
 
     assert observe_server(CONTAINER, manager=FakeManager(), container=container, clock=clock, config=CONFIG)[0].name == state
 

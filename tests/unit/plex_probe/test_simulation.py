@@ -214,7 +214,7 @@ class Watch:
         self.asked.append(world.state)
         look = take_look(self.plex, world.clock, timeout_s=3.0, has_token=False)
         server, detail = observe_server(FOUND, manager=self.manager, container=None, clock=world.clock, config=CONFIG)
-        seen = RestartObservation(found=FOUND, answer=look.answer, server=server, server_detail=detail, packages_changing=False)
+        seen = RestartObservation(found=FOUND, answer=look.answer, server=server, server_detail=detail, update="")
         step = decide_restart(seen, CONFIG, self.budget, world.clock.moment())
         self.manager.restart_code = 0
         if isinstance(step, Refuse):

@@ -18,7 +18,7 @@ HUNG = RestartObservation(
     answer=Answer.SILENT,
     server=ServerState.RUNNING,
     server_detail="plexmediaserver.service is active",
-    packages_changing=False,
+    update="",
 )
 
 
@@ -85,8 +85,8 @@ def test_only_a_plex_of_this_machine_can_be_restarted(server: Server) -> None:
     assert "no Plex on this machine" in refusal(dataclasses.replace(HUNG, found=FoundPlex(server=server)))
 
 
-def test_no_restart_while_packages_are_being_changed() -> None:
-    assert "packages" in refusal(dataclasses.replace(HUNG, packages_changing=True))
+def test_no_restart_while_an_update_is_at_work() -> None:
+    assert "apt-get (pid 7)" in refusal(dataclasses.replace(HUNG, update="apt-get (pid 7) holds a lock"))
 
 
 def test_no_restart_where_the_admin_switched_it_off() -> None:
@@ -108,7 +108,7 @@ def test_what_passes_by_itself_is_told_apart_from_what_a_person_must_decide() ->
 
     assert refuse(dataclasses.replace(HUNG, answer=Answer.WELL)).passing
     assert refuse(dataclasses.replace(HUNG, server=ServerState.STARTING)).passing
-    assert refuse(dataclasses.replace(HUNG, packages_changing=True)).passing
+    assert refuse(dataclasses.replace(HUNG, update="apt-get (pid 7) holds a lock")).passing
     assert not refuse(dataclasses.replace(HUNG, found=FoundPlex(server=Server.NONE))).passing
     assert not refuse(config=dataclasses.replace(CONFIG, restart=False)).passing
     assert not refuse(budget=spent).passing

@@ -1,5 +1,7 @@
 """The root side looks for itself."""
 
+from datetime import timedelta
+
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Unit
 from plexguard.core.plex import PlexTimeout, PlexUnauthorized
@@ -13,7 +15,16 @@ FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
 
 def look(plex: FakePlex, clock: FakeClock):
     manager = FakeManager(Unit(name=FOUND.name, load_state="loaded", active_state="active", sub_state="running", started_s=1.0))
-    return observe(plex, FOUND, manager=manager, container=None, clock=clock, config=Config(), open_with_token=lambda: plex)
+    return observe(
+        plex,
+        FOUND,
+        manager=manager,
+        container=None,
+        clock=clock,
+        config=Config(),
+        paused_limit=timedelta(hours=2),
+        open_with_token=lambda: plex,
+    )
 
 
 def test_it_looks_once_and_sees_what_runs_plex() -> None:

@@ -1,0 +1,67 @@
+"""Whether somebody watches. A question that fails is never "nobody", and a player paused for days is no viewer.
+
+Plex does not tell for how long a player has been paused: `plexguard-plex-probe`, which looks every 30 s, writes down since
+when it has seen it so, and the others read that.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from plexguard.core.clock import Moment
+from plexguard.core.errors import DataError
+from plexguard.core.plex import Plex, PlexError, PlexRefused, Session
+from plexguard.core.records import decode
+from plexguard.core.state import MAX_STATE_BYTES, STATE_ROOT
+
+PAUSED_FILE = STATE_ROOT / "plex-probe/paused.json"
+PAUSED_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """since: when each player, by `Session.player`, was first seen paused at what it is paused at now."""
+
+    since: dict[str, Moment] = field(default_factory=dict)
+
+
+def note_paused(sessions: Sequence[Session], known: Paused, now: Moment) -> Paused:
+    """Return what is known after a look: a player that plays, or is gone, begins anew."""
+    return Paused(since={s.player: known.since.get(s.player, now) for s in sessions if s.is_paused and s.player})
+
+
+def pick_viewers(sessions: Sequence[Session], paused: Paused, now: Moment, *, limit: timedelta) -> tuple[Session, ...]:
+    """Return one session for each player at which somebody watches: playing, buffering, or paused for less than the limit."""
+    awake = (s for s in sessions if not _is_abandoned(s, paused.since, now, limit))
+    # Live TV is listed twice for the one player that shows it.
+    return tuple({s.player or f"session {s.key}": s for s in awake}.values())
+
+
+def _is_abandoned(session: Session, since: Mapping[str, Moment], now: Moment, limit: timedelta) -> bool:
+    begin = since.get(session.player) if session.is_paused else None
+    return begin is not None and now.seconds_since(begin) >= limit.total_seconds()
+
+
+def ask_viewers(plex: Plex, now: Moment, *, limit: timedelta, timeout_s: float) -> tuple[Session, ...] | None:
+    """Return who watches, or None when that cannot be told: no answer, no token. Where nobody listens nobody watches."""
+    try:
+        sessions = plex.sessions(timeout_s=timeout_s)
+    except PlexRefused:
+        return ()
+    except PlexError:
+        return None
+    return pick_viewers(sessions, read_paused(), now, limit=limit)
+
+
+def read_paused(file: Path = PAUSED_FILE) -> Paused:
+    """Return what the probe has written down. What cannot be read is not known: then every paused player counts."""
+    try:
+        with file.open("rb") as opened:
+            data = json.loads(opened.read(MAX_STATE_BYTES))
+        if data.pop("schema", None) != PAUSED_SCHEMA:
+            return Paused()
+        return decode(Paused, data)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, DataError):
+        return Paused()

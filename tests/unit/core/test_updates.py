@@ -1,0 +1,75 @@
+"""Who holds a lock, and what a container does before it starts Plex."""
+
+from pathlib import Path
+
+import pytest
+
+from plexguard.core import updates
+from plexguard.core.found import FoundContainer
+from plexguard.core.processes import Process
+from plexguard.core.updates import find_package_work, find_preparation, parse_locks
+
+# As Linux 6.1 prints it: two locks of programs, one that is waited for, one for reading, one of flock(2).
+TABLE = """1: POSIX  ADVISORY  WRITE 4711 00:2d:1234 0 EOF
+1: -> POSIX  ADVISORY  WRITE 4712 00:2d:1234 0 EOF
+2: POSIX  ADVISORY  READ  4713 00:2d:99 128 128
+3: FLOCK  ADVISORY  WRITE 4714 00:2d:98 0 EOF
+4: POSIX  ADVISORY  WRITE 4715 fe:01:97 100 100
+"""
+CONTAINER = FoundContainer(name="plex", id="c0ffee", status="running")
+
+
+def test_write_locks_that_are_held_are_found() -> None:
+    assert parse_locks(TABLE) == ((4711, 1234), (4715, 97))
+
+
+@pytest.mark.parametrize("table", ["", "\n", "nonsense", "1: POSIX ADVISORY WRITE"])
+def test_table_that_is_none_holds_no_lock(table: str) -> None:
+    assert parse_locks(table) == ()
+
+
+def test_lock_is_known_by_its_inode_on_whatever_device(tmp_path: Path) -> None:
+    lock, table = tmp_path / "lock", tmp_path / "locks"
+    lock.write_text("")
+    table.write_text(f"1: POSIX  ADVISORY  WRITE 999999999 ff:ff:{lock.stat().st_ino} 0 EOF\n")
+
+    assert find_package_work(locks=(lock,), table=table) == f"a package manager (pid 999999999) holds {lock}"
+    assert find_package_work(locks=(tmp_path / "none",), table=table) == ""
+    assert find_package_work(locks=(lock,), table=tmp_path / "none") == ""
+
+
+def see(monkeypatch: pytest.MonkeyPatch, *commands: str) -> None:
+    processes = tuple(
+        Process(pid=n, name=c.partition(" -")[0][:15], state="sleeping", uid=0, command=c) for n, c in enumerate(commands, 7)
+    )
+    monkeypatch.setattr(updates, "find_in_container", lambda container_id: processes if container_id == "c0ffee" else ())
+
+
+def test_container_that_downloads_its_plex_prepares_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    see(monkeypatch, "s6-svscan -t0", "bash /var/run/s6/etc/cont-init.d/50-plex-update", "curl -o /tmp/plexmediaserver.deb")
+
+    assert find_preparation(CONTAINER) == "container plex prepares itself: bash /var/run/s (pid 8)"
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ("s6-svscan -t0",),
+        ("s6-svscan -t0", "curl --connect-timeout 15 -sSf http://localhost:32400/identity"),
+        ("s6-svscan -t0", "Plex Media Server", "dpkg --print-architecture"),
+        (),
+    ],
+)
+def test_container_that_has_a_plex_or_does_nothing_prepares_nothing(
+    monkeypatch: pytest.MonkeyPatch, commands: tuple[str, ...]
+) -> None:
+    see(monkeypatch, *commands)
+
+    assert find_preparation(CONTAINER) == ""
+
+
+def test_container_that_does_not_run_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    see(monkeypatch, "dpkg -i plexmediaserver.deb")
+
+    assert find_preparation(FoundContainer(name="plex", id="c0ffee", status="exited")) == ""
+    assert find_preparation(FoundContainer(name="plex", status="running")) == ""

@@ -1,0 +1,97 @@
+"""Who watches: each player once, and none that was left paused."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from plexguard.core.plex import PlexError, PlexRefused, PlexTimeout, PlexUnauthorized, Session
+from plexguard.core.records import encode
+from plexguard.core.viewers import PAUSED_SCHEMA, Paused, ask_viewers, note_paused, pick_viewers, read_paused
+from tests.fakes.ports import FakeClock, FakePlex
+
+LIMIT = timedelta(hours=2)
+
+
+def session(player: str = "tv", state: str = "playing", kind: str = "movie", key: str = "1") -> Session:
+    return Session(kind=kind, title="A", user="u", state=state, key=key, player=player)
+
+
+@pytest.mark.parametrize("kind", ["movie", "episode", "track", "photo", "clip"])
+@pytest.mark.parametrize("state", ["playing", "buffering", "paused", ""])
+def test_everything_that_is_being_played_has_a_viewer(kind: str, state: str) -> None:
+    assert len(pick_viewers([session(kind=kind, state=state)], Paused(), FakeClock().moment(), limit=LIMIT)) == 1
+
+
+def test_live_tv_that_is_listed_twice_has_one_viewer() -> None:
+    twice = [session(key="1"), session(key="2"), session(player="phone", key="3")]
+
+    assert len(pick_viewers(twice, Paused(), FakeClock().moment(), limit=LIMIT)) == 2
+
+
+def test_players_that_do_not_tell_who_they_are_are_counted_one_by_one() -> None:
+    assert (
+        len(pick_viewers([session(player="", key="1"), session(player="", key="2")], Paused(), FakeClock().moment(), limit=LIMIT))
+        == 2
+    )
+
+
+def test_a_device_that_was_left_paused_is_no_viewer_and_its_return_is_noticed() -> None:
+    clock = FakeClock()
+    left = [session(state="paused")]
+    known = note_paused(left, Paused(), clock.moment())
+
+    clock.pass_time(LIMIT.total_seconds() - 1)
+    known = note_paused(left, known, clock.moment())
+    assert len(pick_viewers(left, known, clock.moment(), limit=LIMIT)) == 1
+    clock.pass_time(1)
+    assert pick_viewers(left, known, clock.moment(), limit=LIMIT) == ()
+
+    back = [session(state="playing")]
+    assert len(pick_viewers(back, known, clock.moment(), limit=LIMIT)) == 1
+    known = note_paused(left, note_paused(back, known, clock.moment()), clock.moment())
+    assert len(pick_viewers(left, known, clock.moment(), limit=LIMIT)) == 1
+
+
+def test_a_clock_that_is_set_makes_no_viewer_an_abandoned_one() -> None:
+    clock = FakeClock()
+    left = [session(state="paused")]
+    known = note_paused(left, Paused(), clock.moment())
+    clock.wall += timedelta(days=400)
+
+    assert len(pick_viewers(left, known, clock.moment(), limit=LIMIT)) == 1
+
+
+@pytest.mark.parametrize("error", [PlexTimeout("x"), PlexUnauthorized("x"), PlexError("x")])
+def test_no_answer_is_never_nobody(error: PlexError) -> None:
+    plex = FakePlex()
+    plex.session_lists = [error]
+
+    assert ask_viewers(plex, FakeClock().moment(), limit=LIMIT, timeout_s=3.0) is None
+
+
+def test_where_nobody_listens_nobody_watches() -> None:
+    plex = FakePlex()
+    plex.session_lists = [PlexRefused("x")]
+
+    assert ask_viewers(plex, FakeClock().moment(), limit=LIMIT, timeout_s=3.0) == ()
+
+
+def test_what_the_probe_wrote_down_is_read(tmp_path: Path) -> None:
+    paused = Paused(since={"tv": FakeClock().moment()})
+    file = tmp_path / "paused.json"
+    file.write_text(json.dumps({"schema": PAUSED_SCHEMA, **encode(paused)}))
+
+    assert read_paused(file) == paused
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "1", '{"schema": 2}', '{"schema": 1, "since": {"tv": 3}}', '{"schema": 1, "since": 7}']
+)
+def test_what_cannot_be_read_is_not_known(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "paused.json"
+    file.write_text(text)
+
+    assert read_paused(file) == Paused()
+    assert read_paused(tmp_path / "none") == Paused()
