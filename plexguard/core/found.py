@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from plexguard.core.journal import Journal
 from plexguard.core.state import StateFile
@@ -53,6 +54,11 @@ class FoundPlex:
     folders: tuple[str, ...] = ()
     unmapped: tuple[str, ...] = ()
     missing: str = ""
+
+    @property
+    def port(self) -> int:
+        """The port of its address."""
+        return urlsplit(self.url or DEFAULT_URL).port or 32400
 
     @property
     def owners(self) -> frozenset[int] | None:

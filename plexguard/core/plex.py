@@ -22,6 +22,8 @@ from plexguard.core.secret import Secret
 # A library list is a few KiB; what is larger than this is no answer of Plex to a question of ours.
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 _MAX_HEADER_BYTES = 256 * 1024
+# What has files in a library of shows are episodes, in one of artists tracks, and in one of photos those inside albums.
+_ITEM_KINDS = {"movie": "type=1&", "show": "type=4&", "artist": "type=10&", "photo": "type=13&"}
 _TOO_MUCH = f"an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
 
 
@@ -104,15 +106,26 @@ class Activity:
 class Plex(Protocol):
     """A Plex server. Every call raises PlexError."""
 
+    def connect(self, *, timeout_s: float) -> None:
+        """Open a connection and close it: somebody listens."""
+        ...
+
     def identity(self, *, timeout_s: float) -> Identity:
         """Ask who it is. Answered from memory and without a token: a sign of life, no more."""
         ...
 
     def libraries(self, *, timeout_s: float) -> tuple[Library, ...]:
-        """Ask for the libraries: the cheapest question that needs the token and the database."""
+        """Ask for the libraries: the cheapest question that needs the database."""
         ...
 
-    def sessions(self, *, timeout_s: float) -> tuple[Session, ...]: ...
+    def sessions(self, *, timeout_s: float) -> tuple[Session, ...]:
+        """Ask what is being played: the cheapest question that needs the token, answered from memory."""
+        ...
+
+    def read_media(self, library: Library, *, timeout_s: float) -> bool:
+        """Read the first byte of a media file of a library; False when it has none. A file that Plex may not read, or that is
+        gone, is PlexBroken (Plex answers 404 for both)."""
+        ...
 
     def activities(self, *, timeout_s: float) -> tuple[Activity, ...]: ...
 
@@ -132,6 +145,10 @@ class HttpPlex:
         self._url = urlsplit(url)
         self._token = token
         self._owners = owners
+
+    def connect(self, *, timeout_s: float) -> None:
+        host, port = self._url.hostname or "", self._url.port or 32400
+        _connect(self._url.scheme, host, port, time.monotonic() + timeout_s).close()
 
     def identity(self, *, timeout_s: float) -> Identity:
         root = self._ask("/identity", timeout_s, with_token=False)
@@ -167,6 +184,20 @@ class HttpPlex:
             for item in root.children("Metadata", "Video", "Track", "Photo")
         )
 
+    def read_media(self, library: Library, *, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        kind = _ITEM_KINDS.get(library.type, "")
+        first = f"/library/sections/{library.key}/all?{kind}X-Plex-Container-Start=0&X-Plex-Container-Size=1"
+        items = self._ask(first, timeout_s).children("Metadata", "Video", "Track", "Photo")
+        medias = (media for item in items for media in item.children("Media"))
+        part = next((part.text("key") for media in medias for part in media.children("Part")), "")
+        if not part.startswith("/"):
+            return False
+        status, _, body = self._get(part, deadline, with_token=True, first_byte=True)
+        if status not in (200, 206) or not body:
+            raise PlexBroken(f"{part}: {status}: the file is gone, or Plex may not read it")
+        return True
+
     def activities(self, *, timeout_s: float) -> tuple[Activity, ...]:
         root = self._ask("/activities", timeout_s)
         return tuple(
@@ -192,8 +223,10 @@ class HttpPlex:
         if strangers:
             raise PlexBroken(f"{path}: not asked: user {min(strangers)} listens there, who is not Plex's")
 
-    def _get(self, target: str, deadline: float, *, with_token: bool) -> tuple[int, str, bytes]:
+    def _get(self, target: str, deadline: float, *, with_token: bool, first_byte: bool = False) -> tuple[int, str, bytes]:
         headers = {"Accept": "application/json", "User-Agent": "plexguard", "Connection": "close"}
+        if first_byte:
+            headers["Range"] = "bytes=0-0"
         if with_token and self._token is not None:
             headers["X-Plex-Token"] = _check_token(self._token.reveal())
         host, port = self._url.hostname or "", self._url.port or 32400
@@ -203,7 +236,9 @@ class HttpPlex:
             connection.sock = _DeadlineSocket(plain, deadline)
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
-            return response.status, response.headers.get("Content-Type", ""), _read_bounded(response)
+            # A server that does not heed the range would send a whole film.
+            body = response.read(1) if first_byte else _read_bounded(response)
+            return response.status, response.headers.get("Content-Type", ""), body
         except TimeoutError as error:
             raise PlexTimeout(f"{target}: no whole answer in time") from error
         except (http.client.HTTPException, ConnectionError, ValueError) as error:

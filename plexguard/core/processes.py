@@ -1,5 +1,6 @@
 """A view of the process table, through psutil: is there a Plex, what is it doing, what runs in its container."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,21 @@ def find_plex() -> tuple[Process, ...]:
 def find_in_container(container_id: str) -> tuple[Process, ...]:
     """Return the processes of a container, by the full id of it that their cgroups are named after."""
     return tuple(process for process in _processes() if container_id in _read(f"/proc/{process.pid}/cgroup"))
+
+
+def find_plex_start(container_id: str) -> float | None:
+    """Return when the youngest Plex of a container was started, in seconds of CLOCK_BOOTTIME; None when it has none.
+
+    An image's own supervisor starts it long after the container, or again and again.
+    """
+    starts = (_read_start_s(process.pid) for process in find_in_container(container_id) if is_plex(process))
+    return max((start for start in starts if start is not None), default=None)
+
+
+def _read_start_s(pid: int) -> float | None:
+    # The name in brackets may hold anything; field 22 is the start, in clock ticks since boot (proc(5)).
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK") if len(fields) > 19 else None
 
 
 def read_comm(pid: int) -> str:

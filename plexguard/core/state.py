@@ -62,6 +62,13 @@ class StateFile(Generic[T]):
             raise DataError(f"schema {schema!r} is not {self._schema}: from another version of plexguard")
         return decode(self._record, data)
 
+    def peek(self) -> T | None:
+        """Return the record for who may only read, or None where there is none that can be used; nothing is set aside."""
+        try:
+            return self._parse(_read(self.path))
+        except (FileNotFoundError, DataError, NoPermission, IoFailed):
+            return None
+
     def _set_aside(self, reason: str) -> None:
         aside = self.path.with_name(self.path.name + ".bad")
         try:

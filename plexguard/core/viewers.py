@@ -4,20 +4,18 @@ Plex does not tell for how long a player has been paused: `plexguard-plex-probe`
 when it has seen it so, and the others read that.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from plexguard.core.clock import Moment
-from plexguard.core.errors import DataError
+from plexguard.core.journal import Journal
 from plexguard.core.plex import Plex, PlexError, PlexRefused, Session
-from plexguard.core.records import decode
-from plexguard.core.state import MAX_STATE_BYTES, STATE_ROOT
+from plexguard.core.state import STATE_ROOT, StateFile
 
-PAUSED_FILE = STATE_ROOT / "plex-probe/paused.json"
-PAUSED_SCHEMA = 1
+PROBE_FOLDER = STATE_ROOT / "plex-probe"
+PAUSED_NAME = "paused.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,24 +42,24 @@ def _is_abandoned(session: Session, since: Mapping[str, Moment], now: Moment, li
     return begin is not None and now.seconds_since(begin) >= limit.total_seconds()
 
 
-def ask_viewers(plex: Plex, now: Moment, *, limit: timedelta, timeout_s: float) -> tuple[Session, ...] | None:
-    """Return who watches, or None when that cannot be told: no answer, no token. Where nobody listens nobody watches."""
+def paused_file(folder: Path, journal: Journal) -> StateFile[Paused]:
+    return StateFile(folder / PAUSED_NAME, Paused, schema=1, journal=journal)
+
+
+def ask_viewers(plex: Plex, paused: Paused, now: Moment, *, limit: timedelta, timeout_s: float) -> tuple[Session, ...] | None:
+    """Return who watches, or None when that cannot be told: no answer, no token. Where nobody listens nobody watches.
+
+    paused: what the probe has written down (`read_paused`).
+    """
     try:
         sessions = plex.sessions(timeout_s=timeout_s)
     except PlexRefused:
         return ()
     except PlexError:
         return None
-    return pick_viewers(sessions, read_paused(), now, limit=limit)
+    return pick_viewers(sessions, paused, now, limit=limit)
 
 
-def read_paused(file: Path = PAUSED_FILE) -> Paused:
+def read_paused(journal: Journal, folder: Path = PROBE_FOLDER) -> Paused:
     """Return what the probe has written down. What cannot be read is not known: then every paused player counts."""
-    try:
-        with file.open("rb") as opened:
-            data = json.loads(opened.read(MAX_STATE_BYTES))
-        if data.pop("schema", None) != PAUSED_SCHEMA:
-            return Paused()
-        return decode(Paused, data)
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError, DataError):
-        return Paused()
+    return paused_file(folder, journal).peek() or Paused()

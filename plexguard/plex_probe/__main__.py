@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from plexguard.core import program
+from plexguard.core.errors import NoPermission
 from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex, Server, read_container, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.notify import one_line
@@ -16,13 +17,17 @@ from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
+from plexguard.core.secret import Secret
 from plexguard.core.state import StateFile, state_directory
 from plexguard.core.token import read_token
 from plexguard.core.unreadable import count_asking, open_record
+from plexguard.core.viewers import paused_file, read_paused
 from plexguard.plex_probe import act, events
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import State, Verdict, decide
+from plexguard.plex_probe.decide import State, decide
+from plexguard.plex_probe.explain import describe, explain_check
 from plexguard.plex_probe.observe import observe
+from plexguard.plex_probe.states import Verdict
 
 NAME = "plex-probe"
 STATE_SCHEMA = 1
@@ -30,35 +35,37 @@ RESTART_STATE = "plex-restart"
 PROBE_UNIT = "plexguard-plex-probe.service"
 _NOT_FOUND = FoundPlex(server=Server.NONE, missing="plexguard-discover has not run yet")
 # Verdicts that are no problem to be found: Plex is well, or meant to be away.
-_WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.STARTING, Verdict.STOPPED)
+_WELL = (Verdict.HEALTHY, Verdict.MAINTENANCE, Verdict.UPDATING, Verdict.STARTING, Verdict.STOPPED)
 
 
 @click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-plex-probe")
+@click.option("--explain", is_flag=True, help="Show every level, what runs Plex, the verdict and what follows. Changes nothing.")
 @program.format_option
 @program.config_option
 @program.version_option(NAME)
 @click.pass_context
-def cli(context: click.Context, output: str, config_path: Path) -> int:
+def cli(context: click.Context, output: str, config_path: Path, explain: bool) -> int:
     """Check Plex once; ask for a restart if it is certainly down."""
     ports = program.open_ports(NAME)
-    context.obj = (ports, config_path)
-    return 0 if context.invoked_subcommand else _check(ports, program.load_config(config_path, Config), output=output)
+    configs = (program.load_config(config_path, Config), program.load_config(config_path, PlexConfig))
+    context.obj = (ports, *configs)
+    return 0 if context.invoked_subcommand else _check(ports, *configs, output=output, explain=explain)
 
 
 @cli.command()
 @click.pass_context
 def restart(context: click.Context) -> int:
     """Restart Plex, if that is right and within the budget (root)."""
-    ports, config_path = context.obj
-    return _restart(ports, program.load_config(config_path, Config), program.load_config(config_path, PlexConfig))
+    return _restart(*context.obj)
 
 
-def _check(ports: Ports, config: Config, *, output: str) -> int:
-    state = StateFile(state_directory(NAME) / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
-    past = state.load() or State()
-    found = read_plex(ports.journal) or _NOT_FOUND
+def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str, explain: bool) -> int:
+    folder = state_directory(NAME)
+    state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
     # A person without the unit's rights may look, and nothing is kept or done.
-    may_act = not ports.by_hand or os.access(state.path.parent, os.W_OK)
+    may_act = not explain and (not ports.by_hand or os.access(folder, os.W_OK))
+    past = (state.load() if may_act else state.peek()) or State()
+    found = read_plex(ports.journal) or _NOT_FOUND
     if found.server is Server.NONE:
         if ports.by_hand or not past.told_no_server:
             ports.journal.send(events.NO_SERVER, reason=found.missing)
@@ -66,7 +73,8 @@ def _check(ports: Ports, config: Config, *, output: str) -> int:
             # An outage that is open stays open: the server may only be unknown for a moment.
             state.save(dataclasses.replace(past, told_no_server=True))
         return os.EX_UNAVAILABLE
-    token = read_token()
+    token = _read_token(ports)
+    paused = read_paused(ports.journal, folder)
     began = ports.clock.moment()
     seen = observe(
         HttpPlex(found.url, token, owners=found.owners),
@@ -76,27 +84,32 @@ def _check(ports: Ports, config: Config, *, output: str) -> int:
         clock=ports.clock,
         config=config,
         has_token=token is not None,
+        paused=paused,
+        paused_limit=plex_config.paused_limit,
+        whole=explain,
     )
     plan = decide(seen, config, past, began, ports.clock.moment())
     if may_act:
+        act.save_paused(paused_file(folder, ports.journal), paused, seen.paused)
         act.carry_out(plan, state=state, journal=ports.journal, manager=ports.manager)
-    ports.notifier.tell(f"STATUS={one_line(_describe(plan.state))}")
+    ports.notifier.tell(f"STATUS={one_line(describe(plan.state))}")
     if output == "json":
         click.echo(json.dumps(encode(plan.state), indent=1))
+    elif explain:
+        click.echo(explain_check(found, seen, plan, config, has_token=token is not None))
     elif ports.by_hand:
-        click.echo(_describe(plan.state))
+        click.echo(describe(plan.state))
     return 0 if plan.state.verdict in _WELL else FOUND_PROBLEMS
 
 
-def _describe(state: State) -> str:
-    """Return the last check as one line, for `systemctl status` and for a terminal."""
-    took = [
-        f"{name} {seconds * 1000:.0f} ms"
-        for name, seconds in (("identity", state.identity_s), ("libraries", state.libraries_s))
-        if seconds is not None
-    ]
-    details = ", ".join([*took, *([state.detail] if state.detail else [])])
-    return " ".join(["Plex", state.version]).strip() + f": {state.verdict.value}" + (f" ({details})" if details else "")
+def _read_token(ports: Ports) -> Secret | None:
+    """Return the token; for a person without the right to it the check goes as far as it does without one."""
+    try:
+        return read_token()
+    except NoPermission:
+        if not ports.by_hand:
+            raise
+        return None
 
 
 def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
@@ -117,6 +130,7 @@ def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
         container=container,
         clock=ports.clock,
         config=config,
+        paused=read_paused(ports.journal),
         paused_limit=plex_config.paused_limit,
         unreadable=count_asking(open_record(ports.journal), now),
         open_with_token=lambda: HttpPlex(found.url, read_token(), owners=found.owners),

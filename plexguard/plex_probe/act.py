@@ -1,12 +1,22 @@
 """Carry out the probe's plan: save, tell, ask. It restarts nothing itself."""
 
+import contextlib
+
 from plexguard.core.errors import IoFailed
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
 from plexguard.core.state import StateFile
+from plexguard.core.viewers import Paused
 from plexguard.plex_probe import events
 from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
 from plexguard.plex_probe.observe import RESTART_UNIT
+
+
+def save_paused(file: StateFile[Paused], before: Paused, after: Paused) -> None:
+    """Write down which players are paused, when that has changed. With a disk that takes nothing it is not known, no more."""
+    if after != before:
+        with contextlib.suppress(IoFailed):
+            file.save(after)
 
 
 def carry_out(plan: Plan, *, state: StateFile[State], journal: Journal, manager: Manager) -> None:

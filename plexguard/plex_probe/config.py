@@ -12,16 +12,29 @@ class Config:
     SECTION: ClassVar[str] = "plex-probe"
 
     interval: timedelta = option(span("5s", "1h"), timedelta(seconds=30), "Time from one check to the next.")
-    timeout: timedelta = option(
-        span("1s", "30s"), timedelta(seconds=5), "How long one look may take: who it is, then its libraries."
-    )
+    timeout: timedelta = option(span("1s", "30s"), timedelta(seconds=5), "How long one look may take, all its levels together.")
     looks: int = option(count(2, 5), 3, "Failed looks in a row until a fault is certain.")
     pause: timedelta = option(span("100ms", "10s"), timedelta(milliseconds=1500), "Time between two looks of one check.")
+    slow: timedelta = option(
+        span("100ms", "30s"), timedelta(seconds=2), "A Plex that takes longer for an answer, check after check, is degraded."
+    )
+    read_media: bool = option(BOOLEAN, False, "Read a byte of a media file through Plex at each check, which keeps disks awake.")
     start_grace: timedelta = option(
         span("5s", "1h"), timedelta(seconds=60), "A Plex that was started so recently may not answer yet."
     )
     transition_limit: timedelta = option(
         span("30s", "1h"), timedelta(minutes=3), "Starting, stopping and being restarted excuse silence for no longer than this."
+    )
+    start_limit: timedelta = option(
+        span("1min", "4h"), timedelta(minutes=15), "The same for a start at which the log or the database still moves."
+    )
+    update_limit: timedelta = option(
+        span("1min", "4h"),
+        timedelta(minutes=15),
+        "An update excuses silence for so long, then it is told. No restart in it anyway.",
+    )
+    maintenance_limit: timedelta = option(
+        span("1min", "24h"), timedelta(minutes=20), "Maintenance in which nothing moves for so long is told as a broken update."
     )
     restart: bool = option(BOOLEAN, True, "Restart Plex when it is certain that this is needed. false: only report.")
     max_restarts_per_incident: int = option(count(0, 10), 2, "Restarts for one outage, then it is left to a person.")

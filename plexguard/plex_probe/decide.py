@@ -1,60 +1,26 @@
-"""From what was seen to a verdict, and from the verdict to what is told and done. Pure: it is given the time."""
+"""From what was seen to what is told and done. Pure: it is given the time."""
 
 import dataclasses
-import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plexguard.core.clock import Moment
 from plexguard.core.events import Event
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import RESTART_UNIT, Answer, Observation, ServerState
-
-# For a while these excuse silence.
-_TRANSITIONS = (ServerState.STARTING, ServerState.RESTARTING)
-# Answers of nobody at all: what a server that was stopped on purpose gives.
-_ABSENT = (Answer.REFUSED, Answer.SILENT, Answer.UNREACHABLE)
-
-
-class Verdict(enum.Enum):
-    """What is the matter with Plex."""
-
-    HEALTHY = "healthy"
-    REFUSED = "refused"
-    HUNG = "hung"
-    ERRORING = "erroring"
-    DATABASE_BLOCKED = "database-blocked"
-    MAINTENANCE = "maintenance"
-    STARTING = "starting"
-    STOPPED = "stopped"
-    MISCONFIGURED = "misconfigured"
-    UNKNOWN = "unknown"
-
-
-# Where it is certain that nobody can be watching, so that a restart harms nobody. What errs or has a blocked database
-# may still be playing to somebody: that is reported, and a person decides.
-OUTAGES = frozenset({Verdict.REFUSED, Verdict.HUNG})
-
-_BY_ANSWER = {
-    Answer.WELL: Verdict.HEALTHY,
-    Answer.LIMITED: Verdict.HEALTHY,
-    Answer.MAINTENANCE: Verdict.MAINTENANCE,
-    Answer.UNAUTHORIZED: Verdict.MISCONFIGURED,
-    Answer.REFUSED: Verdict.REFUSED,
-    Answer.SILENT: Verdict.HUNG,
-    Answer.DATABASE_SILENT: Verdict.DATABASE_BLOCKED,
-    Answer.FAILING: Verdict.ERRORING,
-    Answer.BROKEN: Verdict.ERRORING,
-    Answer.UNREACHABLE: Verdict.MISCONFIGURED,
-}
+from plexguard.plex_probe.look import Answer
+from plexguard.plex_probe.observe import RESTART_UNIT, Observation
+from plexguard.plex_probe.server import ServerState
+from plexguard.plex_probe.states import EXCUSES, MEANT, OUTAGES, SERVING, Verdict, advance, judge
 
 _EVENTS = {
-    Verdict.REFUSED: events.REFUSED,
+    Verdict.DEGRADED: events.DEGRADED,
+    Verdict.DOWN: events.DOWN,
     Verdict.HUNG: events.HUNG,
     Verdict.ERRORING: events.ERRORING,
     Verdict.DATABASE_BLOCKED: events.DATABASE_BLOCKED,
     Verdict.MAINTENANCE: events.MAINTENANCE,
+    Verdict.UPDATING: events.UPDATING,
     Verdict.STOPPED: events.STOPPED,
     Verdict.MISCONFIGURED: events.MISCONFIGURED,
     Verdict.UNKNOWN: events.UNKNOWN,
@@ -77,18 +43,30 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is known from check to check, published for status. silent_since: the first failed look while nothing is
-    certain yet, such as during a start. changing_since: since when each check met a server in transition. Times in seconds."""
+    """What is known from check to check, published for status.
+
+    level: the level that failed, "" when none did. found, found_in_row: what the last check found, and how many before it.
+    silent_since: the first failed look while nothing is certain yet, such as during a start. excused_since: since when each
+    excuse holds, by its verdict. progress, progress_since: the mark of a Plex at work, and since when it stands still.
+    told_long: that an update or a maintenance takes too long was told. latencies: seconds by level. viewers: players at which
+    somebody watches, None when Plex does not tell.
+    """
 
     verdict: Verdict = Verdict.HEALTHY
+    level: str = ""
+    found: Verdict = Verdict.HEALTHY
+    found_in_row: int = 0
     problem: Problem | None = None
     silent_since: Moment | None = None
-    changing_since: Moment | None = None
+    excused_since: dict[str, Moment] = field(default_factory=dict)
+    progress: str = ""
+    progress_since: Moment | None = None
+    told_long: bool = False
     checked: Moment | None = None
     detail: str = ""
     version: str = ""
-    identity_s: float | None = None
-    libraries_s: float | None = None
+    latencies: dict[str, float] = field(default_factory=dict)
+    viewers: int | None = None
     told_no_server: bool = False
     told_limited: bool = False
 
@@ -104,79 +82,98 @@ class AskRestart:
     """Start the root unit that restarts Plex."""
 
 
+Step = Tell | AskRestart
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The state to save first, so that a restart is counted before it is asked for, then the steps."""
 
     state: State
-    steps: tuple[Tell | AskRestart, ...] = ()
-
-
-def judge(seen: Observation, changing_s: float, config: Config) -> Verdict:
-    """Return the verdict on what was seen. changing_s: for how long the server has been in transition before this check."""
-    verdict = _BY_ANSWER[seen.last.answer]
-    if seen.last.answer.is_conclusive:
-        return verdict
-    if seen.server is ServerState.STOPPED and seen.last.answer in _ABSENT:
-        return Verdict.STOPPED
-    if seen.server in _TRANSITIONS and changing_s < config.transition_limit.total_seconds():
-        return Verdict.STARTING
-    if seen.server is ServerState.UNKNOWN and verdict in OUTAGES:
-        return Verdict.UNKNOWN
-    if verdict in OUTAGES and seen.server is not ServerState.DOWN:
-        return _find_doubt(seen) or verdict
-    return verdict
-
-
-def _find_doubt(seen: Observation) -> Verdict | None:
-    """Return the verdict of the last look that speaks against an outage, if there is one: an outage is only certain when
-    every look met it."""
-    verdicts = [_BY_ANSWER[look.answer] for look in seen.looks]
-    return next((verdict for verdict in reversed(verdicts) if verdict not in OUTAGES), None)
+    steps: tuple[Step, ...] = ()
 
 
 def decide(seen: Observation, config: Config, past: State, began: Moment, now: Moment) -> Plan:
     """Return what to tell and do. began: the moment before the first look; now: after the last."""
-    # A boot is a start of its own: what was in transition before it says nothing about what is now.
-    known_since = past.changing_since if past.changing_since and past.changing_since.boot_id == began.boot_id else None
-    changing_since = (known_since or began) if seen.server in _TRANSITIONS else None
-    verdict = judge(seen, began.seconds_since(changing_since or began), config)
-    state = _record(seen, past, verdict, now)
+    excuse, excused_since = find_excuse(seen, past, began, config)
+    found = judge(seen, excuse, config)
+    state = _record(seen, past, found, now)
+    verdict = state.verdict
+    updated = _tell_update(seen, past)
     if verdict is Verdict.HEALTHY:
-        return _recover(seen, past, state, now)
+        return _with(_recover(seen, past, state, now), updated)
     # Time in which Plex was meant to be away is no part of what comes after it.
-    silent_since = (None if past.verdict is Verdict.STOPPED else past.silent_since) or began
-    state = dataclasses.replace(state, silent_since=silent_since, changing_since=changing_since)
+    silent_since = (None if past.verdict in MEANT - {verdict} else past.silent_since) or began
+    state = dataclasses.replace(state, silent_since=silent_since, excused_since=excused_since)
     if verdict is Verdict.STARTING:
         # Neither well nor at fault: what was told stays as it is.
-        return Plan(dataclasses.replace(state, problem=past.problem))
+        return Plan(dataclasses.replace(state, problem=past.problem), updated)
     known = past.problem
-    if known is not None and known.verdict is Verdict.STOPPED and verdict is not Verdict.STOPPED:
+    if known is not None and known.verdict in MEANT and verdict not in MEANT:
         known = None
     told = known is not None and known.verdict is verdict
     problem = dataclasses.replace(known or Problem(verdict=verdict, began=silent_since), verdict=verdict)
     tell = () if told else (Tell(_EVENTS[verdict], _values(seen, problem, now)),)
+    state, told_long = _tell_long(seen, state, excuse, config, now)
     problem, steps = _consider_restart(seen, problem, config, now)
-    return Plan(dataclasses.replace(state, problem=problem), (*tell, *steps))
+    return Plan(dataclasses.replace(state, problem=problem), (*updated, *tell, *told_long, *steps))
 
 
-def _record(seen: Observation, past: State, verdict: Verdict, now: Moment) -> State:
+def _with(plan: Plan, first: tuple[Step, ...]) -> Plan:
+    return dataclasses.replace(plan, steps=(*first, *plan.steps))
+
+
+def find_excuse(seen: Observation, past: State, began: Moment, config: Config) -> tuple[Verdict | None, dict[str, Moment]]:
+    """Return what excuses silence in this check, and since when each excuse that holds does, whether or not its time is over."""
+    moves = bool(seen.progress) and seen.progress != past.progress
+    found, since = None, {}
+    for excuse in EXCUSES:
+        # The time of an excuse begins when the one before it is over: a start after a long update is given its own.
+        if found is not None or seen.last.answer.is_conclusive or not excuse.holds(seen, past.verdict, moves):
+            continue
+        name = excuse.verdict.value
+        known = past.excused_since.get(name)
+        # A boot is a start of its own: what was in transition before it says nothing about what is now.
+        since[name] = known if known is not None and known.boot_id == began.boot_id else began
+        if began.seconds_since(since[name]) < excuse.limit(config).total_seconds():
+            found = excuse.verdict
+    return found, since
+
+
+def _record(seen: Observation, past: State, found: Verdict, now: Moment) -> State:
     last = seen.last
+    in_row = past.found_in_row + 1 if past.found is found else 1
+    verdict = advance(past.verdict, found, in_row)
+    stands = bool(past.progress_since) and past.progress == seen.progress and past.verdict is verdict
     return State(
         verdict=verdict,
+        level="" if last.answer in (Answer.WELL, Answer.LIMITED) else last.level.value,
+        found=found,
+        found_in_row=in_row,
+        progress=seen.progress,
+        progress_since=past.progress_since if stands else now,
+        told_long=past.told_long and verdict not in SERVING,
         checked=now,
         detail=last.detail,
         version=last.version or past.version,
-        identity_s=last.identity_s,
-        libraries_s=last.libraries_s,
+        latencies=dict(last.latencies),
+        viewers=seen.viewers,
         told_limited=past.told_limited,
     )
+
+
+def _tell_update(seen: Observation, past: State) -> tuple[Step, ...]:
+    """Tell a version that changed, whoever changed it."""
+    after = seen.last.version
+    if not after or not past.version or after == past.version:
+        return ()
+    return (Tell(events.UPDATED, {"before": past.version, "after": after}),)
 
 
 def _recover(seen: Observation, past: State, state: State, now: Moment) -> Plan:
     limited = seen.last.answer is Answer.LIMITED
     state = dataclasses.replace(state, told_limited=limited)
-    steps: list[Tell | AskRestart] = []
+    steps: list[Step] = []
     if past.problem is not None:
         downtime_s = now.seconds_since(past.problem.began)
         values = {"problem": past.problem.verdict.value, "downtime_s": downtime_s, "restarts": past.problem.restarts}
@@ -187,30 +184,55 @@ def _recover(seen: Observation, past: State, state: State, now: Moment) -> Plan:
 
 
 def _values(seen: Observation, problem: Problem, now: Moment) -> dict[str, object]:
+    if seen.server.update:
+        detail = seen.server.update
+    elif seen.elsewhere:
+        detail = f"{seen.last.detail}; but Plex answers at {seen.elsewhere}"
+    elif seen.is_deadlocked:
+        detail = f"{seen.last.detail}, to {seen.connections} connections: a deadlock"
+    else:
+        detail = seen.last.detail or f"its slowest answer took {seen.last.slowest_s:.1f} s"
     return {
-        "detail": seen.last.detail or seen.last.answer.value,
+        "detail": detail,
+        "level": seen.last.level.value,
         "looks": len(seen.looks),
         "silent_s": now.seconds_since(problem.began),
-        "server": seen.server_detail or seen.server.value,
+        "server": seen.server.detail or seen.server.state.value,
         "processes": seen.processes or "not looked at",
     }
 
 
-def _consider_restart(
-    seen: Observation, problem: Problem, config: Config, now: Moment
-) -> tuple[Problem, tuple[Tell | AskRestart, ...]]:
+def _tell_long(
+    seen: Observation, state: State, excuse: Verdict | None, config: Config, now: Moment
+) -> tuple[State, tuple[Step, ...]]:
+    """Tell once that an update or a maintenance takes longer than such a thing should: a person has to look."""
+    updating_since = state.excused_since.get(Verdict.UPDATING.value)
+    step = None
+    if updating_since is not None and excuse is not Verdict.UPDATING:
+        step = Tell(events.UPDATE_LONG, {"sign": seen.server.update, "seconds": now.seconds_since(updating_since)})
+    elif state.verdict is Verdict.MAINTENANCE and state.progress_since is not None:
+        still_s = now.seconds_since(state.progress_since)
+        if still_s >= config.maintenance_limit.total_seconds():
+            how = "its log and database stand still" if state.progress else "whether it gets on cannot be seen"
+            step = Tell(events.MAINTENANCE_LONG, {"detail": seen.last.detail, "seconds": still_s, "how": how})
+    if step is None or state.told_long:
+        return state, ()
+    return dataclasses.replace(state, told_long=True), (step,)
+
+
+def _consider_restart(seen: Observation, problem: Problem, config: Config, now: Moment) -> tuple[Problem, tuple[Step, ...]]:
     """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
     it is left to a person, and why."""
-    if problem.verdict not in OUTAGES or seen.server in (ServerState.STOPPED, ServerState.RESTARTING):
+    if problem.verdict not in OUTAGES or seen.server.state in (ServerState.STOPPED, ServerState.RESTARTING):
+        return problem, ()
+    if seen.server.update:
         return problem, ()
     problem = _settle_ask(seen, problem)
     if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():
         return problem, ()
     barrier = _find_barrier(seen, problem, config)
     if not barrier:
-        asked = dataclasses.replace(problem, restarts=problem.restarts + 1, last_ask=now, ask_is_open=True)
-        asking = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
-        return asked, (Tell(events.RESTART_ASKED, asking), AskRestart())
+        return _ask(seen, problem, config, now)
     if problem.gave_up:
         return problem, ()
     values = {
@@ -222,17 +244,28 @@ def _consider_restart(
     return dataclasses.replace(problem, gave_up=True), (Tell(events.GAVE_UP, values),)
 
 
+def _ask(seen: Observation, problem: Problem, config: Config, now: Moment) -> tuple[Problem, tuple[Step, ...]]:
+    asked = dataclasses.replace(problem, last_ask=now, ask_is_open=True)
+    if seen.server.state is ServerState.LEFT_STOPPED:
+        # The end of an update, and no restart: it costs nothing of the budget.
+        return asked, (Tell(events.LEFT_STOPPED, {"server": seen.server.detail}), AskRestart())
+    asked = dataclasses.replace(asked, restarts=problem.restarts + 1)
+    values = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
+    return asked, (Tell(events.RESTART_ASKED, values), AskRestart())
+
+
 def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
     """Return why no restart is asked for, or "" when one is."""
+    state = seen.server.state
     if not config.restart:
         return "restart = false in [plex-probe]"
     if seen.restart_is_masked:
         return f"{RESTART_UNIT} is masked"
-    if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
-        return f"it is {seen.server.value}"
+    if state not in (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED):
+        return f"it is {state.value}"
     if problem.was_refused:
         return f"{RESTART_UNIT} refused, and told why"
-    if problem.restarts >= config.max_restarts_per_incident:
+    if problem.restarts >= config.max_restarts_per_incident and state is not ServerState.LEFT_STOPPED:
         return "restarting did not help" if problem.restarts else "max_restarts_per_incident = 0"
     return ""
 
@@ -242,4 +275,5 @@ def _settle_ask(seen: Observation, problem: Problem) -> Problem:
     if not problem.ask_is_open:
         return problem
     refused = seen.ask_was_put_off or seen.ask_was_refused
-    return dataclasses.replace(problem, restarts=problem.restarts - refused, was_refused=seen.ask_was_refused, ask_is_open=False)
+    restarts = max(0, problem.restarts - refused)
+    return dataclasses.replace(problem, restarts=restarts, was_refused=seen.ask_was_refused, ask_is_open=False)

@@ -3,14 +3,14 @@
 from plexguard.core.events import Event, Priority
 
 _PAGE = "plexguard-plex-probe(8)"
-_FAULT_FIELDS = {"detail": str, "looks": int, "silent_s": float, "server": str, "processes": str}
+_FAULT_FIELDS = {"detail": str, "level": str, "looks": int, "silent_s": float, "server": str, "processes": str}
 
-REFUSED = Event(
-    name="plex.refused",
+DOWN = Event(
+    name="plex.down",
     message_id="a28c794ff5104b83a2cec049dea16154",
     priority=Priority.WARNING,
-    message="Plex refuses connections: {looks} looks in a row failed; {server}; {processes}",
-    subject="Plex refuses connections",
+    message="Plex is down: {looks} looks in a row were refused; {server}; {processes}",
+    subject="Plex is down",
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
@@ -83,6 +83,117 @@ DATABASE_BLOCKED = Event(
         If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:
           journalctl -u plexmediaserver -n 50
           systemctl restart plexmediaserver
+        """,
+)
+
+DEGRADED = Event(
+    name="plex.degraded",
+    message_id="91fc5bdcbda34d2a8d2446c0e785b6d5",
+    priority=Priority.WARNING,
+    message="Plex is degraded: it answers, but {detail}",
+    subject="Plex is slow, or a media file does not open",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Plex answers every question, three checks in a row not as it should: {detail} (level {level}). Whoever watches goes on
+        watching, so nothing is restarted. A slow Plex has a busy disk, a scan or a database that has grown; a media file that
+        does not open through Plex is gone, not readable to it, or on a mount that is away.
+        """,
+    action="""
+        See which level is slow, and what the machine is busy with:
+          plexguard-plex-probe --explain
+          systemd-cgtop
+        """,
+)
+
+UPDATING = Event(
+    name="plex.updating",
+    message_id="89de7f8b4a6d469fa7ba62691048bba4",
+    priority=Priority.NOTICE,
+    message="Plex does not answer, and an update is at work: {detail}",
+    subject="Plex is being updated",
+    page=_PAGE,
+    fields=_FAULT_FIELDS,
+    meaning="""
+        Plex does not answer because packages, or Plex inside its container, are being updated: {detail}. A restart would break
+        that off, so nothing is done while it lasts. What runs Plex: {server}.
+        """,
+    action="""
+        Nothing. The version before and after is told as plex.updated, and plex.recovered tells how long it took.
+        """,
+)
+
+UPDATED = Event(
+    name="plex.updated",
+    message_id="faf1dd75ad4f4274975d15f8e1b686eb",
+    priority=Priority.NOTICE,
+    message="Plex was updated from {before} to {after}",
+    subject="Plex was updated to {after}",
+    page=_PAGE,
+    fields={"before": str, "after": str},
+    meaning="""
+        Plex now says that it is version {after}. At the check before it was {before}.
+        """,
+    action="""
+        Nothing. What was installed on this machine, and when:
+          grep plexmediaserver /var/log/dpkg.log
+        """,
+)
+
+UPDATE_LONG = Event(
+    name="plex.update-long",
+    message_id="7d3eb3ee6e964b3a82877b57f0e13a75",
+    priority=Priority.ERR,
+    message="An update has been at work for {seconds:.0f} s, and Plex does not answer: {sign}",
+    subject="An update takes too long",
+    page=_PAGE,
+    fields={"sign": str, "seconds": float},
+    meaning="""
+        For {seconds} s there has been an update at work, and Plex has not answered: {sign}. A package manager that waits at a
+        question does this, or one that was stopped in the middle. Plex is still not restarted, since that could break the
+        update off; it goes on being looked at.
+        """,
+    action="""
+        See what holds it up, answer its question, or finish what was left:
+          ps -ef | grep -E "apt|dpkg"
+          dpkg --configure -a
+        """,
+)
+
+LEFT_STOPPED = Event(
+    name="plex.left-stopped",
+    message_id="81481fc720ae4a80a8802437e4c9e777",
+    priority=Priority.NOTICE,
+    message="An update stopped Plex and did not start it again: a start is asked for; {server}",
+    subject="An update left Plex stopped",
+    page=_PAGE,
+    fields={"server": str},
+    meaning="""
+        Plex was stopped while its package was being updated, the update is over, and Plex was not started again. Nobody meant
+        it to be away, so it is started. That costs nothing of the budget of restarts. {server}
+        """,
+    action="""
+        Nothing, if plex.recovered follows. Else see why it does not start:
+          systemctl status plexmediaserver
+        """,
+)
+
+MAINTENANCE_LONG = Event(
+    name="plex.maintenance-long",
+    message_id="d5d36998c7454cd2be6ff5bd8d27137d",
+    priority=Priority.ERR,
+    message="Plex has been in maintenance with no progress for {seconds:.0f} s ({how}): {detail}",
+    subject="Plex's maintenance does not end",
+    page=_PAGE,
+    fields={"detail": str, "seconds": float, "how": str},
+    meaning="""
+        Plex says "{detail}", and {how}, for {seconds} s. A migration that works makes the log and the -wal file of the database
+        move. One that stands still is a broken update: a restart does not help it, so none is made.
+        """,
+    action="""
+        See what Plex did last. If it is stuck, restore the database from before the update, or install the version before:
+          journalctl -u plexmediaserver -n 50
+          plexguard-plex-probe --explain
         """,
 )
 

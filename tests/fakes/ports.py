@@ -195,7 +195,12 @@ class FakePlex:
         self.identities: list[Identity | PlexError] = [IDENTITY]
         self.library_lists: list[tuple[Library, ...] | PlexError] = [(LIBRARY,)]
         self.session_lists: list[tuple[Session, ...] | PlexError] = [()]
+        self.connections: list[None | PlexError] = [None]
+        self.media: list[bool | PlexError] = [True]
         self.asked: list[str] = []
+
+    def connect(self, *, timeout_s: float) -> None:
+        self._answer("connect", self.connections, timeout_s)
 
     def identity(self, *, timeout_s: float) -> Identity:
         return self._answer("identity", self.identities, timeout_s)
@@ -205,6 +210,9 @@ class FakePlex:
 
     def sessions(self, *, timeout_s: float) -> tuple[Session, ...]:
         return self._answer("sessions", self.session_lists, timeout_s)
+
+    def read_media(self, library: Library, *, timeout_s: float) -> bool:
+        return self._answer("media", self.media, timeout_s)
 
     def activities(self, *, timeout_s: float) -> tuple[Activity, ...]:
         return ()

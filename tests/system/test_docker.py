@@ -37,7 +37,7 @@ def test_a_container_is_found_guarded_and_left_alone_when_it_is_stopped(containe
     machine = container
     found = read_found(machine)
     assert (found["server"], found["name"], found["folders"]) == ("container", "plex", [docker_plex.FILMS])
-    assert check_now(machine)["libraries_s"] is not None  # with the token of the container's Preferences.xml
+    assert "database" in check_now(machine)["latencies"]  # with the token of the container's Preferences.xml
 
     machine.run(["chmod", "000", f"{docker_plex.FILMS}/Film 1.mkv"])
     machine.systemctl("start", "plexguard-perms-audit.service")
@@ -69,4 +69,4 @@ def test_a_container_that_crashed_is_started_again(container: Machine) -> None:
 
     recovered = await_event(machine, "plex.recovered", timeout_s=120)
 
-    assert (recovered["PLEXGUARD_PROBLEM"], recovered["PLEXGUARD_RESTARTS"]) == ("refused", "1")
+    assert (recovered["PLEXGUARD_PROBLEM"], recovered["PLEXGUARD_RESTARTS"]) == ("down", "1")

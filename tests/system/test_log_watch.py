@@ -153,7 +153,7 @@ def test_what_waits_survives_a_reboot_and_a_missing_root_side_is_told_once(plex_
 
     await_event(machine, "logs.complaint", timeout_s=90)
     assert asked(machine)[0] == _FILM
-    assert_clean_journal(machine, allowed=("logs.audit-lost", "plex.refused", "plex.starting"))
+    assert_clean_journal(machine, allowed=("logs.audit-lost", "plex.down", "plex.starting"))
 
 
 def test_a_plex_that_comes_later_is_followed_without_a_hand(machine: Machine) -> None:

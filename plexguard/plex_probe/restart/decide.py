@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from plexguard.core.clock import Moment
 from plexguard.core.found import FoundPlex, Server
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import Answer, ServerState
+from plexguard.plex_probe.look import Answer, Look
+from plexguard.plex_probe.observe import is_deadlocked
+from plexguard.plex_probe.server import SeenServer, ServerState
 
 DAY_S = 86_400.0
 # Restarts that follow each other closer than this belong to one incident: the root side does not know what the probe knows.
@@ -37,24 +39,29 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartObservation:
-    """What the root side sees: one look of its own, the state of the server, and what shows that an update is at work, if one is.
+    """What the root side sees: one look of its own, and the state of the server.
 
-    unreadable: for how many media that Plex cannot read the audit asked for a restart just now. is_in_use: somebody watches or
-    a scan runs, None when Plex does not tell; only asked when the restart is for such media.
+    elsewhere, connections: as the probe sees them. unreadable: for how many media that Plex cannot read the audit asked for a
+    restart just now. is_in_use: somebody watches or a scan runs, None when Plex does not tell or was not asked.
     """
 
     found: FoundPlex
-    answer: Answer
-    server: ServerState
-    server_detail: str
-    update: str = ""
+    look: Look
+    server: SeenServer
+    elsewhere: str = ""
+    connections: int = 0
     unreadable: int = 0
     is_in_use: bool | None = None
 
     @property
     def is_for_media(self) -> bool:
         """Whether Plex answers, and is to be restarted for what it cannot read."""
-        return self.unreadable > 0 and self.answer in (Answer.WELL, Answer.LIMITED)
+        return self.unreadable > 0 and self.look.answer in (Answer.WELL, Answer.LIMITED)
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether it serves nobody though it runs: it is silent, or has nothing but errors for a great many."""
+        return self.look.answer is Answer.SILENT or is_deadlocked((self.look,), self.connections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +86,25 @@ class Restart:
 
 def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment) -> Refuse | Restart:
     """Return the restart, or why there is none. When in doubt there is none."""
-    refusal = _find_refusal(seen, config) or _find_spent_budget(config, budget, now)
+    # The end of an update that was left without it is no restart, and costs nothing.
+    is_free = seen.server.state is ServerState.LEFT_STOPPED
+    refusal = _find_refusal(seen, config) or (None if is_free else _find_spent_budget(config, budget, now))
     if refusal is not None:
         return refusal
-    hung = seen.answer is Answer.SILENT
     return Restart(
         server=seen.found.server,
         name=seen.found.name,
         reason=_tell_reason(seen),
-        stop_timeout_s=(config.stop_timeout_hung if hung else config.stop_timeout).total_seconds(),
+        stop_timeout_s=(config.stop_timeout_hung if seen.is_hung else config.stop_timeout).total_seconds(),
         start_timeout_s=config.start_timeout.total_seconds(),
-        budget=budget.spend(now),
+        budget=budget if is_free else budget.spend(now),
     )
 
 
 def _tell_reason(seen: RestartObservation) -> str:
     if seen.is_for_media:
         return f"{seen.unreadable} media files stay unreadable to it (restart_plex in [perms-audit])"
-    return f"{seen.answer.value}; {seen.server_detail}"
+    return f"{seen.look.answer.value}; {seen.server.detail}"
 
 
 def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
@@ -104,15 +112,18 @@ def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
         return Refuse("restart = false in [plex-probe]", passing=False)
     if seen.found.server not in (Server.UNIT, Server.CONTAINER):
         return Refuse("no Plex on this machine is known that could be restarted", passing=False)
-    if seen.is_for_media and seen.is_in_use is not False:
+    if seen.is_in_use or (seen.is_for_media and seen.is_in_use is None):
+        # What certainly hangs for everybody cannot tell who watches, and need not.
         why = "somebody watches or a scan runs" if seen.is_in_use else "it cannot be told whether somebody watches"
         return Refuse(why, passing=True)
-    if not seen.is_for_media and seen.answer not in (Answer.REFUSED, Answer.SILENT):
-        return Refuse(f"it is no outage now: {seen.answer.value}", passing=True)
-    if seen.server not in (ServerState.RUNNING, ServerState.DOWN):
-        return Refuse(f"{seen.server_detail}: {seen.server.value}", passing=True)
-    if seen.update:
-        return Refuse(f"an update is at work: {seen.update}", passing=True)
+    if not (seen.is_for_media or seen.is_hung or seen.look.answer is Answer.REFUSED):
+        return Refuse(f"it is no outage now: {seen.look.answer.value}", passing=True)
+    if seen.elsewhere:
+        return Refuse(f"Plex answers at {seen.elsewhere}, though not at {seen.found.url}", passing=True)
+    if seen.server.update:
+        return Refuse(f"an update is at work: {seen.server.update}", passing=True)
+    if seen.server.state not in (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED):
+        return Refuse(f"{seen.server.detail}: {seen.server.state.value}", passing=True)
     return None
 
 

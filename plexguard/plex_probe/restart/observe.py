@@ -5,17 +5,21 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from plexguard.core.clock import Clock, Moment
-from plexguard.core.found import FoundContainer, FoundPlex
+from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex
+from plexguard.core.listeners import count_connections
 from plexguard.core.manager import Manager
-from plexguard.core.plex import Plex, PlexError
-from plexguard.core.updates import find_update
-from plexguard.core.viewers import ask_viewers
+from plexguard.core.plex import HttpPlex, Plex, PlexError
+from plexguard.core.viewers import Paused, ask_viewers
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import observe_server, take_look
+from plexguard.plex_probe.look import Answer, take_look
+from plexguard.plex_probe.observe import find_elsewhere
 from plexguard.plex_probe.restart.decide import RestartObservation
+from plexguard.plex_probe.server import observe_server
 
 # The probe has just found it silent several times; this is to catch a Plex that came back meanwhile.
 _LOOK_TIMEOUT_S = 3.0
+# Who watches is told from memory; one that hangs tells nothing, and is not waited for.
+_USE_TIMEOUT_S = 1.0
 
 
 def observe(
@@ -26,34 +30,33 @@ def observe(
     container: FoundContainer | None,
     clock: Clock,
     config: Config,
+    paused: Paused,
     paused_limit: timedelta,
     unreadable: int = 0,
     open_with_token: Callable[[], Plex],
+    open_local: Callable[[], Plex] = lambda: HttpPlex(DEFAULT_URL, None),
 ) -> RestartObservation:
-    """Look once at Plex, without a token, and at what runs it; with a token only when the restart would be for media."""
+    """Look once at Plex, without a token, and at what runs it; with a token only for the question whether somebody watches."""
     look = take_look(plex, clock, timeout_s=_LOOK_TIMEOUT_S, has_token=False)
-    server, detail = observe_server(found, manager=manager, container=container, clock=clock, config=config)
     seen = RestartObservation(
         found=found,
-        answer=look.answer,
-        server=server,
-        server_detail=detail,
-        update=find_update(container),
+        look=look,
+        server=observe_server(found, manager=manager, container=container, clock=clock, config=config),
+        elsewhere="" if look.answer.is_conclusive else find_elsewhere(found, open_local, clock, config),
+        connections=count_connections(found.port) if look.answer is Answer.FAILING else 0,
         unreadable=unreadable,
     )
-    return (
-        dataclasses.replace(seen, is_in_use=find_use(open_with_token(), clock.moment(), paused_limit=paused_limit))
-        if seen.is_for_media
-        else seen
-    )
+    if seen.is_for_media or seen.is_hung:
+        return dataclasses.replace(seen, is_in_use=find_use(open_with_token(), paused, clock.moment(), paused_limit=paused_limit))
+    return seen
 
 
-def find_use(plex: Plex, now: Moment, *, paused_limit: timedelta) -> bool | None:
+def find_use(plex: Plex, paused: Paused, now: Moment, *, paused_limit: timedelta) -> bool | None:
     """Tell whether somebody watches or a library is scanned, None when Plex does not say: never "nobody" for want of an answer."""
-    viewers = ask_viewers(plex, now, limit=paused_limit, timeout_s=_LOOK_TIMEOUT_S)
+    viewers = ask_viewers(plex, paused, now, limit=paused_limit, timeout_s=_USE_TIMEOUT_S)
     if viewers is None:
         return None
     try:
-        return bool(viewers or plex.activities(timeout_s=_LOOK_TIMEOUT_S))
+        return bool(viewers or plex.activities(timeout_s=_USE_TIMEOUT_S))
     except PlexError:
         return None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core.processes import find_plex
+from plexguard.core import processes
+from plexguard.core.processes import find_plex, find_plex_start
 
 
 @contextmanager
@@ -55,3 +56,16 @@ def test_server_that_ended_and_was_not_waited_for_is_seen_as_such(tmp_path: Path
     process.wait()
 
     assert states == ["zombie"]
+
+
+def test_a_plex_is_dated_by_the_clock_that_nobody_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    with running(tmp_path, "Plex Media Server") as pid:
+        monkeypatch.setattr(processes, "find_in_container", lambda container_id: find_plex() if container_id == "c0ffee" else ())
+        started_s = find_plex_start("c0ffee")
+
+        assert started_s is not None
+        # as exact as the kernel's clock ticks
+        assert before_s - 0.02 <= started_s <= time.clock_gettime(time.CLOCK_BOOTTIME)
+        assert find_plex_start("facade") is None
+        assert pid

@@ -9,12 +9,15 @@ import pytest
 from plexguard.core.clock import SystemClock
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Unit
-from plexguard.core.plex import HttpPlex
+from plexguard.core.plex import HttpPlex, PlexBroken
 from plexguard.core.secret import Secret
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell, Verdict, decide
-from plexguard.plex_probe.observe import Answer, ServerState, observe, take_look
+from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell, decide
+from plexguard.plex_probe.look import Answer, take_look
+from plexguard.plex_probe.observe import observe
 from plexguard.plex_probe.restart.act import await_answer
+from plexguard.plex_probe.server import ServerState
+from plexguard.plex_probe.states import Verdict
 from tests.fakes.plex import PlexSimulator
 from tests.fakes.ports import FakeManager
 
@@ -49,6 +52,7 @@ def check(url: str, token: str | None, *, unit: Unit = RUNNING) -> Plan:
         clock=clock,
         config=CONFIG,
         has_token=bool(token),
+        paused_limit=timedelta(hours=2),
     )
     plan = decide(seen, CONFIG, State(), began, clock.moment())
     for step in plan.steps:
@@ -63,7 +67,7 @@ def check(url: str, token: str | None, *, unit: Unit = RUNNING) -> Plan:
         ("healthy", Verdict.HEALTHY),
         ("hung", Verdict.HUNG),
         ("drip", Verdict.HUNG),
-        ("refusing", Verdict.REFUSED),
+        ("refusing", Verdict.DOWN),
         ("maintenance", Verdict.MAINTENANCE),
         ("deadlock", Verdict.ERRORING),
         ("error", Verdict.ERRORING),
@@ -81,7 +85,7 @@ def test_each_way_of_being_unwell_has_its_verdict(plex: PlexSimulator, mode: str
     plan = check(plex.url, plex.token)
 
     assert plan.state.verdict is verdict
-    assert (AskRestart() in plan.steps) == (verdict in (Verdict.HUNG, Verdict.REFUSED))
+    assert (AskRestart() in plan.steps) == (verdict in (Verdict.HUNG, Verdict.DOWN))
 
 
 def test_a_slow_plex_is_healthy(plex: PlexSimulator) -> None:
@@ -90,8 +94,30 @@ def test_a_slow_plex_is_healthy(plex: PlexSimulator) -> None:
     plan = check(plex.url, plex.token)
 
     assert plan.state.verdict is Verdict.HEALTHY
-    assert plan.state.identity_s is not None
-    assert plan.state.identity_s >= 0.3
+    assert plan.state.latencies["identity"] >= 0.3
+
+
+def test_a_media_file_that_plex_does_not_open_is_seen(tmp_path: Path) -> None:
+    films = tmp_path / "Films"
+    film = films / "Film (2001)/Film.mkv"
+    film.parent.mkdir(parents=True)
+    film.write_text("film")
+    with PlexSimulator(tmp_path / "Plex Media Server") as plex:
+        plex.scan(plex.add_library("Films", "movie", films))
+        plex.wait_for_scans()
+        reader = HttpPlex(plex.url, Secret(plex.token))
+        (library,) = reader.libraries(timeout_s=5.0)
+
+        assert reader.read_media(library, timeout_s=5.0)
+        film.unlink()
+        with pytest.raises(PlexBroken, match="404"):
+            reader.read_media(library, timeout_s=5.0)
+
+
+def test_a_library_without_files_has_none_to_read(plex: PlexSimulator) -> None:
+    reader = HttpPlex(plex.url, Secret(plex.token))
+
+    assert [reader.read_media(library, timeout_s=5.0) for library in reader.libraries(timeout_s=5.0)] == [False]
 
 
 def test_a_pause_that_ends_before_the_last_look_is_no_fault(plex: PlexSimulator) -> None:
@@ -103,12 +129,12 @@ def test_a_pause_that_ends_before_the_last_look_is_no_fault(plex: PlexSimulator)
     assert plan.steps == ()
 
 
-def test_a_healthy_plex_is_asked_two_questions_and_no_more(plex: PlexSimulator) -> None:
+def test_a_healthy_plex_is_asked_three_questions_and_no_more(plex: PlexSimulator) -> None:
     asked = len(plex.requests)
 
     check(plex.url, plex.token)
 
-    assert [request.path for request in plex.requests[asked:]] == ["/identity", "/library/sections"]
+    assert [request.path for request in plex.requests[asked:]] == ["/identity", "/status/sessions", "/library/sections"]
 
 
 def test_a_wrong_token_is_a_matter_of_configuration(plex: PlexSimulator) -> None:
@@ -144,7 +170,7 @@ def test_a_refusal_of_a_unit_that_failed_is_one(plex: PlexSimulator) -> None:
 
     plan = check(plex.url, plex.token, unit=FAILED)
 
-    assert plan.state.verdict is Verdict.REFUSED
+    assert plan.state.verdict is Verdict.DOWN
     assert AskRestart() in plan.steps
 
 
@@ -167,7 +193,7 @@ def test_the_root_side_sees_the_same_without_a_token(plex: PlexSimulator) -> Non
 def test_a_plex_that_crashes_is_refused_and_answers_again_after_its_restart(tmp_path: Path) -> None:
     with PlexSimulator(tmp_path / "Plex Media Server") as plex:
         plex.set(mode="crash")
-        assert check(plex.url, plex.token, unit=FAILED).state.verdict is Verdict.REFUSED
+        assert check(plex.url, plex.token, unit=FAILED).state.verdict is Verdict.DOWN
 
         plex.restart()
 
@@ -189,8 +215,15 @@ def test_the_processes_of_this_machine_are_named_in_a_fault(plex: PlexSimulator)
     clock = SystemClock()
 
     seen = observe(
-        HttpPlex(plex.url, None), FOUND, manager=FakeManager(RUNNING), container=None, clock=clock, config=CONFIG, has_token=False
+        HttpPlex(plex.url, None),
+        FOUND,
+        manager=FakeManager(RUNNING),
+        container=None,
+        clock=clock,
+        config=CONFIG,
+        has_token=False,
+        paused_limit=timedelta(hours=2),
     )
 
-    assert seen.server is ServerState.RUNNING
+    assert seen.server.state is ServerState.RUNNING
     assert seen.processes

@@ -1,15 +1,13 @@
 """Who watches: each player once, and none that was left paused."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from plexguard.core.plex import PlexError, PlexRefused, PlexTimeout, PlexUnauthorized, Session
-from plexguard.core.records import encode
-from plexguard.core.viewers import PAUSED_SCHEMA, Paused, ask_viewers, note_paused, pick_viewers, read_paused
-from tests.fakes.ports import FakeClock, FakePlex
+from plexguard.core.viewers import PAUSED_NAME, Paused, ask_viewers, note_paused, paused_file, pick_viewers, read_paused
+from tests.fakes.ports import FakeClock, FakeJournal, FakePlex
 
 LIMIT = timedelta(hours=2)
 
@@ -68,30 +66,34 @@ def test_no_answer_is_never_nobody(error: PlexError) -> None:
     plex = FakePlex()
     plex.session_lists = [error]
 
-    assert ask_viewers(plex, FakeClock().moment(), limit=LIMIT, timeout_s=3.0) is None
+    assert ask_viewers(plex, Paused(), FakeClock().moment(), limit=LIMIT, timeout_s=3.0) is None
 
 
 def test_where_nobody_listens_nobody_watches() -> None:
     plex = FakePlex()
     plex.session_lists = [PlexRefused("x")]
 
-    assert ask_viewers(plex, FakeClock().moment(), limit=LIMIT, timeout_s=3.0) == ()
+    assert ask_viewers(plex, Paused(), FakeClock().moment(), limit=LIMIT, timeout_s=3.0) == ()
 
 
 def test_what_the_probe_wrote_down_is_read(tmp_path: Path) -> None:
     paused = Paused(since={"tv": FakeClock().moment()})
-    file = tmp_path / "paused.json"
-    file.write_text(json.dumps({"schema": PAUSED_SCHEMA, **encode(paused)}))
+    paused_file(tmp_path, FakeJournal()).save(paused)
 
-    assert read_paused(file) == paused
+    assert read_paused(FakeJournal(), tmp_path) == paused
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", "1", '{"schema": 2}', '{"schema": 1, "since": {"tv": 3}}', '{"schema": 1, "since": 7}']
 )
-def test_what_cannot_be_read_is_not_known(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "paused.json"
-    file.write_text(text)
+def test_what_cannot_be_read_is_not_known_and_stays_where_it_is(tmp_path: Path, text: str) -> None:
+    (tmp_path / PAUSED_NAME).write_text(text)
+    journal = FakeJournal()
 
-    assert read_paused(file) == Paused()
-    assert read_paused(tmp_path / "none") == Paused()
+    assert read_paused(journal, tmp_path) == Paused()
+    assert (tmp_path / PAUSED_NAME).read_text() == text
+    assert journal.sent == []
+
+
+def test_what_is_not_there_is_not_known(tmp_path: Path) -> None:
+    assert read_paused(FakeJournal(), tmp_path) == Paused()

@@ -1,7 +1,6 @@
-"""From looks and the server's state to a verdict, and from verdicts to what is told and done."""
+"""From what a check finds to what is told and done."""
 
 import dataclasses
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,17 +9,15 @@ from plexguard.core.clock import Moment
 from plexguard.core.records import decode, encode
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import OUTAGES, AskRestart, Plan, Problem, State, Tell, Verdict, decide, judge
-from plexguard.plex_probe.observe import Answer, Look, Observation, ServerState
+from plexguard.plex_probe.decide import AskRestart, Plan, Problem, State, Tell, decide
+from plexguard.plex_probe.look import Answer, Level, Look
+from plexguard.plex_probe.observe import Observation
+from plexguard.plex_probe.server import SeenServer, ServerState
+from plexguard.plex_probe.states import Verdict
 from tests.fakes.ports import FakeClock
+from tests.unit.plex_probe.samples import see
 
 CONFIG = Config()
-LIMIT_S = CONFIG.transition_limit.total_seconds()
-
-
-def see(*answers: Answer, server: ServerState = ServerState.RUNNING, looks: int = 3) -> Observation:
-    given = answers if len(answers) > 1 or answers[0].is_conclusive else answers * looks
-    return Observation(looks=tuple(Look(answer=answer) for answer in given), server=server)
 
 
 class Checks:
@@ -41,11 +38,16 @@ class Checks:
         took_s: float = 18.0,
         after_s: float = 30.0,
         put_off: bool = False,
+        update: str = "",
+        progress: str = "",
+        version: str = "",
+        slow_s: float = 0.0,
     ) -> Verdict:
         self.clock.pass_time(after_s)
         began = self.clock.moment()
         self.clock.pass_time(took_s)
-        seen = dataclasses.replace(see(*answers, server=server), ask_was_put_off=put_off)
+        seen = see(*answers, server=server, update=update, version=version, latencies={"identity": slow_s})
+        seen = dataclasses.replace(seen, ask_was_put_off=put_off, progress=progress)
         plan = decide(seen, self.config, self.state, began, self.clock.moment())
         self.state = decode(State, encode(plan.state))
         for step in plan.steps:
@@ -59,87 +61,11 @@ class Checks:
 
 # -- one check --------------------------------------------------------------------------------------------------------
 
-SPOKEN = {
-    Answer.WELL: Verdict.HEALTHY,
-    Answer.LIMITED: Verdict.HEALTHY,
-    Answer.MAINTENANCE: Verdict.MAINTENANCE,
-    Answer.UNAUTHORIZED: Verdict.MISCONFIGURED,
-}
-PLAIN = {
-    Answer.REFUSED: Verdict.REFUSED,
-    Answer.SILENT: Verdict.HUNG,
-    Answer.DATABASE_SILENT: Verdict.DATABASE_BLOCKED,
-    Answer.FAILING: Verdict.ERRORING,
-    Answer.BROKEN: Verdict.ERRORING,
-    Answer.UNREACHABLE: Verdict.MISCONFIGURED,
-}
-STOPPED = PLAIN | {Answer.REFUSED: Verdict.STOPPED, Answer.SILENT: Verdict.STOPPED, Answer.UNREACHABLE: Verdict.STOPPED}
-UNKNOWN = PLAIN | {Answer.REFUSED: Verdict.UNKNOWN, Answer.SILENT: Verdict.UNKNOWN}
-STARTING = dict.fromkeys(PLAIN, Verdict.STARTING)
-TABLE = {
-    ServerState.RUNNING: PLAIN,
-    ServerState.DOWN: PLAIN,
-    ServerState.REMOTE: PLAIN,
-    ServerState.STOPPED: STOPPED,
-    ServerState.UNKNOWN: UNKNOWN,
-    ServerState.STARTING: STARTING,
-    ServerState.RESTARTING: STARTING,
-}
-
-
-def rows() -> Iterator[object]:
-    for server, verdicts in TABLE.items():
-        for answer, verdict in (SPOKEN | verdicts).items():
-            yield pytest.param(answer, server, verdict, id=f"{answer.name} {server.name}")
-
-
-@pytest.mark.parametrize(("answer", "server", "verdict"), rows())
-def test_judge_by_answer_and_server(answer: Answer, server: ServerState, verdict: Verdict) -> None:
-    assert judge(see(answer, server=server), 0.0, CONFIG) is verdict
-
-
-def test_the_table_is_whole() -> None:
-    assert set(SPOKEN | PLAIN) == set(Answer)
-    assert set(TABLE) == set(ServerState)
-
-
-@pytest.mark.parametrize("server", [ServerState.STARTING, ServerState.RESTARTING])
-@pytest.mark.parametrize(("answer", "verdict"), PLAIN.items(), ids=lambda value: value.name)
-def test_a_start_excuses_nothing_beyond_the_transition_limit(answer: Answer, verdict: Verdict, server: ServerState) -> None:
-    assert judge(see(answer, server=server), LIMIT_S - 0.1, CONFIG) is Verdict.STARTING
-    assert judge(see(answer, server=server), LIMIT_S, CONFIG) is verdict
-
-
-@pytest.mark.parametrize(
-    ("answers", "verdict"),
-    [
-        pytest.param((Answer.SILENT, Answer.SILENT, Answer.SILENT), Verdict.HUNG, id="every look hung"),
-        pytest.param((Answer.REFUSED, Answer.REFUSED, Answer.SILENT), Verdict.HUNG, id="refused, then hung"),
-        pytest.param((Answer.SILENT, Answer.REFUSED, Answer.REFUSED), Verdict.REFUSED, id="hung, then gone"),
-        pytest.param((Answer.FAILING, Answer.FAILING, Answer.SILENT), Verdict.ERRORING, id="errors, and one slow look"),
-        pytest.param(
-            (Answer.DATABASE_SILENT, Answer.DATABASE_SILENT, Answer.SILENT), Verdict.DATABASE_BLOCKED, id="a busy database"
-        ),
-        pytest.param((Answer.SILENT, Answer.DATABASE_SILENT, Answer.SILENT), Verdict.DATABASE_BLOCKED, id="alive in the middle"),
-        pytest.param((Answer.UNREACHABLE, Answer.UNREACHABLE, Answer.REFUSED), Verdict.MISCONFIGURED, id="no route, then refused"),
-    ],
-)
-def test_an_outage_is_certain_only_when_every_look_met_it(answers: tuple[Answer, ...], verdict: Verdict) -> None:
-    assert judge(see(*answers), 0.0, CONFIG) is verdict
-
-
-def test_a_server_that_ended_by_itself_in_the_middle_of_a_look_is_certainly_gone() -> None:
-    assert judge(see(Answer.BROKEN, Answer.REFUSED, Answer.REFUSED, server=ServerState.DOWN), 0.0, CONFIG) is Verdict.REFUSED
-
-
-def test_only_silence_and_refusal_are_outages() -> None:
-    assert frozenset({Verdict.REFUSED, Verdict.HUNG}) == OUTAGES
-
 
 @pytest.mark.parametrize(
     ("answer", "event"),
     [
-        (Answer.REFUSED, events.REFUSED),
+        (Answer.REFUSED, events.DOWN),
         (Answer.SILENT, events.HUNG),
         (Answer.FAILING, events.ERRORING),
         (Answer.BROKEN, events.ERRORING),
@@ -178,16 +104,28 @@ def test_a_restart_is_asked_for_an_outage_of_a_server_of_ours_and_for_nothing_el
     plan = decide(see(answer, server=server), CONFIG, State(), now, now)
 
     asked = AskRestart() in plan.steps
-    assert asked == (answer in (Answer.REFUSED, Answer.SILENT) and server in (ServerState.RUNNING, ServerState.DOWN))
+    ours = (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED)
+    assert asked == (answer in (Answer.REFUSED, Answer.SILENT) and server in ours)
 
 
 def test_a_healthy_check_tells_nothing_and_remembers_how_long_it_took() -> None:
     now = FakeClock().moment()
-    look = Look(answer=Answer.WELL, version="1.43", identity_s=0.002, libraries_s=0.009)
+    latencies = {"identity": 0.002, "database": 0.009}
+    look = Look(answer=Answer.WELL, level=Level.DATABASE, version="1.43", latencies=latencies)
 
-    plan = decide(Observation(looks=(look,), server=ServerState.RUNNING), CONFIG, State(), now, now)
+    plan = decide(Observation(looks=(look,), server=SeenServer(state=ServerState.RUNNING), viewers=2), CONFIG, State(), now, now)
 
-    assert plan == Plan(State(verdict=Verdict.HEALTHY, checked=now, version="1.43", identity_s=0.002, libraries_s=0.009))
+    assert plan == Plan(
+        State(
+            verdict=Verdict.HEALTHY,
+            found_in_row=1,
+            progress_since=now,
+            checked=now,
+            version="1.43",
+            latencies=latencies,
+            viewers=2,
+        )
+    )
 
 
 def test_the_version_is_remembered_while_plex_does_not_tell_it() -> None:
@@ -206,8 +144,8 @@ def test_down_and_up_again_are_a_pair_and_the_second_carries_the_downtime() -> N
 
     checks.check(Answer.WELL, took_s=0, after_s=30)
 
-    assert checks.told == ["plex.refused", "plex.restart-asked", "plex.recovered"]
-    assert checks.values[-1] == {"problem": "refused", "downtime_s": 33.0, "restarts": 1}
+    assert checks.told == ["plex.down", "plex.restart-asked", "plex.recovered"]
+    assert checks.values[-1] == {"problem": "down", "downtime_s": 33.0, "restarts": 1}
     assert checks.state.problem is None
 
 
@@ -261,7 +199,7 @@ def test_a_start_in_an_outage_neither_ends_nor_repeats_it() -> None:
     checks.check(Answer.REFUSED, server=ServerState.STARTING)
     checks.check(Answer.REFUSED, server=ServerState.DOWN)
 
-    assert checks.told.count("plex.refused") == 1
+    assert checks.told.count("plex.down") == 1
 
 
 def test_a_server_that_starts_over_and_over_is_down_when_the_transition_limit_is_over() -> None:
@@ -269,7 +207,7 @@ def test_a_server_that_starts_over_and_over_is_down_when_the_transition_limit_is
 
     verdicts = [checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0, after_s=30) for _ in range(8)]
 
-    assert verdicts == [Verdict.STARTING] * 6 + [Verdict.REFUSED] * 2
+    assert verdicts == [Verdict.STARTING] * 6 + [Verdict.DOWN] * 2
 
 
 def test_plex_started_again_hours_after_an_admin_stopped_it_is_given_its_time() -> None:
@@ -302,7 +240,7 @@ def test_an_outage_after_a_stop_on_purpose_is_an_incident_of_its_own() -> None:
     checks.check(Answer.REFUSED, server=ServerState.STARTING, after_s=7200, took_s=0)
     checks.check(Answer.REFUSED, server=ServerState.DOWN, after_s=30, took_s=0)
 
-    assert checks.told == ["plex.stopped", "plex.refused", "plex.restart-asked"]
+    assert checks.told == ["plex.stopped", "plex.down", "plex.restart-asked"]
     assert checks.values[1]["silent_s"] == 30.0
 
 
@@ -324,7 +262,7 @@ def test_maintenance_however_long_is_never_restarted_and_is_told_once() -> None:
     checks.check(Answer.WELL, took_s=0)
 
     assert checks.restarts == 0
-    assert checks.told == ["plex.maintenance", "plex.recovered"]
+    assert checks.told == ["plex.maintenance", "plex.maintenance-long", "plex.recovered"]
 
 
 @pytest.mark.parametrize("answer", [Answer.FAILING, Answer.BROKEN, Answer.DATABASE_SILENT, Answer.UNAUTHORIZED, Answer.UNREACHABLE])
@@ -475,7 +413,7 @@ def test_an_outage_that_no_restart_of_ours_can_help_is_left_to_a_person_once(ser
         checks.check(Answer.REFUSED, server=server)
 
     assert checks.restarts == 0
-    assert checks.told == ["plex.refused", "plex.gave-up"]
+    assert checks.told == ["plex.down", "plex.gave-up"]
 
 
 def test_an_admin_who_stops_a_hung_plex_ends_the_restarts() -> None:
@@ -552,6 +490,174 @@ def test_limited_is_told_once_and_again_only_after_a_token_was_known() -> None:
 def test_state_of_an_older_version_without_the_newer_fields_is_read() -> None:
     moment = Moment(wall=FakeClock().now(), boot_id="b", uptime_s=1.0)
     old = encode(State(verdict=Verdict.HUNG, problem=Problem(verdict=Verdict.HUNG, began=moment)))
-    del old["changing_since"]
+    del old["excused_since"]
 
     assert decode(State, old).problem == Problem(verdict=Verdict.HUNG, began=moment)
+
+
+# -- updates ----------------------------------------------------------------------------------------------------------
+
+APT = "apt-get (pid 7) holds /var/lib/dpkg/lock-frontend"
+
+
+@pytest.mark.parametrize("server", [ServerState.STOPPED, ServerState.RUNNING, ServerState.DOWN, ServerState.STARTING])
+def test_an_update_excuses_silence_and_is_told_with_what_it_changed(server: ServerState) -> None:
+    checks = Checks()
+    checks.check(Answer.WELL, version="1.42")
+    for _ in range(5):
+        assert checks.check(Answer.REFUSED, server=server, update=APT) is Verdict.UPDATING
+    checks.check(Answer.REFUSED, server=ServerState.STARTING)
+    checks.check(Answer.WELL, version="1.43")
+
+    assert checks.told == ["plex.updating", "plex.updated", "plex.recovered"]
+    assert checks.values[1] == {"before": "1.42", "after": "1.43"}
+    assert checks.restarts == 0
+
+
+def test_an_update_that_does_not_end_is_told_once_and_then_what_is_seen_and_never_restarted() -> None:
+    checks = Checks()
+    limit_s = CONFIG.update_limit.total_seconds()
+
+    verdicts = [checks.check(Answer.SILENT, update=APT, took_s=0, after_s=60) for _ in range(200)]
+
+    assert verdicts.count(Verdict.UPDATING) == limit_s // 60
+    assert verdicts[-1] is Verdict.HUNG
+    assert checks.told == ["plex.updating", "plex.hung", "plex.update-long"]
+    assert checks.restarts == 0
+    # and when it is over at last
+    checks.check(Answer.SILENT)
+    assert checks.restarts == 1
+
+
+def test_a_unit_that_its_update_stopped_is_updating_however_long_that_takes() -> None:
+    checks = Checks()
+
+    verdicts = {checks.check(Answer.REFUSED, server=ServerState.STOPPED, update=APT, after_s=60) for _ in range(100)}
+
+    assert verdicts == {Verdict.UPDATING}
+    assert checks.told == ["plex.updating", "plex.update-long"]
+
+
+def test_an_outage_after_an_update_is_an_incident_of_its_own() -> None:
+    checks = Checks()
+    checks.check(Answer.REFUSED, server=ServerState.STOPPED, update=APT, after_s=600, took_s=0)
+    checks.check(Answer.REFUSED, server=ServerState.DOWN, after_s=30, took_s=0)
+
+    assert checks.told == ["plex.updating", "plex.down", "plex.restart-asked"]
+    assert checks.values[1]["silent_s"] == 0.0
+
+
+def test_what_an_update_left_stopped_is_started_outside_the_budget() -> None:
+    checks = Checks(dataclasses.replace(CONFIG, max_restarts_per_incident=0))
+    checks.check(Answer.REFUSED, server=ServerState.STOPPED, update=APT)
+
+    checks.check(Answer.REFUSED, server=ServerState.LEFT_STOPPED)
+    checks.check(Answer.WELL)
+
+    assert checks.told == ["plex.updating", "plex.down", "plex.left-stopped", "plex.recovered"]
+    assert checks.restarts == 1
+    assert checks.values[-1]["restarts"] == 0
+
+
+def test_a_start_that_was_refused_is_no_restart_less() -> None:
+    checks = Checks()
+    checks.check(Answer.REFUSED, server=ServerState.LEFT_STOPPED)
+    checks.check(Answer.REFUSED, server=ServerState.LEFT_STOPPED, put_off=True, took_s=0, after_s=10)
+
+    assert checks.state.problem is not None
+    assert checks.state.problem.restarts == 0
+
+
+def test_a_version_that_was_never_known_did_not_change() -> None:
+    checks = Checks()
+    checks.check(Answer.WELL, version="1.42")
+    checks.check(Answer.WELL, version="")
+    checks.check(Answer.WELL, version="1.42")
+
+    assert checks.told == []
+
+
+# -- slowness, maintenance and long starts ----------------------------------------------------------------------------
+
+
+def test_a_slow_plex_is_degraded_after_three_checks_and_well_after_three() -> None:
+    checks = Checks()
+    slow_s = CONFIG.slow.total_seconds()
+
+    verdicts = [checks.check(Answer.WELL, slow_s=s) for s in (slow_s, slow_s, slow_s, 0, slow_s, 0, 0, 0)]
+
+    assert [verdict.value for verdict in verdicts] == ["healthy"] * 2 + ["degraded"] * 5 + ["healthy"]
+    assert checks.told == ["plex.degraded", "plex.recovered"]
+    assert checks.restarts == 0
+
+
+def test_slow_once_now_and_then_is_well() -> None:
+    checks = Checks()
+
+    for _ in range(50):
+        checks.check(Answer.WELL, slow_s=4.9)
+        checks.check(Answer.WELL, slow_s=4.9)
+        checks.check(Answer.WELL)
+
+    assert checks.told == []
+
+
+def test_a_slow_answer_ends_an_outage() -> None:
+    checks = Checks()
+    checks.check(Answer.SILENT)
+
+    assert checks.check(Answer.WELL, slow_s=4.0) is Verdict.HEALTHY
+    assert checks.told[-1] == "plex.recovered"
+
+
+def test_a_media_file_that_does_not_open_degrades_and_restarts_nothing() -> None:
+    checks = Checks()
+
+    for _ in range(20):
+        checks.check(Answer.MEDIA_FAILED)
+
+    assert checks.told == ["plex.degraded"]
+    assert checks.restarts == 0
+
+
+def test_maintenance_that_gets_on_may_take_hours() -> None:
+    checks = Checks()
+
+    for n in range(500):
+        checks.check(Answer.MAINTENANCE, progress=f"wal {n // 20}", took_s=0)
+
+    assert checks.told == ["plex.maintenance"]
+
+
+def test_maintenance_that_stands_still_is_a_broken_update_and_told_once() -> None:
+    checks = Checks()
+    still = round(CONFIG.maintenance_limit.total_seconds() / 30)
+
+    for _ in range(still):
+        checks.check(Answer.MAINTENANCE, progress="wal 7", took_s=0)
+    assert checks.told == ["plex.maintenance"]
+    for _ in range(still):
+        checks.check(Answer.MAINTENANCE, progress="wal 7", took_s=0)
+
+    assert checks.told == ["plex.maintenance", "plex.maintenance-long"]
+    assert "stand still" in str(checks.values[-1]["how"])
+    assert checks.restarts == 0
+
+
+def test_a_start_that_gets_on_is_given_time_and_one_that_stands_still_is_not() -> None:
+    busy, idle = Checks(), Checks()
+    for checks in (busy, idle):
+        checks.check(Answer.REFUSED, server=ServerState.STARTING, progress="0", took_s=0)
+
+    assert [busy.check(Answer.REFUSED, progress=str(n), took_s=0) for n in range(1, 10)] == [Verdict.STARTING] * 9
+    assert idle.check(Answer.REFUSED, progress="0", took_s=0) is Verdict.DOWN
+    # and not for ever
+    verdicts = [busy.check(Answer.REFUSED, progress=str(n), took_s=0) for n in range(10, 60)]
+    assert verdicts[-1] is Verdict.DOWN
+
+
+def test_a_plex_that_hangs_is_not_starting_though_it_writes_its_log() -> None:
+    checks = Checks()
+    checks.check(Answer.WELL)
+
+    assert checks.check(Answer.SILENT, progress="1") is Verdict.HUNG

@@ -1,10 +1,11 @@
-"""What the probe sees of Plex and of what runs it."""
+"""What the probe sees in a check."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from plexguard.core.found import FoundContainer, FoundPlex, Server
+from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Unit
 from plexguard.core.plex import (
     PlexBroken,
@@ -15,94 +16,47 @@ from plexguard.core.plex import (
     PlexTimeout,
     PlexUnauthorized,
     PlexUnreachable,
+    Session,
 )
+from plexguard.core.viewers import Paused
+from plexguard.plex_probe import server as server_module
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import RESTART_UNIT, Answer, ServerState, observe, observe_server, take_look
+from plexguard.plex_probe.look import Answer
+from plexguard.plex_probe.observe import RESTART_UNIT, observe
+from plexguard.plex_probe.server import ServerState
 from tests.fakes.ports import IDENTITY, FakeClock, FakeManager, FakePlex
 
 CONFIG = Config()
 UNIT = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
-CONTAINER = FoundPlex(server=Server.CONTAINER, name="plex")
-FAULTS = {
-    PlexMaintenance: Answer.MAINTENANCE,
-    PlexUnauthorized: Answer.UNAUTHORIZED,
-    PlexRefused: Answer.REFUSED,
-    PlexTimeout: Answer.SILENT,
-    PlexFailing: Answer.FAILING,
-    PlexBroken: Answer.BROKEN,
-    PlexUnreachable: Answer.UNREACHABLE,
-}
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No update, whatever the machine that tests is doing."""
+    monkeypatch.setattr(server_module, "find_update", lambda container: "")
 
 
 def running(name: str = "plexmediaserver.service", started_s: float = 100.0) -> Unit:
     return Unit(name=name, load_state="loaded", active_state="active", sub_state="running", started_s=started_s)
 
 
-# -- one look ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("fault", "answer"), FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))
-def test_take_look_names_each_fault_of_identity(fault: type[PlexError], answer: Answer) -> None:
-    clock = FakeClock()
-    plex = FakePlex(clock)
-    plex.identities = [fault("why")]
-
-    look = take_look(plex, clock, timeout_s=5.0, has_token=True)
-
-    assert (look.answer, look.detail, look.identity_s) == (answer, "why", None)
-    assert plex.asked == ["identity"]
-
-
-@pytest.mark.parametrize(
-    ("fault", "answer"),
-    (FAULTS | {PlexTimeout: Answer.DATABASE_SILENT}).items(),
-    ids=lambda value: getattr(value, "__name__", value),
-)
-def test_take_look_names_each_fault_one_level_deeper(fault: type[PlexError], answer: Answer) -> None:
-    clock = FakeClock()
-    plex = FakePlex(clock)
-    plex.library_lists = [fault("why")]
-
-    look = take_look(plex, clock, timeout_s=5.0, has_token=True)
-
-    assert (look.answer, look.detail, look.version) == (answer, "why", IDENTITY.version)
-    assert look.identity_s == pytest.approx(0.002)
-
-
-def test_take_look_without_a_token_is_limited_and_no_wrong_token() -> None:
-    clock = FakeClock()
-    plex = FakePlex(clock)
-    plex.library_lists = [PlexUnauthorized("401")]
-
-    assert take_look(plex, clock, timeout_s=5.0, has_token=False).answer is Answer.LIMITED
-
-
-def test_take_look_that_is_well_tells_how_long_each_question_took() -> None:
-    clock = FakeClock()
-
-    look = take_look(FakePlex(clock, took_s=0.25), clock, timeout_s=5.0, has_token=True)
-
-    assert look.answer is Answer.WELL
-    assert (look.identity_s, look.libraries_s) == (pytest.approx(0.25), pytest.approx(0.25))
-
-
-def test_take_look_gives_both_questions_one_timeout_together() -> None:
-    clock = FakeClock()
-    plex = FakePlex(clock, took_s=4.0)
-    plex.library_lists = [PlexTimeout("slow")]
-    began_s = clock.monotonic_s()
-
-    take_look(plex, clock, timeout_s=5.0, has_token=True)
-
-    assert clock.monotonic_s() - began_s == pytest.approx(5.0)
-
-
 # -- a check ----------------------------------------------------------------------------------------------------------
 
 
-def look_at(plex: FakePlex, clock: FakeClock, manager: FakeManager | None = None, found: FoundPlex = UNIT, config: Config = CONFIG):
+def look_at(
+    plex: FakePlex, clock: FakeClock, manager: FakeManager | None = None, found: FoundPlex = UNIT, config: Config = CONFIG, **given
+):
     return observe(
-        plex, found, manager=manager or FakeManager(running()), container=None, clock=clock, config=config, has_token=True
+        plex,
+        found,
+        manager=manager or FakeManager(running()),
+        container=None,
+        clock=clock,
+        config=config,
+        has_token=True,
+        paused_limit=timedelta(hours=2),
+        describe=lambda: "a Plex",
+        **given,
     )
 
 
@@ -136,7 +90,7 @@ def test_observe_looks_again_three_times_in_all_before_it_is_certain(fault: type
 
     assert len(seen.looks) == 3
     assert clock.slept == [1.5, 1.5]
-    assert "RUNNING" in seen.server.name
+    assert "RUNNING" in seen.server.state.name
 
 
 def test_observe_believes_a_plex_that_answers_the_second_look() -> None:
@@ -168,8 +122,8 @@ def test_observe_sees_a_restart_of_ours_that_is_at_work() -> None:
 
     seen = look_at(plex, clock, manager)
 
-    assert seen.server is ServerState.RESTARTING
-    assert RESTART_UNIT in seen.server_detail
+    assert seen.server.state is ServerState.RESTARTING
+    assert RESTART_UNIT in seen.server.detail
 
 
 @pytest.mark.parametrize(("code", "put_off"), [(0, False), (1, False), (75, True)])
@@ -193,124 +147,73 @@ def test_observe_looks_as_often_and_as_long_as_configured() -> None:
     assert clock.monotonic_s() - began_s == pytest.approx(5 * 2 + 4 * 1)
 
 
-# -- what runs it -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("active", "sub", "result", "state"),
-    [
-        ("active", "running", "success", ServerState.RUNNING),
-        ("reloading", "reload", "success", ServerState.RUNNING),
-        ("failed", "failed", "exit-code", ServerState.DOWN),
-        ("failed", "failed", "signal", ServerState.DOWN),
-        ("failed", "failed", "oom-kill", ServerState.DOWN),
-        ("failed", "failed", "start-limit-hit", ServerState.DOWN),
-        ("failed", "failed", "watchdog", ServerState.DOWN),
-        ("inactive", "dead", "success", ServerState.STOPPED),
-        ("activating", "start-pre", "success", ServerState.STARTING),
-        ("activating", "auto-restart", "exit-code", ServerState.STARTING),
-        ("deactivating", "stop-sigterm", "success", ServerState.STARTING),
-    ],
-)
-def test_the_state_of_a_unit(active: str, sub: str, result: str, state: ServerState) -> None:
-    unit = Unit(name=UNIT.name, load_state="loaded", active_state=active, sub_state=sub, result=result, started_s=100.0)
-
-    server, detail = observe_server(UNIT, manager=FakeManager(unit), container=None, clock=FakeClock(), config=CONFIG)
-
-    assert server is state
-    assert active in detail
-
-
-@pytest.mark.parametrize(("age_s", "state"), [(0.0, "STARTING"), (59.9, "STARTING"), (60.0, "RUNNING"), (9999.0, "RUNNING")])
-def test_a_unit_that_was_started_just_now_may_be_silent(age_s: float, state: str) -> None:
+@pytest.mark.parametrize("url", ["http://plex.example:32400", "https://127.0.0.1:443"])
+def test_a_plex_that_answers_on_this_machine_is_seen_though_its_address_does_not(url: str) -> None:
     clock = FakeClock()
-    manager = FakeManager(running(started_s=clock.monotonic_s() - age_s))
+    plex, local = FakePlex(clock), FakePlex(clock)
+    plex.identities = [PlexRefused("refused")]
+    found = FoundPlex(server=Server.UNIT, name=UNIT.name, url=url)
 
-    server, _ = observe_server(UNIT, manager=manager, container=None, clock=clock, config=CONFIG)
-
-    assert server.name == state
-
-
-def test_a_unit_that_was_never_there_is_not_an_outage() -> None:
-    assert observe_server(UNIT, manager=FakeManager(), container=None, clock=FakeClock(), config=CONFIG)[0] is ServerState.STOPPED
+    assert look_at(plex, clock, found=found, open_local=lambda: local).elsewhere == "http://127.0.0.1:32400"
+    local.identities = [PlexRefused("refused")]
+    assert look_at(plex, clock, found=found, open_local=lambda: local).elsewhere == ""
 
 
-@pytest.mark.parametrize(
-    ("status", "on_purpose", "state"),
-    [
-        ("running", False, ServerState.RUNNING),
-        ("exited", False, ServerState.DOWN),
-        ("exited", True, ServerState.STOPPED),
-        ("dead", False, ServerState.DOWN),
-        ("paused", False, ServerState.STOPPED),
-        ("created", False, ServerState.STOPPED),
-        ("absent", False, ServerState.STOPPED),
-        ("restarting", False, ServerState.STARTING),
-        ("removing", False, ServerState.STARTING),
-    ],
-)
-def test_the_state_of_a_container(status: str, on_purpose: bool, state: ServerState) -> None:
+def test_a_plex_on_another_machine_is_not_looked_for_on_this_one() -> None:
     clock = FakeClock()
-    container = FoundContainer(
-        name="plex",
-        status=status,
-        stopped_on_purpose=on_purpose,
-        exit_code=139,
-        seen_s=clock.uptime_s,
-        started_s=1.0,
-    )
+    plex = FakePlex(clock)
+    plex.identities = [PlexRefused("refused")]
+    found = FoundPlex(server=Server.REMOTE, name="x", url="http://plex.example:32400")
 
-    server, detail = observe_server(CONTAINER, manager=FakeManager(), container=container, clock=clock, config=CONFIG)
-
-    assert server is state
-    assert status in detail
+    assert look_at(plex, clock, found=found, open_local=lambda: FakePlex(clock)).elsewhere == ""
 
 
-@pytest.mark.parametrize(("age_s", "state"), [(1, "STARTING"), (59, "STARTING"), (61, "RUNNING")])
-def test_a_container_that_was_started_just_now_may_be_silent(age_s: int, state: str) -> None:
+def test_viewers_are_counted_and_paused_players_remembered() -> None:
     clock = FakeClock()
-    container = FoundContainer(name="plex", status="running", seen_s=clock.uptime_s, started_s=clock.uptime_s - age_s)
+    plex = FakePlex(clock)
+    plex.session_lists = [tuple(Session(kind="movie", title="A", user="u", state=s, player=s) for s in ("playing", "paused"))]
 
-    assert observe_server(CONTAINER, manager=FakeManager(), container=container, clock=clock, config=CONFIG)[0].name == state
+    seen = look_at(plex, clock)
+    assert seen.viewers == 2
+    assert list(seen.paused.since) == ["paused"]
+
+    clock.pass_time(2 * 3600)
+    assert look_at(plex, clock, paused=seen.paused).viewers == 1
 
 
-@pytest.mark.parametrize("age_s", [91.0, 5000.0])
-def test_what_an_old_file_says_of_a_container_is_not_believed(age_s: float) -> None:
+def test_viewers_that_plex_does_not_tell_are_not_known_and_what_was_paused_stays_remembered() -> None:
     clock = FakeClock()
-    container = FoundContainer(name="plex", status="exited", seen_s=clock.uptime_s - age_s)
+    plex = FakePlex(clock)
+    plex.session_lists = [PlexTimeout("slow")]
+    paused = Paused(since={"tv": clock.moment()})
 
-    server, detail = observe_server(CONTAINER, manager=FakeManager(), container=container, clock=clock, config=CONFIG)
+    seen = look_at(plex, clock, paused=paused)
 
-    assert server is ServerState.UNKNOWN
-    assert "plexguard-container-watch" in detail
-
-
-def test_a_container_of_which_nothing_is_known_is_unknown() -> None:
-    server, detail = observe_server(CONTAINER, manager=FakeManager(), container=None, clock=FakeClock(), config=CONFIG)
-
-    assert server is ServerState.UNKNOWN
-    assert "plexguard-container-watch" in detail
+    assert (seen.viewers, seen.paused) == (None, paused)
 
 
-@pytest.mark.parametrize(("server", "state"), [(Server.REMOTE, ServerState.REMOTE), (Server.NONE, ServerState.UNKNOWN)])
-def test_what_is_not_on_this_machine_has_no_state_here(server: Server, state: ServerState) -> None:
-    found = FoundPlex(server=server, name="x")
+def test_progress_is_marked_while_plex_does_not_serve(tmp_path: Path) -> None:
+    clock = FakeClock()
+    plex = FakePlex(clock)
+    preferences = tmp_path / "Preferences.xml"
+    log = tmp_path / "Logs/Plex Media Server.log"
+    log.parent.mkdir()
+    log.write_text("a")
+    found = FoundPlex(server=Server.UNIT, name=UNIT.name, preferences=str(preferences))
+    assert look_at(plex, clock, found=found).progress == ""
 
-    assert observe_server(found, manager=FakeManager(), container=None, clock=FakeClock(), config=CONFIG)[0] is state
+    plex.identities = [PlexMaintenance("migrating")]
+    first = look_at(plex, clock, found=found).progress
+    assert first == look_at(plex, clock, found=found).progress != ""
+    log.write_text("ab")
+    assert look_at(plex, clock, found=found).progress not in ("", first)
 
 
-@pytest.mark.parametrize("result", ["timeout", "exit-code", "signal"])
-def test_a_stop_that_was_asked_for_and_ended_badly_is_a_stop_all_the_same(result: str) -> None:
-    unit = Unit(
-        name=UNIT.name,
-        load_state="loaded",
-        active_state="failed",
-        sub_state="failed",
-        result=result,
-        left_active_s=100.0,
-        ended_s=103.0,
-    )
+def test_the_whole_is_seen_of_a_healthy_plex_when_a_person_asks() -> None:
+    clock = FakeClock()
 
-    server, _ = observe_server(UNIT, manager=FakeManager(unit), container=None, clock=FakeClock(), config=CONFIG)
+    seen = look_at(FakePlex(clock), clock, whole=True)
 
-    assert server is ServerState.STOPPED
+    assert seen.last.answer is Answer.WELL
+    assert "is active" in seen.server.detail
+    assert seen.processes == "a Plex"

@@ -11,43 +11,59 @@ from datetime import timedelta
 import pytest
 
 from plexguard.core.clock import Moment
-from plexguard.core.found import FoundPlex, Server
+from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.manager import Unit
-from plexguard.core.plex import Identity, Library, PlexMaintenance, PlexRefused, PlexTimeout
+from plexguard.core.plex import Identity, Library, PlexMaintenance, PlexRefused, PlexTimeout, Session
 from plexguard.core.records import decode, encode
+from plexguard.core.viewers import Paused
+from plexguard.plex_probe import observe as observe_module
+from plexguard.plex_probe import server as server_module
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import OUTAGES, AskRestart, State, Tell, Verdict, decide
-from plexguard.plex_probe.observe import RESTART_UNIT, observe, observe_server, take_look
-from plexguard.plex_probe.restart.decide import Budget, Refuse, RestartObservation
+from plexguard.plex_probe.decide import AskRestart, State, Tell, decide
+from plexguard.plex_probe.observe import RESTART_UNIT, observe
+from plexguard.plex_probe.restart.decide import Budget, Refuse
 from plexguard.plex_probe.restart.decide import decide as decide_restart
+from plexguard.plex_probe.restart.observe import observe as observe_restart
+from plexguard.plex_probe.states import OUTAGES, Verdict
 from tests.fakes.ports import IDENTITY, LIBRARY, FakeClock, FakeManager, FakePlex
 
 CONFIG = Config()
-FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
+UNIT = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
+CONTAINER = FoundPlex(server=Server.CONTAINER, name="plex")
 TICKS = 3000
-DOWN = ("hung", "crashed")
+# What only a restart, or a person, ends. The last is what an update stopped and did not start again.
+DOWN = ("hung", "crashed", "left stopped")
 
 
 class World:
-    """What Plex really does. state: well, maintenance, starting, stopped, crashed, hung, or restarting (by systemd itself)."""
+    """What Plex really does. state: well, maintenance, starting, stopped, crashed, hung, restarting (by systemd itself, or by
+    us), preparing (a container that downloads its Plex), updating or left stopped (a unit). lock: held by a package manager."""
 
-    def __init__(self, seed: int, *, between_s: tuple[float, float]) -> None:
+    def __init__(self, seed: int, *, between_s: tuple[float, float], found: FoundPlex) -> None:
+        self.found = found
+        self.lock = False
+        self.offline_until_s = 0.0
+        self.marks = 0
         self.random = random.Random(seed)
         self.clock = FakeClock()
         self.state = "well"
         self.since_s = 0.0
         self.started_s = 0.0
+        self.plex_started_s = 0.0
         self.pause_until_s = 0.0
         self.later: list[tuple[float, Callable[[], None]]] = []
         self.restart_until_s = 0.0
         self._between_s = between_s
         self._plan_next()
 
-    def become(self, state: str) -> None:
+    def become(self, state: str, *, keep_start: bool = False) -> None:
         self.state, self.since_s = state, self.clock.uptime_s
         if state == "starting":
-            self.started_s = self.clock.uptime_s
-            self.after(self.random.uniform(1, 50), lambda: self.become("well"))
+            self.plex_started_s = self.clock.uptime_s
+            self.started_s = self.started_s if keep_start else self.clock.uptime_s
+            # A database that has to be recovered takes its time; its -wal shows that it gets on.
+            took_s = self.random.uniform(1, 50) if self.random.random() < 0.8 else self.random.uniform(60, 800)
+            self.after(took_s, lambda: self.state == "starting" and self.become("well"))
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self.later.append((self.clock.uptime_s + seconds, act))
@@ -64,7 +80,21 @@ class World:
         self._plan_next()
         if self.state != "well":
             return
-        kind = self.random.choice(("pause", "pause", "maintenance", "stop", "hang", "crash", "flap", "set clock", "reboot"))
+        kinds = (
+            "pause",
+            "pause",
+            "maintenance",
+            "stop",
+            "hang",
+            "crash",
+            "flap",
+            "set clock",
+            "reboot",
+            "update",
+            "packages",
+            "offline",
+        )
+        kind = self.random.choice(kinds)
         getattr(self, "_" + kind.replace(" ", "_"))()
 
     def _pause(self) -> None:
@@ -72,7 +102,51 @@ class World:
 
     def _maintenance(self) -> None:
         self.become("maintenance")
-        self.after(self.random.uniform(10, 1800), lambda: self.become("well"))
+        self.after(self.random.uniform(10, 1800), lambda: self.state == "maintenance" and self.become("well"))
+
+    def _offline(self) -> None:
+        """The internet is away: what Plex asks of it in vain makes it slow, and nothing more."""
+        self.offline_until_s = self.clock.uptime_s + self.random.uniform(60, 4000)
+
+    def _packages(self) -> None:
+        """Other packages are installed, and Plex may pause as at any time."""
+        self.lock = True
+        self.after(self.random.uniform(5, 700), self._unlock)
+        if self.random.random() < 0.5:
+            self._pause()
+
+    def _unlock(self) -> None:
+        self.lock = False
+
+    def _update(self) -> None:
+        if self.found.server is Server.CONTAINER:
+            # The image was pulled, and the container made anew: it updates itself before it starts a Plex.
+            self._prepare()
+            return
+        self.lock = True
+        self.become("updating")
+        self.after(self.random.uniform(5, 1300), self._end_update)
+
+    def _prepare(self) -> None:
+        self.started_s = self.clock.uptime_s
+        self.become("preparing")
+        self.after(self.random.uniform(5, 800), lambda: self.state == "preparing" and self.become("starting", keep_start=True))
+
+    def _end_update(self) -> None:
+        self.lock = False
+        if self.state == "updating":
+            self._choose_after_update()
+
+    def _choose_after_update(self) -> None:
+        chance = self.random.random()
+        if chance < 0.2:
+            self.become("left stopped")
+            self._call_admin()
+        elif chance < 0.5:
+            self.started_s = self.clock.uptime_s
+            self._maintenance()
+        else:
+            self.become("starting")
 
     def _stop(self) -> None:
         self.become("stopped")
@@ -108,15 +182,32 @@ class World:
         shift_s = self.clock.uptime_s
         self.clock.reboot(down_s=self.random.uniform(20, 90))
         self.later = [(at - shift_s, act) for at, act in self.later]
-        self.pause_until_s = self.restart_until_s = 0.0
+        self.pause_until_s = self.restart_until_s = self.offline_until_s = 0.0
+        self.lock = False
+        self.started_s = 0.0
         self.become("starting")
+
+    def update_sign(self) -> str:
+        """What shows that an update is at work."""
+        return "apt-get holds a lock" if self.lock else "plex prepares itself" if self.state == "preparing" else ""
+
+    def mark(self) -> str:
+        """What moves on disk while Plex gets on."""
+        self.marks += self.state in ("well", "maintenance", "starting")
+        return str(self.marks)
 
     def restart(self) -> None:
         """What the root side does."""
+        was_left = self.state == "left stopped"
         self.restart_until_s = self.clock.uptime_s + 25
         self.become("restarting")
-        works = self.random.random() < 0.8
-        self.after(12, (lambda: self.become("starting")) if works else self._hang_again)
+        works = self.random.random() < 0.8 or was_left
+        start = (
+            self._prepare
+            if self.found.server is Server.CONTAINER and self.random.random() < 0.2
+            else lambda: self.become("starting")
+        )
+        self.after(12, start if works else self._hang_again)
 
     def _hang_again(self) -> None:
         self.started_s = self.clock.uptime_s
@@ -132,6 +223,13 @@ class WorldPlex(FakePlex):
         self._ask(timeout_s)
         return IDENTITY
 
+    def connect(self, *, timeout_s: float) -> None:
+        pass
+
+    def sessions(self, *, timeout_s: float) -> tuple[Session, ...]:
+        self._ask(timeout_s)
+        return ()
+
     def libraries(self, *, timeout_s: float) -> tuple[Library, ...]:
         self._ask(timeout_s)
         return (LIBRARY,)
@@ -139,11 +237,13 @@ class WorldPlex(FakePlex):
     def _ask(self, timeout_s: float) -> None:
         world = self._world
         world.catch_up()
-        if world.state in ("stopped", "crashed", "starting", "restarting"):
+        if world.state in ("stopped", "crashed", "starting", "restarting", "preparing", "updating", "left stopped"):
             raise PlexRefused("connection refused")
         if world.state == "maintenance":
             raise PlexMaintenance("starting")
         slow_tail_s = world.random.uniform(0.5, 2.2) if world.random.random() < 0.05 else 0.003
+        if world.clock.uptime_s < world.offline_until_s:
+            slow_tail_s = max(slow_tail_s, world.random.uniform(0.0, 4.0) if world.random.random() < 0.3 else 0.0)
         takes_s = slow_tail_s + max(0.0, world.pause_until_s - world.clock.uptime_s)
         world.clock.pass_time(min(timeout_s, takes_s))
         if world.state == "hung" or takes_s > timeout_s:
@@ -161,8 +261,14 @@ class WorldManager(FakeManager):
         if name == RESTART_UNIT:
             is_at_work = world.clock.uptime_s < world.restart_until_s
             return Unit(name=name, active_state="activating" if is_at_work else "inactive", exit_code=self.restart_code)
-        active = {"stopped": "inactive", "crashed": "failed", "restarting": "activating"}.get(world.state, "active")
-        return Unit(name=name, load_state="loaded", active_state=active, started_s=world.started_s)
+        states = {
+            "stopped": "inactive",
+            "updating": "inactive",
+            "left stopped": "inactive",
+            "crashed": "failed",
+            "restarting": "activating",
+        }
+        return Unit(name=name, load_state="loaded", active_state=states.get(world.state, "active"), started_s=world.started_s)
 
 
 class Watch:
@@ -178,6 +284,21 @@ class Watch:
         self.told: list[str] = []
         self.longest_unseen_s = 0.0
 
+    def container(self) -> FoundContainer | None:
+        world = self.world
+        if world.found.server is not Server.CONTAINER:
+            return None
+        status = {"stopped": "exited", "crashed": "exited", "restarting": "restarting"}.get(world.state, "running")
+        return FoundContainer(
+            name="plex",
+            id="c0ffee",
+            status=status,
+            exit_code=1,
+            stopped_on_purpose=world.state == "stopped",
+            started_s=world.started_s,
+            seen_s=world.clock.uptime_s,
+        )
+
     def tick(self) -> None:
         world = self.world
         world.clock.pass_time(30.0 + world.random.random())
@@ -187,55 +308,81 @@ class Watch:
         down_since_s = world.since_s
         seen = observe(
             self.plex,
-            FOUND,
+            world.found,
             manager=self.manager,
-            container=None,
+            container=self.container(),
             clock=world.clock,
             config=CONFIG,
             has_token=True,
+            paused_limit=timedelta(hours=2),
             describe=lambda: "a Plex",
         )
         plan = decide(seen, CONFIG, self.state, began, world.clock.moment())
         self.state = decode(State, encode(plan.state))
-        self._judge(plan.state.verdict, began, was_down, down_since_s)
+        self._judge(plan.state.verdict, began, was_down, down_since_s, excused=bool(seen.server.update))
         self.told += [step.event.name for step in plan.steps if isinstance(step, Tell)]
         if AskRestart() in plan.steps:
             self._restart()
 
-    def _judge(self, verdict: Verdict, began: Moment, was_down: str, down_since_s: float) -> None:
+    def _judge(self, verdict: Verdict, began: Moment, was_down: str, down_since_s: float, *, excused: bool) -> None:
         world = self.world
         if verdict in OUTAGES:
+            # From the first failed look of this check, or of the check of a start before it, to now.
             self.certain_s.append(world.clock.moment().seconds_since(began))
-        elif was_down and world.state == was_down and world.since_s == down_since_s:
+        elif was_down and not excused and world.state == was_down and world.since_s == down_since_s:
             self.longest_unseen_s = max(self.longest_unseen_s, world.clock.uptime_s - down_since_s)
 
     def _restart(self) -> None:
         world = self.world
         self.asked.append(world.state)
-        look = take_look(self.plex, world.clock, timeout_s=3.0, has_token=False)
-        server, detail = observe_server(FOUND, manager=self.manager, container=None, clock=world.clock, config=CONFIG)
-        seen = RestartObservation(found=FOUND, answer=look.answer, server=server, server_detail=detail, update="")
+        seen = observe_restart(
+            self.plex,
+            world.found,
+            manager=self.manager,
+            container=self.container(),
+            clock=world.clock,
+            config=CONFIG,
+            paused=Paused(),
+            paused_limit=timedelta(hours=2),
+            open_with_token=lambda: self.plex,
+        )
         step = decide_restart(seen, CONFIG, self.budget, world.clock.moment())
         self.manager.restart_code = 0
         if isinstance(step, Refuse):
-            self.manager.restart_code = os.EX_TEMPFAIL if step.passing else 1
-        else:
-            self.budget = decode(Budget, encode(step.budget))
+            self.manager.restart_code = os.EX_TEMPFAIL if step.passing else os.EX_UNAVAILABLE
+            return
+        if len(step.budget.restarts) != len(self.budget.restarts) or step.budget != self.budget:
             self.restarted.append(world.clock.moment())
-            world.restart()
+        self.budget = decode(Budget, encode(step.budget))
+        assert world.state in DOWN, f"Plex was restarted while it was {world.state}"
+        world.restart()
 
 
-def watch(seed: int, *, between_s: tuple[float, float]) -> Watch:
-    watcher = Watch(World(seed, between_s=between_s))
-    for _ in range(TICKS):
-        watcher.tick()
-    return watcher
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Watch]:
+    """Return what watches a world for TICKS checks, its traces on disk among what the probe sees of it."""
+
+    def run(seed: int, *, between_s: tuple[float, float], found: FoundPlex = UNIT) -> Watch:
+        world = World(seed, between_s=between_s, found=found)
+        monkeypatch.setattr(server_module, "find_update", lambda container: world.update_sign())
+        monkeypatch.setattr(server_module, "was_stopped_by_update", lambda unit, clock: world.state == "left stopped")
+        monkeypatch.setattr(server_module, "find_plex_start", lambda container_id: world.plex_started_s)
+        monkeypatch.setattr(observe_module, "mark_progress", lambda preferences: world.mark())
+        watcher = Watch(world)
+        for _ in range(TICKS):
+            watcher.tick()
+        return watcher
+
+    return run
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_day_of_checks_restarts_only_what_is_down_and_misses_nothing(seed: int) -> None:
+@pytest.mark.parametrize("found", [UNIT, CONTAINER], ids=["unit", "container"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_day_of_checks_restarts_only_what_is_down_and_misses_nothing(
+    watch: Callable[..., Watch], seed: int, found: FoundPlex
+) -> None:
     # given, when: something happens every quarter of an hour or so
-    watcher = watch(seed, between_s=(300.0, 1500.0))
+    watcher = watch(seed, between_s=(300.0, 1500.0), found=found)
 
     # then: no false restart
     assert set(watcher.asked) <= set(DOWN)
@@ -247,7 +394,7 @@ def test_a_day_of_checks_restarts_only_what_is_down_and_misses_nothing(seed: int
 
 
 @pytest.mark.parametrize("seed", range(6, 9))
-def test_a_day_full_of_outages_stays_within_the_budgets(seed: int) -> None:
+def test_a_day_full_of_outages_stays_within_the_budgets(watch: Callable[..., Watch], seed: int) -> None:
     watcher = watch(seed, between_s=(60.0, 400.0))
 
     for moment in watcher.restarted:
@@ -259,7 +406,7 @@ def test_a_day_full_of_outages_stays_within_the_budgets(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_recovery_has_its_fault_and_giving_up_is_told_once_an_incident(seed: int) -> None:
+def test_every_recovery_has_its_fault_and_giving_up_is_told_once_an_incident(watch: Callable[..., Watch], seed: int) -> None:
     watcher = watch(seed, between_s=(100.0, 900.0))
 
     open_fault, gave_up = False, False
@@ -271,12 +418,13 @@ def test_every_recovery_has_its_fault_and_giving_up_is_told_once_an_incident(see
             assert open_fault
             assert not gave_up
             gave_up = True
-        elif name != "plex.restart-asked":
-            # A stop on purpose ends an incident, and what follows it is another.
-            open_fault, gave_up = True, gave_up and name != "plex.stopped"
+        elif name not in ("plex.restart-asked", "plex.left-stopped", "plex.updated"):
+            # A stop on purpose, or by an update, ends an incident, and what follows it is another.
+            open_fault, gave_up = True, gave_up and name not in ("plex.stopped", "plex.updating")
 
 
-def test_the_world_is_as_eventful_as_it_should_be() -> None:
-    watcher = watch(1, between_s=(100.0, 900.0))
+def test_the_world_is_as_eventful_as_it_should_be(watch: Callable[..., Watch]) -> None:
+    told = {name for seed in (1, 2) for name in watch(seed, between_s=(100.0, 900.0)).told}
 
-    assert {"plex.hung", "plex.refused", "plex.maintenance", "plex.stopped", "plex.recovered", "plex.gave-up"} <= set(watcher.told)
+    assert {"plex.hung", "plex.down", "plex.maintenance", "plex.stopped", "plex.recovered", "plex.gave-up"} <= told
+    assert {"plex.updating", "plex.left-stopped", "plex.degraded"} <= told

@@ -2,24 +2,40 @@
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.records import decode, encode
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import Answer, ServerState
+from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.restart.decide import Budget, Refuse, Restart, RestartObservation, decide
+from plexguard.plex_probe.server import SeenServer, ServerState
 from tests.fakes.ports import FakeClock
 
 CONFIG = Config()
-HUNG = RestartObservation(
-    found=FoundPlex(server=Server.UNIT, name="plexmediaserver.service"),
-    answer=Answer.SILENT,
-    server=ServerState.RUNNING,
-    server_detail="plexmediaserver.service is active",
-    update="",
-)
+FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
+
+
+def meet(
+    answer: Answer = Answer.SILENT,
+    *,
+    server: ServerState = ServerState.RUNNING,
+    update: str = "",
+    found: FoundPlex = FOUND,
+    **given: Any,
+) -> RestartObservation:
+    """Return what the root side sees: a hung Plex, if nothing else is said."""
+    return RestartObservation(
+        found=found,
+        look=Look(answer=answer, level=Level.IDENTITY),
+        server=SeenServer(state=server, detail="plexmediaserver.service is active", update=update),
+        **given,
+    )
+
+
+HUNG = meet()
 
 
 def spend(budget: Budget, clock: FakeClock, *, config: Config = CONFIG) -> Budget | None:
@@ -60,7 +76,7 @@ def test_a_hung_plex_is_restarted_and_the_restart_counted() -> None:
 
 @pytest.mark.parametrize(("answer", "limit_s"), [(Answer.SILENT, 10.0), (Answer.REFUSED, 60.0)], ids=["hung", "refused"])
 def test_a_plex_that_is_certainly_hung_gets_less_time_to_stop(answer: Answer, limit_s: float) -> None:
-    step = decide(dataclasses.replace(HUNG, answer=answer), CONFIG, Budget(), FakeClock().moment())
+    step = decide(meet(answer), CONFIG, Budget(), FakeClock().moment())
 
     assert isinstance(step, Restart)
     assert step.stop_timeout_s == limit_s
@@ -70,23 +86,25 @@ def test_a_plex_that_is_certainly_hung_gets_less_time_to_stop(answer: Answer, li
     "answer", [answer for answer in Answer if answer not in (Answer.REFUSED, Answer.SILENT)], ids=lambda a: a.name
 )
 def test_a_plex_that_came_back_meanwhile_is_left_alone(answer: Answer) -> None:
-    assert "no outage" in refusal(dataclasses.replace(HUNG, answer=answer))
+    assert "no outage" in refusal(meet(answer))
 
 
 @pytest.mark.parametrize(
-    "server", [s for s in ServerState if s not in (ServerState.RUNNING, ServerState.DOWN)], ids=lambda s: s.name
+    "server",
+    [s for s in ServerState if s not in (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED)],
+    ids=lambda s: s.name,
 )
 def test_a_plex_that_is_stopped_or_in_transition_or_unknown_is_left_alone(server: ServerState) -> None:
-    assert server.value in refusal(dataclasses.replace(HUNG, server=server))
+    assert server.value in refusal(meet(server=server))
 
 
 @pytest.mark.parametrize("server", [Server.REMOTE, Server.NONE], ids=lambda s: s.name)
 def test_only_a_plex_of_this_machine_can_be_restarted(server: Server) -> None:
-    assert "no Plex on this machine" in refusal(dataclasses.replace(HUNG, found=FoundPlex(server=server)))
+    assert "no Plex on this machine" in refusal(meet(found=FoundPlex(server=server)))
 
 
 def test_no_restart_while_an_update_is_at_work() -> None:
-    assert "apt-get (pid 7)" in refusal(dataclasses.replace(HUNG, update="apt-get (pid 7) holds a lock"))
+    assert "apt-get (pid 7)" in refusal(meet(update="apt-get (pid 7) holds a lock"))
 
 
 def test_no_restart_where_the_admin_switched_it_off() -> None:
@@ -94,7 +112,7 @@ def test_no_restart_where_the_admin_switched_it_off() -> None:
 
 
 def test_a_container_is_restarted_like_a_unit() -> None:
-    seen = dataclasses.replace(HUNG, found=FoundPlex(server=Server.CONTAINER, name="plex"), server=ServerState.DOWN)
+    seen = meet(found=FoundPlex(server=Server.CONTAINER, name="plex"), server=ServerState.DOWN)
 
     step = decide(seen, CONFIG, Budget(), FakeClock().moment())
 
@@ -106,10 +124,10 @@ def test_what_passes_by_itself_is_told_apart_from_what_a_person_must_decide() ->
     clock = FakeClock()
     spent = Budget(restarts=(clock.moment(), clock.moment()))
 
-    assert refuse(dataclasses.replace(HUNG, answer=Answer.WELL)).passing
-    assert refuse(dataclasses.replace(HUNG, server=ServerState.STARTING)).passing
-    assert refuse(dataclasses.replace(HUNG, update="apt-get (pid 7) holds a lock")).passing
-    assert not refuse(dataclasses.replace(HUNG, found=FoundPlex(server=Server.NONE))).passing
+    assert refuse(meet(Answer.WELL)).passing
+    assert refuse(meet(server=ServerState.STARTING)).passing
+    assert refuse(meet(update="apt-get (pid 7) holds a lock")).passing
+    assert not refuse(meet(found=FoundPlex(server=Server.NONE))).passing
     assert not refuse(config=dataclasses.replace(CONFIG, restart=False)).passing
     assert not refuse(budget=spent).passing
 
@@ -238,7 +256,7 @@ def test_the_budgets_are_the_configured_ones(name: str, limit: int) -> None:
 
 # -- for media that it cannot read ------------------------------------------------------------------------------------
 
-MEDIA = dataclasses.replace(HUNG, answer=Answer.WELL, unreadable=3, is_in_use=False)
+MEDIA = meet(Answer.WELL, unreadable=3, is_in_use=False)
 
 
 def test_a_plex_that_answers_is_restarted_for_media_when_nobody_uses_it() -> None:
@@ -265,4 +283,49 @@ def test_a_restart_for_media_has_the_same_budget() -> None:
 
 @pytest.mark.parametrize("answer", [Answer.MAINTENANCE, Answer.DATABASE_SILENT, Answer.FAILING, Answer.UNAUTHORIZED])
 def test_a_plex_that_is_not_well_is_not_restarted_for_media(answer: Answer) -> None:
-    assert "no outage" in refusal(dataclasses.replace(MEDIA, answer=answer))
+    assert "no outage" in refusal(meet(answer, unreadable=3, is_in_use=False))
+
+
+# -- who watches, deadlocks, and the end of an update -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [Answer.SILENT, Answer.REFUSED], ids=lambda a: a.name)
+def test_where_somebody_is_known_to_watch_nothing_is_restarted(answer: Answer) -> None:
+    step = refuse(meet(answer, is_in_use=True))
+
+    assert "somebody watches" in step.reason
+    assert step.passing
+
+
+def test_what_hangs_for_everybody_need_not_tell_who_watches() -> None:
+    assert isinstance(decide(meet(is_in_use=None), CONFIG, Budget(), FakeClock().moment()), Restart)
+
+
+@pytest.mark.parametrize(("connections", "restarts"), [(999, False), (1000, True)])
+def test_errors_for_thousands_are_a_deadlock_that_a_restart_cures(connections: int, restarts: bool) -> None:
+    step = decide(meet(Answer.FAILING, connections=connections), CONFIG, Budget(), FakeClock().moment())
+
+    assert isinstance(step, Restart) == restarts
+    if isinstance(step, Restart):
+        assert step.stop_timeout_s == 10.0
+
+
+def test_a_plex_that_answers_elsewhere_is_not_restarted() -> None:
+    assert "answers at http://127" in refusal(meet(Answer.REFUSED, elsewhere="http://127.0.0.1:32400"))
+
+
+def test_what_an_update_left_stopped_is_started_though_every_budget_is_spent() -> None:
+    clock = FakeClock()
+    config = dataclasses.replace(CONFIG, max_restarts_per_day=0, max_restarts_per_incident=0)
+    spent = Budget(restarts=(clock.moment(),) * 6)
+
+    step = decide(meet(Answer.REFUSED, server=ServerState.LEFT_STOPPED), config, spent, clock.moment())
+
+    assert isinstance(step, Restart)
+    assert step.budget == spent
+
+
+def test_an_update_left_stopped_is_not_started_where_restarts_are_switched_off() -> None:
+    seen = meet(Answer.REFUSED, server=ServerState.LEFT_STOPPED)
+
+    assert "restart = false" in refusal(seen, dataclasses.replace(CONFIG, restart=False))

@@ -5,9 +5,11 @@ from datetime import timedelta
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Unit
 from plexguard.core.plex import PlexTimeout, PlexUnauthorized
+from plexguard.core.viewers import Paused
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.observe import Answer, ServerState
+from plexguard.plex_probe.look import Answer
 from plexguard.plex_probe.restart.observe import observe
+from plexguard.plex_probe.server import ServerState
 from tests.fakes.ports import FakeClock, FakeManager, FakePlex
 
 FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
@@ -22,6 +24,7 @@ def look(plex: FakePlex, clock: FakeClock):
         container=None,
         clock=clock,
         config=Config(),
+        paused=Paused(),
         paused_limit=timedelta(hours=2),
         open_with_token=lambda: plex,
     )
@@ -34,13 +37,13 @@ def test_it_looks_once_and_sees_what_runs_plex() -> None:
 
     seen = look(plex, clock)
 
-    assert plex.asked == ["identity"]
-    assert (seen.answer, seen.server, seen.found) == (Answer.SILENT, ServerState.RUNNING, FOUND)
+    assert plex.asked == ["connect", "identity", "sessions"]
+    assert (seen.look.answer, seen.server.state, seen.found) == (Answer.SILENT, ServerState.RUNNING, FOUND)
 
 
 def test_a_plex_that_wants_a_token_is_alive() -> None:
     clock = FakeClock()
     plex = FakePlex(clock)
-    plex.library_lists = [PlexUnauthorized("401")]
+    plex.session_lists = [PlexUnauthorized("401")]
 
-    assert look(plex, clock).answer is Answer.LIMITED
+    assert look(plex, clock).look.answer is Answer.LIMITED

@@ -1,0 +1,69 @@
+"""A check in words: one line for `systemctl status`, and every level for a person who asks why."""
+
+from plexguard.core.found import FoundPlex
+from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
+from plexguard.plex_probe.look import Answer, Level, Look
+from plexguard.plex_probe.observe import Observation
+from plexguard.plex_probe.states import OUTAGES, Verdict
+
+_QUESTIONS = {
+    Level.TCP: "a connection",
+    Level.IDENTITY: "/identity, from memory",
+    Level.TOKEN: "/status/sessions, with the token",
+    Level.DATABASE: "/library/sections, from the database",
+    Level.MEDIA: "a byte of a media file",
+}
+_WIDTH = 12
+
+
+def describe(state: State) -> str:
+    """Return the last check as one line."""
+    took = [f"{name} {seconds * 1000:.0f} ms" for name, seconds in state.latencies.items() if name != Level.TCP.value]
+    failed = [f"{state.level}: {state.detail}"] if state.level and state.detail else [state.detail] if state.detail else []
+    details = ", ".join([*took, *failed])
+    return " ".join(["Plex", state.version]).strip() + f": {state.verdict.value}" + (f" ({details})" if details else "")
+
+
+def explain_check(found: FoundPlex, seen: Observation, plan: Plan, config: Config, *, has_token: bool) -> str:
+    """Return the levels from the outside in, then what follows from them."""
+    state = plan.state
+    rows = [("server", f"{found.name or 'Plex'} at {found.url}: {seen.server.state.value} ({seen.server.detail})")]
+    rows += [("update", seen.server.update or "none at work")]
+    rows += [("processes", seen.processes)] if seen.processes else []
+    rows += [(level.value, _explain_level(level, seen.last, config, has_token)) for level in Level]
+    rows += [("elsewhere", f"Plex answers at {seen.elsewhere}")] if seen.elsewhere else []
+    rows += [("viewers", "not told" if state.viewers is None else str(state.viewers))]
+    rows += [("looks", f"{len(seen.looks)}: " + ", ".join(look.answer.value for look in seen.looks))]
+    rows += [("verdict", _explain_verdict(state))]
+    rows += [("follows", text) for text in _explain_steps(plan)]
+    return "\n".join(f"{name:<{_WIDTH}}{text}" for name, text in rows)
+
+
+def _explain_level(level: Level, look: Look, config: Config, has_token: bool) -> str:
+    question = _QUESTIONS[level]
+    if level.value in look.latencies:
+        return f"{look.latencies[level.value] * 1000:.0f} ms  {question}"
+    if level is look.level and look.answer is not Answer.WELL:
+        return f"failed  {question}: {look.detail}" + ("" if has_token else " (no token is known)")
+    if level is Level.MEDIA and not config.read_media:
+        return "not asked (read_media = false)"
+    return "not asked"
+
+
+def _explain_verdict(state: State) -> str:
+    lasting = f", found {state.found_in_row} times in a row" if state.found_in_row > 1 else ""
+    if state.found is not state.verdict:
+        return f"{state.verdict.value}, not yet {state.found.value}{lasting}"
+    return state.verdict.value + lasting
+
+
+def _explain_steps(plan: Plan) -> list[str]:
+    told = [f"would tell {step.event.name}" for step in plan.steps if isinstance(step, Tell)]
+    asked = ["would ask for a restart" for step in plan.steps if isinstance(step, AskRestart)]
+    if told or asked:
+        return [*told, *asked]
+    problem = plan.state.problem
+    if plan.state.verdict in OUTAGES and problem is not None and problem.gave_up:
+        return ["nothing: no more restarts are tried in this outage"]
+    return ["nothing"] if plan.state.verdict is not Verdict.HEALTHY else ["nothing: all is well"]
