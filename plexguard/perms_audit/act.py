@@ -14,8 +14,8 @@ from enum import Enum
 
 from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, explain
 from plexguard.perms_audit.decide import Finding, Repair
+from plexguard.perms_audit.open import FOLDER_FLAGS, open_below, open_root
 from plexguard.perms_audit.roots import Root
-from plexguard.perms_audit.walk import FOLDER_FLAGS, open_below, open_root
 
 _PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 # How many entries of a mount are looked at for a file that can be read.

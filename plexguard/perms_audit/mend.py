@@ -17,11 +17,12 @@ from plexguard.perms_audit import events
 from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
 from plexguard.perms_audit.decide import Finding, Repair, decide, full_path
+from plexguard.perms_audit.open import open_root
 from plexguard.perms_audit.policy import Excludes, Policy
 from plexguard.perms_audit.prove import Place, opened
 from plexguard.perms_audit.report import Causes, Report, add_cause
 from plexguard.perms_audit.runs import Lately, RunLog, to_change
-from plexguard.perms_audit.walk import make_finding, open_root
+from plexguard.perms_audit.walk import make_finding
 
 # So many repairs are told one by one in such a time; what is more is summed up.
 _SINGLE = 20

@@ -12,8 +12,9 @@ from plexguard.core.events import show_path
 from plexguard.core.mounts import is_below
 from plexguard.perms_audit.access import LIST, READ, Guise, allows, explain
 from plexguard.perms_audit.decide import Finding
+from plexguard.perms_audit.open import find_blocked, open_below, open_root
 from plexguard.perms_audit.policy import Policy
-from plexguard.perms_audit.walk import find_blocked, make_finding, open_below, open_root
+from plexguard.perms_audit.walk import make_finding
 
 
 @dataclass(frozen=True, slots=True)

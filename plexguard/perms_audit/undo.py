@@ -10,8 +10,8 @@ from enum import Enum
 
 from plexguard.core.clock import Clock
 from plexguard.core.inode import birth_time
+from plexguard.perms_audit.open import open_below, open_root
 from plexguard.perms_audit.runs import Change, Owned, RunLog
-from plexguard.perms_audit.walk import open_below, open_root
 
 
 class Undone(Enum):

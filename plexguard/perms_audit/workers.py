@@ -20,9 +20,10 @@ from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
 from plexguard.perms_audit.child import end_here
 from plexguard.perms_audit.decide import Repair
+from plexguard.perms_audit.open import find_blocked, open_or_fault
 from plexguard.perms_audit.policy import Policy
 from plexguard.perms_audit.roots import RootFault
-from plexguard.perms_audit.walk import Batch, Share, Walker, find_blocked, open_or_fault
+from plexguard.perms_audit.walk import Batch, Share, Walker
 
 # So many wait side by side where the file system is slow: 2 ms a lookup are then 8,000 lookups a second, and 60 MB.
 MOST_WORKERS = 16

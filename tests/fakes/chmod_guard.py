@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from plexguard.core import program
 from plexguard.perms_audit.guard.act import run_guard
+from plexguard.perms_audit.open import open_below, open_root
 from plexguard.perms_audit.prove import Place
-from plexguard.perms_audit.walk import open_below, open_root
 
 
 class ChmodChecker:

@@ -29,9 +29,9 @@ from plexguard.core.fanotify import (
     open_handle,
 )
 from plexguard.core.mounts import MountPoint, is_below, mount_of, parse_mountinfo, unescape
+from plexguard.perms_audit.open import open_below, open_root
 from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.roots import RootFault
-from plexguard.perms_audit.walk import open_below, open_root
 
 V = TypeVar("V")
 _EVENTS = ATTRIB | CLOSE_WRITE | CREATE | MOVED_TO | ONDIR
