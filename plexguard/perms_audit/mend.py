@@ -17,9 +17,9 @@ from plexguard.perms_audit import events
 from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
 from plexguard.perms_audit.decide import Finding, Repair, decide, full_path
-from plexguard.perms_audit.open import open_root
+from plexguard.perms_audit.open import opened_above, opened_root
 from plexguard.perms_audit.policy import Excludes, Policy
-from plexguard.perms_audit.prove import Place, opened
+from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.report import Causes, Report, add_cause
 from plexguard.perms_audit.runs import Lately, RunLog, to_change
 from plexguard.perms_audit.walk import make_finding
@@ -126,12 +126,8 @@ class Mender:
         if self._excludes.excludes_below(path, root.path):
             return None
         try:
-            root_fd = open_root(root.path)
-            try:
-                with opened(root_fd, place.path) as (folder_fd, name):
-                    return self._judge_entry(place, name, folder_fd)
-            finally:
-                os.close(root_fd)
+            with opened_root(root.path) as root_fd, opened_above(root_fd, place.path) as (folder_fd, name):
+                return self._judge_entry(place, name, folder_fd)
         except FileNotFoundError:
             return None
         except OSError as error:

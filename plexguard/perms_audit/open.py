@@ -4,9 +4,11 @@ Whoever can write in a root can put a symlink where a folder was; every way to a
 here, so that none leads out of its root.
 """
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from plexguard.perms_audit.access import LIST, Guise, Ownership, allows, explain, has_acl
 from plexguard.perms_audit.roots import Root, RootFault, is_private, is_system_folder
@@ -14,6 +16,8 @@ from plexguard.perms_audit.roots import Root, RootFault, is_private, is_system_f
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # To pass through a folder on the way to a root, which needs no right to list it.
 _PASS_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# To know an inode, whatever it is, without opening what is in it.
+_INODE_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _FAULTS = {
     errno.ENOENT: RootFault.MISSING,
     errno.ENOTDIR: RootFault.NOT_A_FOLDER,
@@ -38,6 +42,16 @@ def open_root(path: str, flags: int = FOLDER_FLAGS) -> int:
         raise
 
 
+@contextlib.contextmanager
+def opened_root(path: str) -> Iterator[int]:
+    """Open a root for a moment: nobody's disk is kept busy by who only looks at a path. Raises OSError."""
+    fd = open_root(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
 def _name_link(fd: int, name: str) -> str:
     """Return the name if it is a symlink in that folder, else ""."""
     try:
@@ -59,6 +73,30 @@ def open_below(root_fd: int, path: str) -> int:
     except OSError:
         os.close(fd)
         raise
+
+
+@contextlib.contextmanager
+def opened_above(root_fd: int, path: str) -> Iterator[tuple[int, str]]:
+    """Open the folder that a path lies in, through no symlink; give it with the name in it, "." for the root. Raises OSError."""
+    above, _, name = path.rpartition("/")
+    if name in (".", ".."):
+        raise OSError(errno.EXDEV, "leads out of its root", path)
+    folder_fd = open_below(root_fd, above)
+    try:
+        yield folder_fd, name or "."
+    finally:
+        os.close(folder_fd)
+
+
+@contextlib.contextmanager
+def opened_inode(root_fd: int, path: str) -> Iterator[tuple[int, str, int]]:
+    """Open what a path is, for its identity and mode alone; give its folder, its name in it, and its descriptor. Raises OSError."""
+    with opened_above(root_fd, path) as (folder_fd, name):
+        fd = os.open(name, _INODE_FLAGS, dir_fd=folder_fd)
+        try:
+            yield folder_fd, name, fd
+        finally:
+            os.close(fd)
 
 
 # -- whether a root can be walked -------------------------------------------------------------------------------------

@@ -212,6 +212,18 @@ def test_a_list_that_leads_out_of_its_root_restores_nothing(root: Path, lists: P
     assert mode_of(tmp_path / "outside.mkv") == 0o644
 
 
+@pytest.mark.parametrize("path", ["..", "Show/..", "Show/../..", ".", "Show/."])
+def test_a_list_whose_path_ends_in_dots_restores_nothing(root: Path, lists: Path, tmp_path: Path, path: str) -> None:
+    run = repair(root, lists)
+    (change,) = [change for change in read_run(lists, run).changes if change.path == "Show"]
+    target = (root / path).resolve()
+    target.chmod(0o755)
+    forged = dataclasses.replace(change, path=path, inode=target.stat().st_ino, new=Owned(mode=0o755, uid=0, gid=0))
+
+    assert counts(take_back(lists, run, changes=[forged])[0]) == {Undone.GONE: 1}
+    assert mode_of(target) == 0o755
+
+
 # -- runs that were cut off -------------------------------------------------------------------------------------------
 
 
