@@ -69,12 +69,12 @@ class Repairer:
         before = os.fstat(fd)
         if not _is_same(before, step.finding) or (step.finding.denied and self._may_read(step.finding, folder_fd, name)):
             return Outcome.GONE
-        _set(fd, before, mode=step.new_mode, uid=step.uid, gid=step.gid)
+        set_owned(fd, before, mode=step.new_mode, uid=step.uid, gid=step.gid)
         after = os.fstat(fd)
         if stat.S_IMODE(after.st_mode) != step.new_mode:
             raise RepairFailed("its file system took the change and did not make it")
         if self._may_read(step.finding, folder_fd, name) is False:
-            _set(fd, after, mode=stat.S_IMODE(before.st_mode), uid=before.st_uid, gid=before.st_gid)
+            set_owned(fd, after, mode=stat.S_IMODE(before.st_mode), uid=before.st_uid, gid=before.st_gid)
             need = LIST if step.finding.is_folder else READ
             owned = Ownership(step.new_mode, after.st_uid, after.st_gid, step.finding.owned.acl)
             raise RepairFailed(f"its new mode did not help and was taken back: {explain(owned, self._guise.identity, need)}")
@@ -134,8 +134,11 @@ def _read_byte(name: str, folder_fd: int) -> bool:
         os.close(fd)
 
 
-def _set(fd: int, before: os.stat_result, *, mode: int, uid: int, gid: int) -> None:
-    """Set owner and mode of an inode. fchmod(2) refuses an O_PATH descriptor; its name in /proc leads to that very inode."""
+def set_owned(fd: int, before: os.stat_result, *, mode: int, uid: int, gid: int) -> None:
+    """Set owner and mode of an inode; a negative id leaves that one alone. Raises OSError.
+
+    fchmod(2) refuses an O_PATH descriptor; its name in /proc leads to that very inode.
+    """
     path = f"/proc/self/fd/{fd}"
     if (uid >= 0 and uid != before.st_uid) or (gid >= 0 and gid != before.st_gid):
         # Before the mode: chown(2) may take set-id bits away.

@@ -10,6 +10,7 @@ from enum import Enum
 
 from plexguard.core.clock import Clock
 from plexguard.core.inode import birth_time
+from plexguard.perms_audit.act import set_owned
 from plexguard.perms_audit.open import opened_inode, opened_root
 from plexguard.perms_audit.runs import Change, Owned, RunLog
 
@@ -77,10 +78,7 @@ def _restore(fd: int, change: Change, runs: RunLog, clock: Clock, *, dry_run: bo
             at=clock.now(),
         )
         runs.note([back])
-        path = f"/proc/self/fd/{fd}"
-        if (now.uid, now.gid) != (change.old.uid, change.old.gid):
-            os.chown(path, change.old.uid, change.old.gid)
-        os.chmod(path, change.old.mode)
+        set_owned(fd, status, mode=change.old.mode, uid=change.old.uid, gid=change.old.gid)
     return Undone.RESTORED
 
 
