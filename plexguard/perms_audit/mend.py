@@ -64,7 +64,6 @@ class Mender:
         self._reported_s = clock.monotonic_s()
         self._left: Causes = {}
         self._told_s: dict[tuple[str, str], float] = {}
-        self.repaired = 0
         self._ask_audit = ask_audit
         self._run_began_s = clock.monotonic_s()
 
@@ -169,7 +168,6 @@ class Mender:
                 self._runs.note_failed(to_change(step, root, self._clock))
                 self._leave(step.finding, str(error))
                 return
-            self.repaired += 1
             self._lately.add(path, step.finding.inode)
         self._report.tell(step, path, root=root, dry=self._dry_run)
 
