@@ -5,12 +5,12 @@ import os
 import pwd
 import socket
 import struct
-import sys
 from pathlib import Path
 
 from plexguard.core.clock import Clock
 from plexguard.core.daemon import StopAsked
 from plexguard.core.errors import DataError, PlexguardError, TryAgain
+from plexguard.core.events import FilePath
 from plexguard.core.found import RUNTIME
 from plexguard.core.journal import Journal
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, parse_request, to_packet
@@ -34,7 +34,8 @@ _IDLE_S = 120.0
 _WAIT_S = 20.0
 # A peer sends its packet at once, or not at all.
 _PACKET_TIMEOUT_S = 1.0
-_REFUSED_AGAIN_S = 60.0
+# The same trouble is told once in so long, however many requests meet it.
+_TELL_AGAIN_S = 60.0
 _FULL_UNIT = "plexguard-perms-audit-full.service"
 NEEDS_AUDIT = "it has several names (hard links), and a full audit was started to find them all"
 
@@ -51,7 +52,7 @@ class Server:
         self._limiter = Limiter(config.repeat_after)
         self._peers = _find_peers()
         self._busy_s = ports.clock.monotonic_s()
-        self._refused_s: dict[str, float] = {}
+        self._told_s: dict[str, float] = {}
         # Until when a root that hung is not asked.
         self._hung_until_s: dict[str, float] = {}
         self._count = 0
@@ -92,7 +93,8 @@ class Server:
                 self._keep(looked_into, answer)
         except PlexguardError as error:
             # A disk that is full must not end what repairs.
-            print(f"<4>{looked_into}: {error}", file=sys.stderr)
+            if self._is_due("record"):
+                self._ports.journal.send(events.NOT_RECORDED, path=FilePath(looked_into), reason=str(error))
 
     def _attend(self, packet: bytes, uid: int) -> tuple[Answer, str]:
         """Return the answer, and the path if it was looked into."""
@@ -156,10 +158,16 @@ class Server:
             unhealthy.clear(path, "readable again", journal=journal, clock=clock, file=file, public=public)
 
     def _tell_refused(self, uid: int, reason: str) -> None:
-        now_s = self._ports.clock.monotonic_s()
-        if now_s - self._refused_s.get(reason, -_REFUSED_AGAIN_S) >= _REFUSED_AGAIN_S:
-            self._refused_s[reason] = now_s
+        if self._is_due(reason):
             self._ports.journal.send(events.REFUSED, uid=uid, reason=reason)
+
+    def _is_due(self, trouble: str) -> bool:
+        """Tell whether a trouble, which may come with every request, is to be told now; if so, it counts as told."""
+        now_s = self._ports.clock.monotonic_s()
+        if now_s - self._told_s.get(trouble, -_TELL_AGAIN_S) < _TELL_AGAIN_S:
+            return False
+        self._told_s[trouble] = now_s
+        return True
 
 
 def attend(place: Place, known: Survey, config: Config, *, folder: Path, journal: Journal, clock: Clock) -> Answer:

@@ -45,7 +45,6 @@ class Bell:
         self.folder, self.config = folder, config
         self.address = folder / "socket"
         self.journal, self.clock = FakeJournal(), FakeClock()
-        self.last = b""
         make_folder(folder / "state")
         make_folder(folder / "run/health")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -71,7 +70,7 @@ class Bell:
                 self.server.cycle()
             finally:
                 peer.settimeout(5)
-                answer = self.last = peer.recv(MAX_PACKET_BYTES)
+                answer = peer.recv(MAX_PACKET_BYTES)
         return parse_answer(answer) if answer else None
 
     def ask(self, path: Path | str) -> Answer:
@@ -486,16 +485,21 @@ def test_where_no_list_can_be_made_nothing_is_changed(bell: Bell, film: Path) ->
     assert mode_of(film) == 0o600
 
 
-def test_a_record_that_cannot_be_written_costs_no_answer_and_is_no_secret(
-    bell: Bell, film: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_record_that_cannot_be_written_costs_no_answer_and_is_told_once_a_minute(bell: Bell, film: Path, root: Path) -> None:
     set_acl(film, users={READER.uid: 0})
+    make_file(root / "Show/other.mkv")
     (bell.folder / "state/unreadable.lock").mkdir()
 
-    bell.ask(film)
+    assert bell.verdict(film) is Verdict.UNREADABLE
+    assert bell.verdict(root / "Show/other.mkv") is Verdict.READABLE
 
-    assert parse_answer(bell.last).verdict is Verdict.UNREADABLE
-    assert "unreadable.lock" in capsys.readouterr().err
+    told = bell.journal.values("perms.not-recorded")
+    assert told["path"] == str(film)
+    assert "unreadable.lock" in str(told["reason"])
+
+    bell.clock.pass_time(60)
+    assert bell.verdict(root / "Show/other.mkv") is Verdict.READABLE
+    assert bell.journal.names == ["perms.not-recorded"] * 2
 
 
 def test_a_server_that_nobody_asks_ends(bell: Bell) -> None:
