@@ -5,6 +5,7 @@ import os
 import pwd
 import socket
 import struct
+from datetime import timedelta
 from pathlib import Path
 
 from plexguard.core.clock import Clock
@@ -31,7 +32,9 @@ PEER = "plexguard"
 _PEER_CREDENTIALS = struct.Struct("3i")
 # A service that nobody asks ends; the socket starts it again.
 _IDLE_S = 120.0
-_WAIT_S = 20.0
+WAIT_S = 20.0
+# However long stall_timeout is: whoever asked has gone by then, and this with a wait must end well within WatchdogSec=.
+LONGEST_LOOK = timedelta(minutes=4)
 # A peer sends its packet at once, or not at all.
 _PACKET_TIMEOUT_S = 1.0
 # The same trouble is told once in so long, however many requests meet it.
@@ -41,14 +44,24 @@ NEEDS_AUDIT = "it has several names (hard links), and a full audit was started t
 
 
 class Server:
-    """Answers one request after the other. folder: where the undo lists are."""
+    """Answers one request after the other. folder: where the undo lists are. longest_look: how long a child is waited for."""
 
-    def __init__(self, listening: socket.socket, config: Config, ports: Ports, *, folder: Path, runtime: Path = RUNTIME) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        config: Config,
+        ports: Ports,
+        *,
+        folder: Path,
+        runtime: Path = RUNTIME,
+        longest_look: timedelta = LONGEST_LOOK,
+    ) -> None:
         self._socket = listening
         self._config = config
         self._ports = ports
         self._folder = folder
         self._runtime = runtime
+        self._look_timeout_s = min(config.stall_timeout, longest_look).total_seconds()
         self._limiter = Limiter(config.repeat_after)
         self._peers = _find_peers()
         self._busy_s = ports.clock.monotonic_s()
@@ -59,7 +72,7 @@ class Server:
 
     def cycle(self) -> str:
         """Answer a request, or wait a while for one; return how many there were. Ends the service when nobody asks."""
-        self._socket.settimeout(_WAIT_S)
+        self._socket.settimeout(WAIT_S)
         try:
             peer, _ = self._socket.accept()
         except TimeoutError:
@@ -131,7 +144,7 @@ class Server:
                 lambda: attend(
                     place, known, self._config, folder=self._folder, journal=self._ports.journal, clock=self._ports.clock
                 ),
-                timeout_s=self._config.stall_timeout.total_seconds(),
+                timeout_s=self._look_timeout_s,
             )
             if answer.detail == NEEDS_AUDIT:
                 self._ports.manager.start(_FULL_UNIT)
