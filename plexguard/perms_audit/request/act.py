@@ -22,10 +22,11 @@ from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.mend import Mender
-from plexguard.perms_audit.observe import State, Survey, open_state, survey
+from plexguard.perms_audit.observe import Survey, survey
 from plexguard.perms_audit.prove import Place, Prover, find_place
 from plexguard.perms_audit.request.decide import Limiter
 from plexguard.perms_audit.runs import Lately, RunLog
+from plexguard.perms_audit.state import State, open_state
 
 # Who may ask, beside root.
 PEER = "plexguard"
