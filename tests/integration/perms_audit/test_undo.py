@@ -47,15 +47,14 @@ def lists(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def repair(root: Path, lists: Path, *, config: Config | None = None, by: str = "audit") -> str:
-    """Audit a root, and return the id of the run."""
-    with contextlib.closing(RunLog(lists, by, ShiftedClock())) as runs:
-        return audit(root, config=config, runs=runs).account.run
-
-
-def audit_writing(root: Path, lists: Path) -> Result:
+def audit_writing(root: Path, lists: Path, *, config: Config | None = None) -> Result:
     with contextlib.closing(RunLog(lists, "audit", ShiftedClock())) as runs:
-        return audit(root, runs=runs)
+        return audit(root, config=config, runs=runs)
+
+
+def repair(root: Path, lists: Path, *, config: Config | None = None) -> str:
+    """Audit a root, and return the id of the run."""
+    return audit_writing(root, lists, config=config).account.run
 
 
 def take_back(lists: Path, run: str, *, dry_run: bool = False, changes: list[Change] | None = None) -> tuple[Summary, str]:

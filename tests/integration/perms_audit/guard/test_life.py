@@ -12,8 +12,9 @@ import pytest
 
 from plexguard.core.fanotify import OVERFLOW, FanotifyError, Group, Handle, open_handle
 from tests.fakes.slow_fuse import SlowFuse
-from tests.integration.perms_audit.guard.conftest import Mounter, Starter, mode_of, run, wait_for
+from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run, wait_for
 from tests.integration.perms_audit.guard.test_repairs import make_closed
+from tests.integration.perms_audit.support import make_folder, mode_of
 
 
 @pytest.fixture
@@ -156,11 +157,6 @@ def test_mount_that_hangs_is_not_touched_when_it_comes_with_a_folder_that_is_mov
 
     wait_for(lambda: mode_of(disk / "media/after") == 0o644, timeout_s=2.0)
     assert f"Not watching {disk}/media/Show/cloud" in guard.told
-
-
-def make_folder(path: Path) -> Path:
-    path.mkdir()
-    return path
 
 
 def test_overflow_is_never_silent(disk: Path, start_guard: Starter) -> None:
