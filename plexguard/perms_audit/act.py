@@ -9,15 +9,14 @@ import errno
 import os
 import random
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum
 
 from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, explain
 from plexguard.perms_audit.decide import Finding, Repair
+from plexguard.perms_audit.open import FOLDER_FLAGS, open_root, opened_inode
 from plexguard.perms_audit.roots import Root
-from plexguard.perms_audit.walk import FOLDER_FLAGS, open_below, open_root
 
-_PATH_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 # How many entries of a mount are looked at for a file that can be read.
 _PROOF_ENTRIES = 2000
 
@@ -52,7 +51,7 @@ class Repairer:
         if self._roots[step.finding.root].remote and not self._is_alive(step.finding.root):
             raise RepairFailed("its mount is not proven alive: not one byte of a file on it could be read")
         try:
-            with self._opened(step.finding) as (folder_fd, name, fd):
+            with opened_inode(self._root_fd(step.finding.root), step.finding.path) as (folder_fd, name, fd):
                 return self._change(step, folder_fd, name, fd)
         except FileNotFoundError:
             return Outcome.GONE
@@ -60,21 +59,6 @@ class Repairer:
             if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EXDEV):
                 return Outcome.GONE
             raise RepairFailed(_cause(error)) from error
-
-    @contextlib.contextmanager
-    def _opened(self, finding: Finding) -> Iterator[tuple[int, str, int]]:
-        """Open the path for its identity and mode alone; give its folder, its name in it, and its descriptor."""
-        root_fd = self._root_fd(finding.root)
-        above, _, name = finding.path.rpartition("/")
-        folder_fd = open_below(root_fd, above)
-        try:
-            fd = os.open(name or ".", _PATH_FLAGS, dir_fd=folder_fd)
-            try:
-                yield folder_fd, name or ".", fd
-            finally:
-                os.close(fd)
-        finally:
-            os.close(folder_fd)
 
     def _root_fd(self, root: int) -> int:
         if root not in self._fds:
@@ -85,12 +69,12 @@ class Repairer:
         before = os.fstat(fd)
         if not _is_same(before, step.finding) or (step.finding.denied and self._may_read(step.finding, folder_fd, name)):
             return Outcome.GONE
-        _set(fd, before, mode=step.new_mode, uid=step.uid, gid=step.gid)
+        set_owned(fd, before, mode=step.new_mode, uid=step.uid, gid=step.gid)
         after = os.fstat(fd)
         if stat.S_IMODE(after.st_mode) != step.new_mode:
             raise RepairFailed("its file system took the change and did not make it")
         if self._may_read(step.finding, folder_fd, name) is False:
-            _set(fd, after, mode=stat.S_IMODE(before.st_mode), uid=before.st_uid, gid=before.st_gid)
+            set_owned(fd, after, mode=stat.S_IMODE(before.st_mode), uid=before.st_uid, gid=before.st_gid)
             need = LIST if step.finding.is_folder else READ
             owned = Ownership(step.new_mode, after.st_uid, after.st_gid, step.finding.owned.acl)
             raise RepairFailed(f"its new mode did not help and was taken back: {explain(owned, self._guise.identity, need)}")
@@ -150,8 +134,11 @@ def _read_byte(name: str, folder_fd: int) -> bool:
         os.close(fd)
 
 
-def _set(fd: int, before: os.stat_result, *, mode: int, uid: int, gid: int) -> None:
-    """Set owner and mode of an inode. fchmod(2) refuses an O_PATH descriptor; its name in /proc leads to that very inode."""
+def set_owned(fd: int, before: os.stat_result, *, mode: int, uid: int, gid: int) -> None:
+    """Set owner and mode of an inode; a negative id leaves that one alone. Raises OSError.
+
+    fchmod(2) refuses an O_PATH descriptor; its name in /proc leads to that very inode.
+    """
     path = f"/proc/self/fd/{fd}"
     if (uid >= 0 and uid != before.st_uid) or (gid >= 0 and gid != before.st_gid):
         # Before the mode: chown(2) may take set-id bits away.

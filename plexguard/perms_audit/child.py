@@ -1,5 +1,6 @@
 """Do something that may hang in a process that can be given up."""
 
+import contextlib
 import os
 import pickle
 import select
@@ -33,7 +34,7 @@ def in_child(work: Callable[[], T], *, timeout_s: float) -> T:
         answer = _read(ours, time.monotonic() + timeout_s)
     finally:
         os.close(ours)
-        _end(pid)
+        end_child(pid)
     if answer is None:
         raise TryAgain(f"no answer within {timeout_s:g} s: its file system hangs")
     if not answer:
@@ -80,9 +81,11 @@ def _read(fd: int, deadline_s: float) -> bytes | None:
         found += chunk
 
 
-def _end(pid: int) -> None:
-    """End a child. One that is stuck in the kernel dies when the kernel lets go of it: it is not waited for."""
-    os.kill(pid, signal.SIGKILL)
+def end_child(pid: int) -> None:
+    """End a child that may have ended. One that is stuck in the kernel dies when the kernel lets go of it: it is not waited for."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 1.0
-    while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
+            time.sleep(0.005)

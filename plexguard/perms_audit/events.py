@@ -321,6 +321,28 @@ REFUSED = Event(
         """,
 )
 
+NOT_RECORDED = Event(
+    name="perms.not-recorded",
+    message_id="5a9ba1f933c340b3b7c055e48cbc9d4e",
+    priority=Priority.WARNING,
+    message="Whether Plex can read {path} could not be noted: {reason}",
+    subject="The record of unreadable media could not be written",
+    page=_PAGE,
+    fields={"path": FilePath, "reason": str},
+    meaning="""
+        A path that Plex complained about was looked at, repaired where that was possible, and the answer given. Only the record
+        of media that stay unreadable could not be brought up to date: {reason}. So `plexguard-perms-audit --check` and the
+        health check of Plex's container may not know of this path, or still know of it. Told once a minute at most.
+        """,
+    action="""
+        A full disk is the usual cause. See that there is room, and who may write there:
+          df -h /var/lib/plexguard
+          ls -l /var/lib/plexguard/perms-audit
+        The next audit looks again at every path that is on the record:
+          systemctl start plexguard-perms-audit.service
+        """,
+)
+
 WATCHING = Event(
     name="perms.watching",
     message_id="5a31b7c6d5e24322a415d5d839ce7814",

@@ -17,11 +17,12 @@ from plexguard.perms_audit import events
 from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
 from plexguard.perms_audit.decide import Finding, Repair, decide, full_path
+from plexguard.perms_audit.open import opened_above, opened_root
 from plexguard.perms_audit.policy import Excludes, Policy
-from plexguard.perms_audit.prove import Place, opened
+from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.report import Causes, Report, add_cause
 from plexguard.perms_audit.runs import Lately, RunLog, to_change
-from plexguard.perms_audit.walk import make_finding, open_root
+from plexguard.perms_audit.walk import make_finding
 
 # So many repairs are told one by one in such a time; what is more is summed up.
 _SINGLE = 20
@@ -63,7 +64,6 @@ class Mender:
         self._reported_s = clock.monotonic_s()
         self._left: Causes = {}
         self._told_s: dict[tuple[str, str], float] = {}
-        self.repaired = 0
         self._ask_audit = ask_audit
         self._run_began_s = clock.monotonic_s()
 
@@ -125,12 +125,8 @@ class Mender:
         if self._excludes.excludes_below(path, root.path):
             return None
         try:
-            root_fd = open_root(root.path)
-            try:
-                with opened(root_fd, place.path) as (folder_fd, name):
-                    return self._judge_entry(place, name, folder_fd)
-            finally:
-                os.close(root_fd)
+            with opened_root(root.path) as root_fd, opened_above(root_fd, place.path) as (folder_fd, name):
+                return self._judge_entry(place, name, folder_fd)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -172,7 +168,6 @@ class Mender:
                 self._runs.note_failed(to_change(step, root, self._clock))
                 self._leave(step.finding, str(error))
                 return
-            self.repaired += 1
             self._lately.add(path, step.finding.inode)
         self._report.tell(step, path, root=root, dry=self._dry_run)
 

@@ -6,7 +6,7 @@ import os
 import pwd
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,14 @@ from plexguard.core.errors import ConfigError, UsageError
 from plexguard.core.found import RUNTIME, FoundPlex, Server, host_path, read_container, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.mounts import MountPoint, is_below, mount_of, read_fstab, read_mounts
-from plexguard.core.state import StateFile
 from plexguard.perms_audit.access import Identity
 from plexguard.perms_audit.config import Config, Override
 from plexguard.perms_audit.policy import Excludes, Policy, Want
 from plexguard.perms_audit.roots import Root, RootFault, find_unmounted, is_system_folder, normalise
+from plexguard.perms_audit.state import State
 
-STATE_SCHEMA = 1
 # As many as the kernel follows (path_resolution(7)).
 _MAX_LINKS = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well. uid, gids:
-    whom Plex ran as when that was last known, -1 and () when it never was. told: what the last audit left, in its words, with
-    the count: only what is new is told between two full audits."""
-
-    mounts: dict[str, str] = field(default_factory=dict)
-    uid: int = -1
-    gids: tuple[int, ...] = ()
-    told: dict[str, int] = field(default_factory=dict)
-
-
-def open_state(folder: Path, journal: Journal) -> StateFile[State]:
-    return StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=journal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,13 +303,3 @@ def _number_of(name: str, option: str, look_up: Callable[[str], int]) -> int:
         return look_up(name)
     except KeyError as error:
         raise ConfigError((f'[perms-audit] {option}: found "{name}", which does not exist here',)) from error
-
-
-def remember(past: State, healthy: Sequence[str], mounts: tuple[MountPoint, ...], identity: Identity | None) -> State:
-    """Return the state after a run: which mount each root that was found well lies on, and whom Plex runs as."""
-    return dataclasses.replace(
-        past,
-        mounts={**past.mounts, **{path: mount_of(path, mounts).path for path in healthy}},
-        uid=past.uid if identity is None else identity.uid,
-        gids=past.gids if identity is None else identity.gids,
-    )

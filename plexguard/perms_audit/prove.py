@@ -1,10 +1,8 @@
 """Whether Plex can read one path: proven by opening it as Plex's user on Plex's way to it; and if not, what is in the way."""
 
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from plexguard.core.errors import MissingInput
@@ -12,8 +10,9 @@ from plexguard.core.events import show_path
 from plexguard.core.mounts import is_below
 from plexguard.perms_audit.access import LIST, READ, Guise, allows, explain
 from plexguard.perms_audit.decide import Finding
+from plexguard.perms_audit.open import find_blocked, opened_above, opened_root
 from plexguard.perms_audit.policy import Policy
-from plexguard.perms_audit.walk import find_blocked, make_finding, open_below, open_root
+from plexguard.perms_audit.walk import make_finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +54,16 @@ class Prover:
         blocked = find_blocked(root, self._guise)
         if blocked is not None:
             return f"{blocked[0]}: {blocked[1]}"
-        root_fd = open_root(root.path)
-        try:
-            names = place.path.split("/") if place.path else []
+        names = place.path.split("/") if place.path else []
+        with opened_root(root.path) as root_fd:
             for number in range(len(names) + 1):
                 reason = self._why_closed(root_fd, "/".join(names[:number]), is_last=number == len(names))
                 if reason:
                     return f"{root.full_path('/'.join(names[:number]))}: {reason}"
-        finally:
-            os.close(root_fd)
         return ""
 
     def _why_closed(self, root_fd: int, path: str, *, is_last: bool) -> str:
-        with opened(root_fd, path) as (folder_fd, name):
+        with opened_above(root_fd, path) as (folder_fd, name):
             status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
             is_folder = stat.S_ISDIR(status.st_mode)
             if not is_folder and not stat.S_ISREG(status.st_mode):
@@ -95,16 +91,3 @@ def prove(policy: Policy, path: str) -> str:
     guise = Guise(policy.identity)
     guise.prepare()
     return Prover(policy, guise).why_unreadable(place)
-
-
-@contextlib.contextmanager
-def opened(root_fd: int, path: str) -> Iterator[tuple[int, str]]:
-    """Open the folder that a path lies in, through no symlink; give it with the name in it. Raises OSError."""
-    above, _, name = path.rpartition("/")
-    if name in (".", ".."):
-        raise OSError(errno.EXDEV, "leads out of its root", path)
-    folder_fd = open_below(root_fd, above)
-    try:
-        yield folder_fd, name or "."
-    finally:
-        os.close(folder_fd)

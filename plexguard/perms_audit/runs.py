@@ -79,8 +79,8 @@ class Run:
 class RunLog:
     """The list of the run that goes on. No file is made before the first change.
 
-    waits_for_disk: a second's changes at most are lost in a power cut. The live guard does not wait: on a busy disk that held
-    up repairs for 4.5 s, and the kernel writes the list down by itself within half a minute.
+    waits_for_disk: a second's changes at most are lost in a power cut. The live guard does not wait: nothing is repaired while
+    a busy disk takes its time for others, and the kernel writes the list down by itself within half a minute.
     """
 
     def __init__(self, folder: Path, by: str, clock: Clock, *, waits_for_disk: bool = True) -> None:

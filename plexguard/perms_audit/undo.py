@@ -10,8 +10,9 @@ from enum import Enum
 
 from plexguard.core.clock import Clock
 from plexguard.core.inode import birth_time
+from plexguard.perms_audit.act import set_owned
+from plexguard.perms_audit.open import opened_inode, opened_root
 from plexguard.perms_audit.runs import Change, Owned, RunLog
-from plexguard.perms_audit.walk import open_below, open_root
 
 
 class Undone(Enum):
@@ -53,20 +54,8 @@ def undo(changes: Iterable[Change], runs: RunLog, clock: Clock, *, dry_run: bool
 
 
 def _undo(change: Change, runs: RunLog, clock: Clock, *, dry_run: bool) -> Undone:
-    root_fd = open_root(change.root)
-    try:
-        above, _, name = change.path.rpartition("/")
-        folder_fd = open_below(root_fd, above)
-    finally:
-        os.close(root_fd)
-    try:
-        fd = os.open(name or ".", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
-    finally:
-        os.close(folder_fd)
-    try:
+    with opened_root(change.root) as root_fd, opened_inode(root_fd, change.path) as (_, _, fd):
         return _restore(fd, change, runs, clock, dry_run=dry_run)
-    finally:
-        os.close(fd)
 
 
 def _restore(fd: int, change: Change, runs: RunLog, clock: Clock, *, dry_run: bool) -> Undone:
@@ -89,10 +78,7 @@ def _restore(fd: int, change: Change, runs: RunLog, clock: Clock, *, dry_run: bo
             at=clock.now(),
         )
         runs.note([back])
-        path = f"/proc/self/fd/{fd}"
-        if (now.uid, now.gid) != (change.old.uid, change.old.gid):
-            os.chown(path, change.old.uid, change.old.gid)
-        os.chmod(path, change.old.mode)
+        set_owned(fd, status, mode=change.old.mode, uid=change.old.uid, gid=change.old.gid)
     return Undone.RESTORED
 
 

@@ -14,7 +14,7 @@ from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
 from plexguard.core.mounts import is_below
 from plexguard.core.state import StateFile, exclusive_lock
-from plexguard.core.unreadable import FLAG, MOST_PATHS, Record, Unreadable, open_record, publish_flag
+from plexguard.core.unreadable import FLAG, MOST_PATHS, Record, Unreadable, publish_flag
 from plexguard.perms_audit import events
 
 PLEX_RESTART = "plexguard-plex-restart.service"
@@ -23,11 +23,8 @@ LASTING_S = 1800.0
 _LOCK_TIMEOUT_S = 2.0
 
 
-def flag(
-    path: str, reason: str, *, journal: Journal, clock: Clock, file: StateFile[Record] | None = None, public: Path = FLAG
-) -> None:
+def flag(path: str, reason: str, *, journal: Journal, clock: Clock, file: StateFile[Record], public: Path = FLAG) -> None:
     """Note a path as unreadable, and tell it when that is new. public: the flag for Plex's container. Raises PlexguardError."""
-    file = file or open_record(journal)
     with _held(file, clock):
         record = file.load() or Record()
         is_new = path not in record.paths
@@ -39,11 +36,8 @@ def flag(
         journal.send(events.UNHEALTHY, path=FilePath(path), reason=reason)
 
 
-def clear(
-    path: str, state: str, *, journal: Journal, clock: Clock, file: StateFile[Record] | None = None, public: Path = FLAG
-) -> None:
+def clear(path: str, state: str, *, journal: Journal, clock: Clock, file: StateFile[Record], public: Path = FLAG) -> None:
     """Take a path off the record, if it is on it, and tell how long it was. Raises PlexguardError."""
-    file = file or open_record(journal)
     with _held(file, clock):
         record = file.load() or Record()
         was = record.paths.get(path)
@@ -77,14 +71,11 @@ def find_flagged(file: StateFile[Record], roots: tuple[str, ...]) -> list[str]:
     return [path for path in record.paths if any(is_below(path, root) for root in roots)]
 
 
-def try_again(
-    prove: Callable[[str], str], *, journal: Journal, clock: Clock, file: StateFile[Record] | None = None, public: Path = FLAG
-) -> None:
+def try_again(prove: Callable[[str], str], *, journal: Journal, clock: Clock, file: StateFile[Record], public: Path = FLAG) -> None:
     """Try every path on the record, and clear those that are cured. prove: returns why a path is unreadable, "" when it is not.
 
     A path of which nothing can be told stays on the record. The flag is made to say what the record says: a reboot forgets it.
     """
-    file = file or open_record(journal)
     with _held(file, clock):
         publish_flag(file.load() or Record(), public)
     for path in (file.load() or Record()).paths:
@@ -100,12 +91,11 @@ def try_again(
                 clear(path, "readable again", journal=journal, clock=clock, file=file, public=public)
 
 
-def ask_restart(*, manager: Manager, journal: Journal, clock: Clock, file: StateFile[Record] | None = None) -> None:
+def ask_restart(*, manager: Manager, journal: Journal, clock: Clock, file: StateFile[Record]) -> None:
     """Ask, once for each path, for a restart of Plex when paths have been unreadable for long. Raises PlexguardError.
 
     An ask that the restart's unit put off (somebody was watching, say) counts as none.
     """
-    file = file or open_record(journal)
     was_put_off = manager.unit(PLEX_RESTART).exit_code == os.EX_TEMPFAIL
     with _held(file, clock):
         record, now = file.load() or Record(), clock.moment()

@@ -14,20 +14,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows, explain, has_acl
+from plexguard.perms_audit.access import LIST, READ, Guise, Ownership, allows, has_acl
 from plexguard.perms_audit.decide import Finding, Link
+from plexguard.perms_audit.open import FOLDER_FLAGS, open_below
 from plexguard.perms_audit.policy import Excludes, Policy, Want
-from plexguard.perms_audit.roots import Root, RootFault, is_private, is_system_folder
+from plexguard.perms_audit.roots import RootFault
 
-FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-# To pass through a folder on the way to a root, which needs no right to list it.
-_PASS_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FAULTS = {
-    errno.ENOENT: RootFault.MISSING,
-    errno.ENOTDIR: RootFault.NOT_A_FOLDER,
-    errno.EACCES: RootFault.UNREADABLE,
-    errno.EPERM: RootFault.UNREADABLE,
-}
 # Where nobody knows as whom to look, only these bits decide; write bits are nobody's fault.
 _FILE_NEED = 0o444
 _FOLDER_NEED = 0o555
@@ -82,21 +74,6 @@ class Batch:
     is_read_only: bool = False
     left_over: list[Share] = field(default_factory=list)
     waited: bool = False
-
-
-def open_below(root_fd: int, path: str) -> int:
-    """Open a folder below a folder, name by name and through no symlink. Raises OSError."""
-    fd = os.dup(root_fd)
-    try:
-        for name in path.split("/") if path else ():
-            if name in ("", ".", ".."):
-                raise OSError(errno.EXDEV, "leads out of its root", path)
-            parent, fd = fd, os.open(name, FOLDER_FLAGS, dir_fd=fd)
-            os.close(parent)
-        return fd
-    except OSError:
-        os.close(fd)
-        raise
 
 
 class Walker:
@@ -378,85 +355,3 @@ def make_finding(root: int, path: str, name: str, folder_fd: int, status: os.sta
     many = not is_folder and status.st_nlink > 1
     link = Link(os.fstat(folder_fd).st_ino, name, status.st_ctime_ns) if many else None
     return Finding(root, path, is_folder, owned, denied, status.st_dev, status.st_ino, status.st_nlink, opened, link)
-
-
-# -- roots ------------------------------------------------------------------------------------------------------------
-
-
-def open_root(path: str, flags: int = FOLDER_FLAGS) -> int:
-    """Open a root name by name from /, through no symlink: those that may be followed were resolved before. Raises OSError."""
-    names = [name for name in path.split("/") if name]
-    fd = os.open("/", flags if not names else _PASS_FLAGS)
-    try:
-        for number, name in enumerate(names, 1):
-            inner = os.open(name, flags if number == len(names) else _PASS_FLAGS, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        return fd
-    except OSError as error:
-        error.filename2 = _name_link(fd, name)
-        os.close(fd)
-        raise
-
-
-def _name_link(fd: int, name: str) -> str:
-    """Return the name if it is a symlink in that folder, else ""."""
-    try:
-        return name if stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode) else ""
-    except OSError:
-        return ""
-
-
-def open_or_fault(root: Root, guise: Guise) -> int | RootFault:
-    """Open a root to walk it, or say why it must not or cannot be."""
-    try:
-        fd = open_root(root.path)
-    except OSError as error:
-        if error.filename2:
-            return RootFault.FOREIGN_LINK
-        if error.errno == errno.EACCES and root.remote.startswith("fuse"):
-            return RootFault.NO_ALLOW_OTHER
-        return _FAULTS.get(error.errno or 0, RootFault.FAILED)
-    # The descriptor's own name: bind mounts have more than one.
-    if is_system_folder(os.readlink(f"/proc/self/fd/{fd}")):
-        os.close(fd)
-        return RootFault.SYSTEM_FOLDER
-    status = os.fstat(fd)
-    if is_private(root, stat.S_IMODE(status.st_mode), status.st_uid) and not _may_list(fd, status, guise):
-        os.close(fd)
-        return RootFault.PRIVATE
-    return fd
-
-
-def _may_list(fd: int, status: os.stat_result, guise: Guise) -> bool:
-    if not guise.asks_kernel:
-        return allows(Ownership(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid), guise.identity, LIST)
-    with guise.worn():
-        return os.access(".", os.R_OK, dir_fd=fd, effective_ids=True) and os.access(".", os.X_OK, dir_fd=fd, effective_ids=True)
-
-
-def find_blocked(root: Root, guise: Guise) -> tuple[str, str] | None:
-    """Return the first folder above a root through which Plex cannot pass, with the reason, or None."""
-    if not guise.asks_kernel:
-        return None
-    names = root.path.strip("/").split("/")
-    above = ["/" + "/".join(names[:number]) for number in range(len(names))]
-    for path in above:
-        if len(path) < len(root.seen_from):
-            continue
-        # By descriptor: what lies above a container's bind mount is in our way to it, and not in Plex's.
-        try:
-            fd = open_root(path, _PASS_FLAGS)
-        except OSError:
-            # Moved just now: who opens the root tells.
-            return None
-        try:
-            with guise.worn():
-                if os.access(".", os.X_OK, dir_fd=fd, effective_ids=True):
-                    continue
-            status = os.fstat(fd)
-            owned = Ownership(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, has_acl(".", fd))
-            return path, explain(owned, guise.identity, os.X_OK)
-        finally:
-            os.close(fd)
-    return None

@@ -18,11 +18,12 @@ from typing import Self
 from plexguard.core.errors import PlexguardError
 from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
-from plexguard.perms_audit.child import end_here
+from plexguard.perms_audit.child import end_child, end_here
 from plexguard.perms_audit.decide import Repair
+from plexguard.perms_audit.open import find_blocked, open_or_fault
 from plexguard.perms_audit.policy import Policy
 from plexguard.perms_audit.roots import RootFault
-from plexguard.perms_audit.walk import Batch, Share, Walker, find_blocked, open_or_fault
+from plexguard.perms_audit.walk import Batch, Share, Walker
 
 # So many wait side by side where the file system is slow: 2 ms a lookup are then 8,000 lookups a second, and 60 MB.
 MOST_WORKERS = 16
@@ -125,6 +126,10 @@ class _Worker:
     work: _Walk | _Repairs | None = None
     silent_since_s: float = 0.0
 
+    def end(self) -> None:
+        self.pipe.close()
+        end_child(self.pid)
+
 
 class Workers:
     """Walks all roots. Iterate over it for batches and repairs that are done; `walk` and `repair` add to the work.
@@ -160,7 +165,7 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
-            _end(worker)
+            worker.end()
 
     def __iter__(self) -> Iterator[Batch | Done]:
         while True:
@@ -189,7 +194,7 @@ class Workers:
             except OSError:
                 # Killed from outside while it had nothing to do: nothing is lost but the worker.
                 self._workers.remove(worker)
-                _end(worker)
+                worker.end()
                 self._take_back(work)
 
     def _take_back(self, work: _Walk | _Repairs) -> None:
@@ -269,7 +274,7 @@ class Workers:
         """Give up a worker and its root; the others go on with the other roots."""
         work = worker.work
         self._workers.remove(worker)
-        _end(worker)
+        worker.end()
         if work is None:
             return
         self._given_up.add(work.root)
@@ -277,14 +282,3 @@ class Workers:
         if isinstance(work, _Repairs):
             yield Done(tuple((step, fault.value) for step in work.steps))
         yield Batch(work.root, root_fault=fault)
-
-
-def _end(worker: _Worker) -> None:
-    """End a worker. One that is stuck in the kernel dies when the kernel lets go of it: it is not waited for."""
-    worker.pipe.close()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(worker.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 1.0
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(worker.pid, os.WNOHANG)[0] == 0 and time.monotonic() < deadline:
-            time.sleep(0.005)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from plexguard.core import program
 from plexguard.perms_audit.guard.act import run_guard
+from plexguard.perms_audit.open import opened_inode, opened_root
 from plexguard.perms_audit.prove import Place
-from plexguard.perms_audit.walk import open_below, open_root
 
 
 class ChmodChecker:
@@ -32,14 +32,7 @@ class ChmodChecker:
         pass
 
     def _check(self, place: Place) -> None:
-        above, _, name = place.path.rpartition("/")
-        with contextlib.ExitStack() as stack:
-            root_fd = open_root(self._roots[place.root])
-            stack.callback(os.close, root_fd)
-            folder_fd = open_below(root_fd, above)
-            stack.callback(os.close, folder_fd)
-            fd = os.open(name or ".", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
-            stack.callback(os.close, fd)
+        with opened_root(self._roots[place.root]) as root_fd, opened_inode(root_fd, place.path) as (_, _, fd):
             mode = os.fstat(fd).st_mode
             wanted = mode | (0o755 if stat.S_ISDIR(mode) else 0o644)
             if wanted != mode and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):

@@ -10,6 +10,7 @@ It can also be told, line by line on its standard input, to misbehave as real on
 - `deny UID PATH`: a ghost, as an NFS client's cached rights are: PATH refuses UID whatever its mode says, until somebody
   sets its mode again, be it to the same. The kernel judges by mode before it asks, so this takes `--judge`.
 - `hang`: no request is answered any more. Who asks waits uninterruptibly, as with a backend that has stopped answering.
+- `stop`: its process is stopped, and takes no request any more. Who asks waits too, but lets itself be killed.
 - `die`: the mount stays and has nobody behind it; everything fails with ENOTCONN.
 - `recover`: well again, but for a death. `count`: what it was asked for. `end`: unmounted and gone.
 
@@ -25,6 +26,7 @@ import heapq
 import json
 import os
 import select
+import signal
 import stat
 import struct
 import subprocess
@@ -254,6 +256,8 @@ class _Server:
             self._lies, self._hangs = command == b"lie", command == b"hang"
             self._due.clear()
         print(json.dumps({"lookups": self._lookups, "most_waiting": self._most_waiting}), flush=True)
+        if command == b"stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
         return True
 
     def _find(self, path: bytes) -> _Node:
@@ -336,6 +340,7 @@ class SlowFuse:
         # Said as well as meant: a child that was forked meanwhile may hold the other end of the pipe open.
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(b"end\n")
+        process.send_signal(signal.SIGCONT)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -357,6 +362,10 @@ class SlowFuse:
 
     def hang(self) -> None:
         self._tell("hang")
+
+    def stop(self) -> None:
+        """Stop for good: only its end is left."""
+        self._tell("stop")
 
     def die(self) -> None:
         self._tell("die")

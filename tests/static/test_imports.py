@@ -17,7 +17,6 @@ TIMERS = {
     ("plexguard.perms_audit.child", "time.sleep"),  # waiting for a killed one to be gone
     ("plexguard.perms_audit.walk", "time.monotonic"),  # inside workers
     ("plexguard.perms_audit.workers", "time.monotonic"),  # whether one is stuck
-    ("plexguard.perms_audit.workers", "time.sleep"),  # waiting for a killed one to be gone
 }
 _TIME_CALLS = {
     *(f"time.{n}" for n in ("time", "time_ns", "sleep", "monotonic", "monotonic_ns", "perf_counter", "clock_gettime")),

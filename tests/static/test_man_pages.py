@@ -16,7 +16,7 @@ from plexguard.core.suite import PROGRAMS
 from plexguard.log_watch.act import State as WatchState
 from plexguard.log_watch.decide import Case
 from plexguard.log_watch.follow import Place
-from plexguard.perms_audit.observe import State as AuditState
+from plexguard.perms_audit.state import State as AuditState
 from plexguard.plex_probe.decide import Problem, Verdict
 from plexguard.plex_probe.decide import State as ProbeState
 from plexguard.plex_probe.restart.decide import Budget

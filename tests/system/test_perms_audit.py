@@ -10,7 +10,6 @@ from tests.system.native_plex import FILMS, TOKEN, add_library, play_film
 
 pytestmark = pytest.mark.machine
 
-HUNG_MOUNT = Path(__file__).parent.parent / "fakes/hung_mount.py"
 SLOW_FUSE = Path(__file__).parent.parent / "fakes/slow_fuse.py"
 _FILM = f"{FILMS}/Film 1 (2001)/Film 1.mkv"
 
@@ -196,11 +195,15 @@ def test_no_token_reaches_the_journal(plex_machine: Machine) -> None:
 
 def test_a_hung_mount_is_reported_and_the_other_roots_are_audited(plex_machine: Machine) -> None:
     machine = plex_machine
-    machine.run(["mkdir", "-p", "/srv/dead"])
-    machine.push(HUNG_MOUNT, "/srv/hung_mount.py")
+    machine.run(["mkdir", "-p", "/srv/behind", "/srv/dead"])
+    machine.push(SLOW_FUSE, "/srv/slow_fuse.py")
     configure(machine, f'[perms-audit]\nroots = ["/srv/dead/films", "{FILMS}"]\nstall_timeout = "5s"\n')
-    mounter = machine.spawn(["/usr/bin/python3", "/srv/hung_mount.py", "/srv/dead"])
-    machine.wait_for(lambda: "/srv/dead" in machine.read("/proc/mounts"), timeout_s=10, what="a mount that hangs")
+    mounter = machine.spawn(["/usr/bin/python3", "/srv/slow_fuse.py", "/srv/behind", "/srv/dead"])
+    assert mounter.stdin is not None and mounter.stdout is not None
+    assert mounter.stdout.readline() == "mounted\n"
+    print("stop", file=mounter.stdin, flush=True)
+    # It has heard.
+    assert mounter.stdout.readline()
     machine.run(["chmod", "000", _FILM])
 
     done = machine.run(["systemctl", "start", "plexguard-perms-audit.service"], check=False, timeout_s=60)

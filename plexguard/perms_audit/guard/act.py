@@ -6,7 +6,7 @@ It sleeps for as long as nothing happens, and is never busy for long before it r
 import contextlib
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from plexguard.core.clock import Clock
@@ -115,7 +115,6 @@ class Guard:
         requests: AuditRequests,
         journal: Journal,
         clock: Clock,
-        own_pids: Callable[[], Collection[int]],
         last_mounts: Mapping[str, str],
         is_current: Callable[[], bool],
         look_at_mounts: Callable[[], Mounts] = read_mounts,
@@ -127,7 +126,6 @@ class Guard:
         self._requests = requests
         self._journal = journal
         self._clock = clock
-        self._own_pids = own_pids
         self._last_mounts = dict(last_mounts)
         self._is_current = is_current
         self._look_at_mounts = look_at_mounts
@@ -180,7 +178,7 @@ class Guard:
 
     def _read(self) -> None:
         now_s = self._clock.monotonic_s()
-        own_pids = {os.getpid(), *self._own_pids()}
+        own_pid = os.getpid()
         moved = False
         for event in self._watcher.read():
             if event.folder is None or event.mask & OVERFLOW:
@@ -191,7 +189,7 @@ class Guard:
             if event.mask & (MOVED_TO | ONDIR) == MOVED_TO | ONDIR:
                 self._watcher.forget_places()
                 moved = True
-            if event.pid not in own_pids and not self._watcher.is_outside(event.folder):
+            if event.pid != own_pid and not self._watcher.is_outside(event.folder):
                 self._waiting.note(event.folder, event.name, event.mask, now_s)
         # What is mounted in a folder moves with it, and nothing tells: it may be a mount that must not be touched.
         if moved and self._look_at_mounts() != self._mounts:
@@ -276,15 +274,14 @@ def run_guard(
     ports: Ports,
     *,
     requests: AuditRequests | None = None,
-    own_pids: Callable[[], Collection[int]] = tuple,
     last_mounts: Mapping[str, str] | None = None,
     is_current: Callable[[], bool] = lambda: True,
 ) -> int:
     """Watch roots until asked to stop, and have everything checked that comes into them; return the exit code.
 
-    roots: absolute, with symlinks resolved. requests: for a checker that asks for audits too. own_pids: of processes beside
-    this one whose changes are ours. last_mounts: by root, the mount that it was on when it was last well. is_current: asked
-    every half minute at most; when it says no, the service manager is to begin anew (TEMPFAIL). Raises FanotifyError.
+    roots: absolute, with symlinks resolved. requests: for a checker that asks for audits too. last_mounts: by root, the
+    mount that it was on when it was last well. is_current: asked every half minute at most; when
+    it says no, the service manager is to begin anew (TEMPFAIL). Raises FanotifyError.
     """
     watcher = KernelWatcher(roots)
     guard = Guard(
@@ -294,7 +291,6 @@ def run_guard(
         requests=requests or AuditRequests(ports.manager, ports.journal, ports.clock),
         journal=ports.journal,
         clock=ports.clock,
-        own_pids=own_pids,
         last_mounts=last_mounts or {},
         is_current=is_current,
     )

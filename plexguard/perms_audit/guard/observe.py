@@ -5,7 +5,6 @@ same folder is found by that name below the root, through no symlink. Between ev
 every mount can be unmounted; network and FUSE mounts are never touched at all.
 """
 
-import contextlib
 import errno
 import os
 import select
@@ -29,9 +28,9 @@ from plexguard.core.fanotify import (
     open_handle,
 )
 from plexguard.core.mounts import MountPoint, is_below, mount_of, parse_mountinfo, unescape
+from plexguard.perms_audit.open import open_below, open_root, opened_root
 from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.roots import RootFault
-from plexguard.perms_audit.walk import open_below, open_root
 
 V = TypeVar("V")
 _EVENTS = ATTRIB | CLOSE_WRITE | CREATE | MOVED_TO | ONDIR
@@ -151,7 +150,7 @@ class KernelWatcher:
 
     def _mark(self, target: Target) -> str:
         try:
-            with self._opened_root(target.place.root) as root_fd:
+            with opened_root(self._roots[target.place.root]) as root_fd:
                 fd = open_below(root_fd, target.place.path)
                 try:
                     self._group.mark(fd, _EVENTS)
@@ -210,7 +209,7 @@ class KernelWatcher:
     def list_folder(self, place: Place) -> Iterator[tuple[Place, bool]]:
         """Yield what is in a folder, and whether it is a folder. Raises OSError; where something remote is mounted, it is
         left out."""
-        with self._opened_root(place.root) as root_fd:
+        with opened_root(self._roots[place.root]) as root_fd:
             fd = open_below(root_fd, place.path)
         try:
             with os.scandir(fd) as entries:
@@ -226,14 +225,6 @@ class KernelWatcher:
         if not self._remote:
             return False
         return find_remote(f"{self._roots[place.root].rstrip('/')}/{place.path}", self._remote) is not None
-
-    @contextlib.contextmanager
-    def _opened_root(self, number: int) -> Iterator[int]:
-        fd = open_root(self._roots[number])
-        try:
-            yield fd
-        finally:
-            os.close(fd)
 
 
 class _Locator:

@@ -5,12 +5,13 @@ import os
 import pwd
 import socket
 import struct
-import sys
+from datetime import timedelta
 from pathlib import Path
 
 from plexguard.core.clock import Clock
 from plexguard.core.daemon import StopAsked
 from plexguard.core.errors import DataError, PlexguardError, TryAgain
+from plexguard.core.events import FilePath
 from plexguard.core.found import RUNTIME
 from plexguard.core.journal import Journal
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, parse_request, to_packet
@@ -21,44 +22,58 @@ from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.mend import Mender
-from plexguard.perms_audit.observe import State, Survey, open_state, survey
+from plexguard.perms_audit.observe import Survey, survey
 from plexguard.perms_audit.prove import Place, Prover, find_place
 from plexguard.perms_audit.request.decide import Limiter
 from plexguard.perms_audit.runs import Lately, RunLog
+from plexguard.perms_audit.state import State, open_state
 
 # Who may ask, beside root.
 PEER = "plexguard"
 _PEER_CREDENTIALS = struct.Struct("3i")
 # A service that nobody asks ends; the socket starts it again.
 _IDLE_S = 120.0
-_WAIT_S = 20.0
+WAIT_S = 20.0
+# However long stall_timeout is: whoever asked has gone by then, and this with a wait must end well within WatchdogSec=.
+LONGEST_LOOK = timedelta(minutes=4)
 # A peer sends its packet at once, or not at all.
 _PACKET_TIMEOUT_S = 1.0
-_REFUSED_AGAIN_S = 60.0
+# The same trouble is told once in so long, however many requests meet it.
+_TELL_AGAIN_S = 60.0
 _FULL_UNIT = "plexguard-perms-audit-full.service"
 NEEDS_AUDIT = "it has several names (hard links), and a full audit was started to find them all"
 
 
 class Server:
-    """Answers one request after the other. folder: where the undo lists are."""
+    """Answers one request after the other. folder: where the undo lists are. longest_look: how long a child is waited for."""
 
-    def __init__(self, listening: socket.socket, config: Config, ports: Ports, *, folder: Path, runtime: Path = RUNTIME) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        config: Config,
+        ports: Ports,
+        *,
+        folder: Path,
+        runtime: Path = RUNTIME,
+        longest_look: timedelta = LONGEST_LOOK,
+    ) -> None:
         self._socket = listening
         self._config = config
         self._ports = ports
         self._folder = folder
         self._runtime = runtime
+        self._look_timeout_s = min(config.stall_timeout, longest_look).total_seconds()
         self._limiter = Limiter(config.repeat_after)
         self._peers = _find_peers()
         self._busy_s = ports.clock.monotonic_s()
-        self._refused_s: dict[str, float] = {}
+        self._told_s: dict[str, float] = {}
         # Until when a root that hung is not asked.
         self._hung_until_s: dict[str, float] = {}
         self._count = 0
 
     def cycle(self) -> str:
         """Answer a request, or wait a while for one; return how many there were. Ends the service when nobody asks."""
-        self._socket.settimeout(_WAIT_S)
+        self._socket.settimeout(WAIT_S)
         try:
             peer, _ = self._socket.accept()
         except TimeoutError:
@@ -92,7 +107,8 @@ class Server:
                 self._keep(looked_into, answer)
         except PlexguardError as error:
             # A disk that is full must not end what repairs.
-            print(f"<4>{looked_into}: {error}", file=sys.stderr)
+            if self._is_due("record"):
+                self._ports.journal.send(events.NOT_RECORDED, path=FilePath(looked_into), reason=str(error))
 
     def _attend(self, packet: bytes, uid: int) -> tuple[Answer, str]:
         """Return the answer, and the path if it was looked into."""
@@ -129,7 +145,7 @@ class Server:
                 lambda: attend(
                     place, known, self._config, folder=self._folder, journal=self._ports.journal, clock=self._ports.clock
                 ),
-                timeout_s=self._config.stall_timeout.total_seconds(),
+                timeout_s=self._look_timeout_s,
             )
             if answer.detail == NEEDS_AUDIT:
                 self._ports.manager.start(_FULL_UNIT)
@@ -156,10 +172,16 @@ class Server:
             unhealthy.clear(path, "readable again", journal=journal, clock=clock, file=file, public=public)
 
     def _tell_refused(self, uid: int, reason: str) -> None:
-        now_s = self._ports.clock.monotonic_s()
-        if now_s - self._refused_s.get(reason, -_REFUSED_AGAIN_S) >= _REFUSED_AGAIN_S:
-            self._refused_s[reason] = now_s
+        if self._is_due(reason):
             self._ports.journal.send(events.REFUSED, uid=uid, reason=reason)
+
+    def _is_due(self, trouble: str) -> bool:
+        """Tell whether a trouble, which may come with every request, is to be told now; if so, it counts as told."""
+        now_s = self._ports.clock.monotonic_s()
+        if now_s - self._told_s.get(trouble, -_TELL_AGAIN_S) < _TELL_AGAIN_S:
+            return False
+        self._told_s[trouble] = now_s
+        return True
 
 
 def attend(place: Place, known: Survey, config: Config, *, folder: Path, journal: Journal, clock: Clock) -> Answer:

@@ -248,6 +248,18 @@ def test_a_hung_one_holds_even_the_killed_until_it_is_unmounted(place: Path) -> 
     os.waitpid(pid, 0)
 
 
+def test_a_stopped_one_holds_who_asks_and_lets_the_killed_go(place: Path) -> None:
+    with SlowFuse(place / "source", place / "mount") as disk:
+        disk.stop()
+        pid = fork(lambda: os.stat(disk.target / "Show"))
+        time.sleep(0.2)
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0)
+
+        os.kill(pid, signal.SIGKILL)
+
+        await_fact(lambda: os.waitpid(pid, os.WNOHANG) == (pid, signal.SIGKILL))
+
+
 def test_it_can_hang_for_a_while(disk: SlowFuse) -> None:
     disk.hang()
     disk.recover()
@@ -259,8 +271,8 @@ def test_it_can_hang_for_a_while(disk: SlowFuse) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda disk: None, SlowFuse.hang, SlowFuse.die, lambda disk: os.kill(disk.pid, signal.SIGKILL)],
-    ids=["well", "hung", "dead", "killed"],
+    "spoil", [lambda disk: None, SlowFuse.hang, SlowFuse.stop, SlowFuse.die, lambda disk: os.kill(disk.pid, signal.SIGKILL)],
+    ids=["well", "hung", "stopped", "dead", "killed"],
 )  # fmt: skip
 def test_nothing_stays_mounted(place: Path, spoil: Callable[[SlowFuse], object]) -> None:
     with SlowFuse(place / "source", place / "mount") as disk:

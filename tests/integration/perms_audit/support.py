@@ -24,10 +24,11 @@ from plexguard.perms_audit.access import Identity
 from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.decide import Finding
-from plexguard.perms_audit.observe import State, judge_roots, make_policy
+from plexguard.perms_audit.observe import judge_roots, make_policy
 from plexguard.perms_audit.policy import Policy
 from plexguard.perms_audit.roots import Root
 from plexguard.perms_audit.runs import Lately, RunLog
+from plexguard.perms_audit.state import State
 from plexguard.perms_audit.walk import Batch
 from plexguard.perms_audit.workers import Done, Workers
 from tests.fakes.ports import FakeJournal

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from plexguard.perms_audit.access import LIST, READ, Guise, Identity, Ownership, allows
 from plexguard.perms_audit.config import Config
+from plexguard.perms_audit.open import find_blocked
 from plexguard.perms_audit.prove import Prover, find_place, prove
 from plexguard.perms_audit.roots import Root
-from plexguard.perms_audit.walk import find_blocked
 from tests.integration.perms_audit.support import (
     NOBODY,
     READER,

@@ -10,7 +10,7 @@ import pytest
 
 from plexguard.core.errors import MissingInput, PlexguardError, SystemRefused, TryAgain
 from plexguard.core.perms_request import Answer, Verdict
-from plexguard.perms_audit.child import in_child
+from plexguard.perms_audit.child import end_child, in_child
 
 LARGE = "x" * (1 << 20)
 
@@ -91,6 +91,15 @@ def test_one_that_does_not_let_itself_be_asked_to_end_is_ended() -> None:
         in_child(ignore, timeout_s=0.3)
 
     assert children() == before
+
+
+def test_one_that_has_ended_and_was_waited_for_is_ended_all_the_same() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+    end_child(pid)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=lambda number: number.name)

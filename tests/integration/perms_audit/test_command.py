@@ -11,7 +11,8 @@ import pytest
 from plexguard.core import program
 from plexguard.core.manager import Unit
 from plexguard.core.unreadable import Record, Unreadable, open_record
-from plexguard.perms_audit.__main__ import _audit, cli
+from plexguard.perms_audit.__main__ import cli
+from plexguard.perms_audit.commands import audit
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.runs import list_runs
 from plexguard.perms_audit.unhealthy import PLEX_RESTART
@@ -430,7 +431,7 @@ class UnitRun:
         journal = FakeJournal()
         ports = fake_ports(journal=journal, clock=self.clock, manager=self.manager)
         config = config or Config(roots=tuple(map(str, roots)), as_uid=READER.uid, as_gid=READER.gids[0])
-        self.code = _audit((), config, ports, check=check, recent=recent, within_roots=False, output="text")
+        self.code = audit.run((), config, ports, check=check, recent=recent, within_roots=False, output="text")
         return journal
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from plexguard.core.mounts import MountPoint
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.observe import State, judge_roots
+from plexguard.perms_audit.observe import judge_roots
 from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.runs import Change, RunLog
+from plexguard.perms_audit.state import State
 from tests.fakes.slow_fuse import SlowFuse
 from tests.integration.perms_audit.support import (
     READER,

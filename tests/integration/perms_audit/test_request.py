@@ -18,7 +18,7 @@ from plexguard.core.errors import DataError
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, ask, parse_answer, to_packet
 from plexguard.core.unreadable import Record, open_record
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.request.act import Server
+from plexguard.perms_audit.request.act import LONGEST_LOOK, Server
 from plexguard.perms_audit.runs import RunLog, list_runs, read_run
 from plexguard.perms_audit.undo import Undone, undo
 from tests.fakes.ports import FakeClock, FakeJournal, fake_ports
@@ -41,11 +41,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root answers req
 class Bell:
     """The server behind its socket, with everything it reaches. Each `ring` is a packet of a peer and one cycle."""
 
-    def __init__(self, folder: Path, config: Config) -> None:
-        self.folder, self.config = folder, config
+    def __init__(self, folder: Path, config: Config, *, longest_look: timedelta = LONGEST_LOOK) -> None:
+        self.folder, self.config, self.longest_look = folder, config, longest_look
         self.address = folder / "socket"
         self.journal, self.clock = FakeJournal(), FakeClock()
-        self.last = b""
         make_folder(folder / "state")
         make_folder(folder / "run/health")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -56,7 +55,14 @@ class Bell:
 
     def start(self) -> None:
         ports = fake_ports(journal=self.journal, clock=self.clock)
-        self.server = Server(self._socket, self.config, ports, folder=self.folder / "state", runtime=self.folder / "run")
+        self.server = Server(
+            self._socket,
+            self.config,
+            ports,
+            folder=self.folder / "state",
+            runtime=self.folder / "run",
+            longest_look=self.longest_look,
+        )
 
     def close(self) -> None:
         self._socket.close()
@@ -71,7 +77,7 @@ class Bell:
                 self.server.cycle()
             finally:
                 peer.settimeout(5)
-                answer = self.last = peer.recv(MAX_PACKET_BYTES)
+                answer = peer.recv(MAX_PACKET_BYTES)
         return parse_answer(answer) if answer else None
 
     def ask(self, path: Path | str) -> Answer:
@@ -274,6 +280,19 @@ def test_on_a_mount_that_is_not_proven_alive_nothing_is_known_and_nothing_change
         disk.recover()
         if spoil != "die":
             assert mode_of(disk.target / "film.mkv") == 0o600
+
+
+@needs_mounts
+def test_a_hung_mount_is_not_waited_for_until_the_watchdog_ends_the_service(tmp_path: Path, public: Path, config: Config) -> None:
+    given = dataclasses.replace(config, roots=(str(public),), stall_timeout=timedelta(hours=1))
+    look = timedelta(seconds=0.5)
+    with slow_disk(public, {"film.mkv": b"film"}) as disk, contextlib.closing(Bell(tmp_path, given, longest_look=look)) as bell:
+        disk.hang()
+
+        answer = bell.ask(disk.target / "film.mkv")
+
+        assert (answer.verdict, answer.detail) == (Verdict.UNKNOWN, "no answer within 0.5 s: its file system hangs")
+        disk.recover()
 
 
 # -- hostile paths ----------------------------------------------------------------------------------------------------
@@ -486,16 +505,21 @@ def test_where_no_list_can_be_made_nothing_is_changed(bell: Bell, film: Path) ->
     assert mode_of(film) == 0o600
 
 
-def test_a_record_that_cannot_be_written_costs_no_answer_and_is_no_secret(
-    bell: Bell, film: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_record_that_cannot_be_written_costs_no_answer_and_is_told_once_a_minute(bell: Bell, film: Path, root: Path) -> None:
     set_acl(film, users={READER.uid: 0})
+    make_file(root / "Show/other.mkv")
     (bell.folder / "state/unreadable.lock").mkdir()
 
-    bell.ask(film)
+    assert bell.verdict(film) is Verdict.UNREADABLE
+    assert bell.verdict(root / "Show/other.mkv") is Verdict.READABLE
 
-    assert parse_answer(bell.last).verdict is Verdict.UNREADABLE
-    assert "unreadable.lock" in capsys.readouterr().err
+    told = bell.journal.values("perms.not-recorded")
+    assert told["path"] == str(film)
+    assert "unreadable.lock" in str(told["reason"])
+
+    bell.clock.pass_time(60)
+    assert bell.verdict(root / "Show/other.mkv") is Verdict.READABLE
+    assert bell.journal.names == ["perms.not-recorded"] * 2
 
 
 def test_a_server_that_nobody_asks_ends(bell: Bell) -> None:

@@ -47,15 +47,14 @@ def lists(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def repair(root: Path, lists: Path, *, config: Config | None = None, by: str = "audit") -> str:
-    """Audit a root, and return the id of the run."""
-    with contextlib.closing(RunLog(lists, by, ShiftedClock())) as runs:
-        return audit(root, config=config, runs=runs).account.run
-
-
-def audit_writing(root: Path, lists: Path) -> Result:
+def audit_writing(root: Path, lists: Path, *, config: Config | None = None) -> Result:
     with contextlib.closing(RunLog(lists, "audit", ShiftedClock())) as runs:
-        return audit(root, runs=runs)
+        return audit(root, config=config, runs=runs)
+
+
+def repair(root: Path, lists: Path, *, config: Config | None = None) -> str:
+    """Audit a root, and return the id of the run."""
+    return audit_writing(root, lists, config=config).account.run
 
 
 def take_back(lists: Path, run: str, *, dry_run: bool = False, changes: list[Change] | None = None) -> tuple[Summary, str]:
@@ -210,6 +209,18 @@ def test_a_list_that_leads_out_of_its_root_restores_nothing(root: Path, lists: P
 
     assert counts(take_back(lists, run, changes=forged)[0]) == {Undone.GONE: 3}
     assert mode_of(tmp_path / "outside.mkv") == 0o644
+
+
+@pytest.mark.parametrize("path", ["..", "Show/..", "Show/../..", ".", "Show/."])
+def test_a_list_whose_path_ends_in_dots_restores_nothing(root: Path, lists: Path, tmp_path: Path, path: str) -> None:
+    run = repair(root, lists)
+    (change,) = [change for change in read_run(lists, run).changes if change.path == "Show"]
+    target = (root / path).resolve()
+    target.chmod(0o755)
+    forged = dataclasses.replace(change, path=path, inode=target.stat().st_ino, new=Owned(mode=0o755, uid=0, gid=0))
+
+    assert counts(take_back(lists, run, changes=[forged])[0]) == {Undone.GONE: 1}
+    assert mode_of(target) == 0o755
 
 
 # -- runs that were cut off -------------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from plexguard.perms_audit.access import Ownership
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.decide import Finding
 from plexguard.perms_audit.observe import resolve_links
+from plexguard.perms_audit.open import open_below
 from plexguard.perms_audit.roots import Root, RootFault
-from plexguard.perms_audit.walk import Batch, open_below
+from plexguard.perms_audit.walk import Batch
 from plexguard.perms_audit.workers import Workers, _Worker
 from tests.fakes import names
 from tests.integration.perms_audit.support import (

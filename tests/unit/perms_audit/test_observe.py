@@ -13,13 +13,11 @@ from plexguard.core.state import StateFile
 from plexguard.perms_audit.access import Identity
 from plexguard.perms_audit.config import Config, Override
 from plexguard.perms_audit.observe import (
-    State,
     Survey,
     choose_roots,
     find_identity,
     judge_roots,
     make_policy,
-    remember,
     resolve_links,
     see_from,
     survey,
@@ -27,6 +25,7 @@ from plexguard.perms_audit.observe import (
 )
 from plexguard.perms_audit.policy import Want
 from plexguard.perms_audit.roots import Root, RootFault
+from plexguard.perms_audit.state import State, remember
 from tests.fakes.ports import FakeJournal
 
 ROOT = MountPoint(path="/", type="ext4")
@@ -171,12 +170,6 @@ def test_a_root_that_lost_the_mount_it_was_on_is_not_walked() -> None:
 
     assert judge("/srv/media", past=past) == (Root(path="/srv/media", fault=RootFault.NOT_MOUNTED),)
     assert judge("/srv/media", past=past, mounts=("/srv/media",)) == (Root(path="/srv/media"),)
-
-
-def test_what_is_remembered_of_a_root_outlives_runs_in_which_it_was_not_well() -> None:
-    past = State(mounts={"/srv/media": "/srv/media", "/srv/more": "/"})
-
-    assert remember(past, ["/srv/more"], (ROOT,), None) == past
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "fuse.rclone", "cifs", "fuseblk"])

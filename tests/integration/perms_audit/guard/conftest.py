@@ -169,7 +169,3 @@ def wait_for(done: Callable[[], object], *, timeout_s: float = 5.0, what: str = 
     while not done():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.005)
-
-
-def mode_of(path: Path | bytes) -> int:
-    return os.stat(path).st_mode & 0o7777

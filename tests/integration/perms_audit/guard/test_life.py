@@ -3,8 +3,6 @@
 import os
 import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.fanotify import OVERFLOW, FanotifyError, Group, Handle, open_handle
-from tests.integration.perms_audit.guard.conftest import REPOSITORY, Mounter, Starter, mode_of, run, wait_for
+from tests.fakes.slow_fuse import SlowFuse
+from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run, wait_for
 from tests.integration.perms_audit.guard.test_repairs import make_closed
-
-HUNG_MOUNT = REPOSITORY / "tests/fakes/hung_mount.py"
+from tests.integration.perms_audit.support import make_folder, mode_of
 
 
 @pytest.fixture
@@ -130,18 +128,9 @@ def test_overlay_is_named_and_the_rest_is_watched(tmp_path: Path, disk: Path, st
 @pytest.fixture
 def hung(tmp_path: Path, disk: Path) -> Iterator[Path]:
     """A FUSE mount below a root on which every question hangs."""
-    folder = disk / "hung"
-    folder.mkdir()
-    process = subprocess.Popen([sys.executable, str(HUNG_MOUNT), str(folder)])
-    try:
-        wait_for(lambda: f" {folder} " in Path("/proc/mounts").read_text(encoding="utf-8"), timeout_s=10)
-        yield folder
-    finally:
-        # Wherever it is by now.
-        for place in (folder, disk / "media/Show/cloud", disk / "Show/cloud"):
-            subprocess.run(["umount", "--lazy", str(place)], stderr=subprocess.DEVNULL, check=False)
-        process.kill()
-        process.wait()
+    with SlowFuse(make_folder(tmp_path / "behind"), make_folder(disk / "hung")) as mount:
+        mount.hang()
+        yield mount.target
 
 
 def test_mount_that_hangs_is_never_touched(disk: Path, hung: Path, start_guard: Starter) -> None:
@@ -168,11 +157,6 @@ def test_mount_that_hangs_is_not_touched_when_it_comes_with_a_folder_that_is_mov
 
     wait_for(lambda: mode_of(disk / "media/after") == 0o644, timeout_s=2.0)
     assert f"Not watching {disk}/media/Show/cloud" in guard.told
-
-
-def make_folder(path: Path) -> Path:
-    path.mkdir()
-    return path
 
 
 def test_overflow_is_never_silent(disk: Path, start_guard: Starter) -> None:

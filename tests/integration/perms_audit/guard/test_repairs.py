@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.perms_audit.guard.conftest import Mounter, Starter, mode_of, run, wait_for
+from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run, wait_for
+from tests.integration.perms_audit.support import mode_of
 
 
 def make_closed(path: Path, text: str = "film") -> None:

@@ -113,7 +113,6 @@ class World:
     requests: AuditRequests
     mounts: Mounts = Mounts(points=DISK)
     fstab: tuple[MountPoint, ...] = ()
-    own_pids: tuple[int, ...] = ()
     is_current: bool = True
 
     def guard(self, *roots: str) -> Guard:
@@ -133,7 +132,6 @@ class World:
             requests=self.requests,
             journal=self.journal,
             clock=self.clock,
-            own_pids=lambda: self.own_pids,
             last_mounts={},
             is_current=lambda: self.is_current,
             look_at_mounts=lambda: self.mounts,
@@ -185,11 +183,9 @@ def test_what_happened_is_checked_once_it_settled(world: World) -> None:
     assert line == "Watching 1 of 1 roots, 1 paths checked"
 
 
-def test_own_changes_and_those_of_helpers_are_ignored(world: World) -> None:
+def test_own_changes_are_ignored(world: World) -> None:
     guard = world.guard()
-    world.own_pids = (4711,)
     world.watcher.at(1.0, ATTRIB, "mine", pid=os.getpid())
-    world.watcher.at(1.0, ATTRIB, "a worker's", pid=4711)
     world.watcher.at(1.0, ATTRIB, "somebody's")
 
     guard.cycle()
