@@ -22,12 +22,13 @@ class Moment:
     def seconds_since(self, earlier: "Moment") -> float:
         """Return the seconds between two moments, never negative.
 
-        Within a boot this is exact. Across boots only the wall clock is left: a clock that went backwards gives 0, so
-        that what happened before counts as just now.
+        Within a boot this is exact. Across boots there is the wall clock, which may have been wrong at either end, and the
+        uptime, which is the least that has passed: a clock that went backwards makes what happened before count as the last
+        thing before this boot, and what a clock in the far future has stamped does not stay "just now" for years.
         """
         if self.boot_id == earlier.boot_id:
             return max(0.0, self.uptime_s - earlier.uptime_s)
-        return max(0.0, (self.wall - earlier.wall).total_seconds())
+        return max(0.0, self.uptime_s, (self.wall - earlier.wall).total_seconds())
 
 
 class Clock(Protocol):

@@ -28,6 +28,9 @@ class Config:
     start_limit: timedelta = option(
         span("1min", "4h"), timedelta(minutes=15), "The same for a start at which the log or the database still moves."
     )
+    busy_limit: timedelta = option(
+        span("0s", "4h"), timedelta(minutes=10), "A silent Plex whose database is being written has so long before it is hung."
+    )
     update_limit: timedelta = option(
         span("1min", "4h"),
         timedelta(minutes=15),

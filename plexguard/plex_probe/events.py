@@ -71,13 +71,14 @@ DATABASE_BLOCKED = Event(
     name="plex.database-blocked",
     message_id="0329eed0ca274a9faac8c3b34ab5fa2e",
     priority=Priority.WARNING,
-    message="Plex is alive, but its database gave no answer to {looks} looks in a row, for {silent_s:.0f} s",
+    message="Plex is busy with its database, or waits for it: no answer from there to {looks} looks in a row, for {silent_s:.0f} s",
     subject="Plex's database does not answer",
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        /identity is answered, from memory; the list of libraries, which needs the database, is not. A weekly optimisation,
-        a backup or a migration does this for minutes and must not be broken off, so nothing is restarted.
+        /identity is answered, from memory; the list of libraries, which needs the database, is not. Or nothing is answered, and
+        the database is being written to all the while. A weekly optimisation, a backup or a migration does this for minutes
+        and must not be broken off, so nothing is restarted; total silence is called hung after busy_limit.
         """,
     action="""
         If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:

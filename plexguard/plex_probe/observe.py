@@ -14,7 +14,7 @@ from plexguard.core.plex import HttpPlex, Plex
 from plexguard.core.viewers import Paused, note_paused, pick_viewers
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.look import Answer, Level, Look, take_look
-from plexguard.plex_probe.progress import mark_progress
+from plexguard.plex_probe.progress import mark_database, mark_progress
 from plexguard.plex_probe.server import SeenServer, ServerState, observe_server
 
 RESTART_UNIT = "plexguard-plex-restart.service"
@@ -27,7 +27,8 @@ class Observation:
     """looks: in order, the last one decides. server: what runs Plex. processes: Plex processes on this machine, as a line, ""
     when not asked. viewers: players at which somebody watches, None when Plex does not tell; paused: which are, and since when.
     elsewhere: where Plex answers instead of at its configured address, "" when it does not. connections: how
-    many are open to a Plex that answers with errors. progress: see `mark_progress`. ask_was_put_off, ask_was_refused: the last
+    many are open to a Plex that answers with errors. progress: see `mark_progress`. database_moves: it was
+    written to between the first look and the last. ask_was_put_off, ask_was_refused: the last
     run of the restart's unit refused, for a reason that passes or for good."""
 
     looks: tuple[Look, ...]
@@ -38,6 +39,7 @@ class Observation:
     elsewhere: str = ""
     connections: int = 0
     progress: str = ""
+    database_moves: bool = False
     ask_was_put_off: bool = False
     ask_was_refused: bool = False
     restart_is_masked: bool = False
@@ -84,6 +86,7 @@ def observe(
     What runs Plex, and its processes, are only asked about when it did not answer, or when the whole is wanted, as for a
     person who asks why. open_local: Plex as this machine itself sees it, without a token.
     """
+    database = mark_database(found.preferences)
     looks = _look_until_certain(plex, clock, config, has_token=has_token)
     last = looks[-1].answer
     sessions, now = looks[-1].sessions, clock.moment()
@@ -94,6 +97,7 @@ def observe(
         server=SeenServer(state=ServerState.RUNNING),
         viewers=None if sessions is None else len(pick_viewers(sessions, paused, now, limit=paused_limit)),
         paused=paused,
+        database_moves=bool(database) and database != mark_database(found.preferences),
         progress=mark_progress(found.preferences) if last not in (Answer.WELL, Answer.LIMITED) else "",
     )
     if last.is_conclusive and not whole:

@@ -3,12 +3,9 @@
 import os
 from pathlib import Path
 
-_MOVING = (
-    "Logs/Plex Media Server.log",
-    "Plug-in Support/Databases/com.plexapp.plugins.library.db-wal",
-    "Plug-in Support/Databases/com.plexapp.plugins.library.db",
-    "Plug-in Support/Databases/com.plexapp.plugins.library.blobs.db-wal",
-)
+_LOG = "Logs/Plex Media Server.log"
+_DATABASES = "Plug-in Support/Databases/com.plexapp.plugins.library"
+_WRITTEN = tuple(f"{_DATABASES}.{name}" for name in ("db", "db-wal", "db-journal", "blobs.db", "blobs.db-wal"))
 
 
 def mark_progress(preferences: str) -> str:
@@ -19,7 +16,16 @@ def mark_progress(preferences: str) -> str:
     if not preferences:
         return ""
     folder = Path(preferences).parent
-    return " ".join(filter(None, (_mark(folder / name) for name in _MOVING)))
+    return _mark_all(folder, (_LOG, *_WRITTEN))
+
+
+def mark_database(preferences: str) -> str:
+    """Return a text that changes for as long as the database is being written, as `mark_progress` does."""
+    return _mark_all(Path(preferences).parent, _WRITTEN) if preferences else ""
+
+
+def _mark_all(folder: Path, names: tuple[str, ...]) -> str:
+    return " ".join(filter(None, (_mark(folder / name) for name in names)))
 
 
 def _mark(file: Path) -> str:

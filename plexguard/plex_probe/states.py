@@ -97,6 +97,12 @@ EXCUSES = (
         lambda seen, before, moves: seen.server.state is ServerState.RUNNING and before is Verdict.STARTING and moves,
         lambda config: config.start_limit,
     ),
+    # The weekly optimisation, and whatever else writes for minutes, makes Plex silent: it works, and is not hung.
+    Excuse(
+        Verdict.DATABASE_BLOCKED,
+        lambda seen, _before, _moves: seen.server.state is ServerState.RUNNING and _is_silent(seen) and seen.database_moves,
+        lambda config: config.busy_limit,
+    ),
 )
 
 _BY_ANSWER = {
@@ -114,6 +120,10 @@ _BY_ANSWER = {
 }
 # Answers of nobody at all: what a server that is not there gives.
 _ABSENT = (Answer.REFUSED, Answer.SILENT, Answer.UNREACHABLE)
+
+
+def _is_silent(seen: Observation) -> bool:
+    return seen.last.answer is Answer.SILENT
 
 
 def judge(seen: Observation, excuse: Verdict | None, config: Config) -> Verdict:

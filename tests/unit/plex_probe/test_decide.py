@@ -42,12 +42,13 @@ class Checks:
         progress: str = "",
         version: str = "",
         slow_s: float = 0.0,
+        writing: bool = False,
     ) -> Verdict:
         self.clock.pass_time(after_s)
         began = self.clock.moment()
         self.clock.pass_time(took_s)
         seen = see(*answers, server=server, update=update, version=version, latencies={"identity": slow_s})
-        seen = dataclasses.replace(seen, ask_was_put_off=put_off, progress=progress)
+        seen = dataclasses.replace(seen, ask_was_put_off=put_off, progress=progress, database_moves=writing)
         plan = decide(seen, self.config, self.state, began, self.clock.moment())
         self.state = decode(State, encode(plan.state))
         for step in plan.steps:
@@ -468,15 +469,16 @@ def test_a_clock_that_is_set_changes_neither_downtime_nor_grace(jump: timedelta)
     assert checks.values[-1]["downtime_s"] == 60.0
 
 
-def test_a_clock_that_went_backwards_in_a_reboot_gives_no_second_restart() -> None:
+def test_a_clock_that_went_backwards_in_a_reboot_gives_no_second_restart_before_the_grace() -> None:
     checks = Checks()
     checks.check(Answer.SILENT, took_s=0)
 
     checks.clock.reboot(down_s=-5000.0)
-    for _ in range(3):
-        checks.check(Answer.SILENT)
-
+    checks.check(Answer.SILENT, took_s=0, after_s=59.0)
     assert checks.restarts == 1
+
+    checks.check(Answer.SILENT, took_s=0, after_s=1.0)
+    assert checks.restarts == 2
 
 
 def test_limited_is_told_once_and_again_only_after_a_token_was_known() -> None:
@@ -661,3 +663,25 @@ def test_a_plex_that_hangs_is_not_starting_though_it_writes_its_log() -> None:
     checks.check(Answer.WELL)
 
     assert checks.check(Answer.SILENT, progress="1") is Verdict.HUNG
+
+
+def test_a_silent_plex_that_writes_its_database_is_busy_and_for_no_longer_than_its_limit() -> None:
+    checks = Checks()
+    limit_s = CONFIG.busy_limit.total_seconds()
+
+    verdicts = [checks.check(Answer.SILENT, writing=True, took_s=0) for _ in range(40)]
+
+    assert verdicts.count(Verdict.DATABASE_BLOCKED) == limit_s // 30
+    assert verdicts[-1] is Verdict.HUNG
+    assert checks.told == ["plex.database-blocked", "plex.hung", "plex.restart-asked", *checks.told[3:]]
+
+
+def test_the_weekly_optimisation_restarts_nothing() -> None:
+    checks = Checks()
+
+    for _ in range(15):
+        checks.check(Answer.SILENT, writing=True, took_s=0)
+    checks.check(Answer.WELL)
+
+    assert checks.told == ["plex.database-blocked", "plex.recovered"]
+    assert checks.restarts == 0

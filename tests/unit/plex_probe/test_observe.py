@@ -217,3 +217,18 @@ def test_the_whole_is_seen_of_a_healthy_plex_when_a_person_asks() -> None:
     assert seen.last.answer is Answer.WELL
     assert "is active" in seen.server.detail
     assert seen.processes == "a Plex"
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_database_that_is_written_to_during_the_looks_is_seen(tmp_path: Path, writes: bool) -> None:
+    clock = FakeClock()
+    plex = FakePlex(clock)
+    plex.identities = [PlexTimeout("silent")]
+    wal = tmp_path / "Plug-in Support/Databases/com.plexapp.plugins.library.db-wal"
+    wal.parent.mkdir(parents=True)
+    wal.write_text("")
+    if writes:
+        clock.sleep = lambda seconds: wal.write_text(wal.read_text() + "x")  # type: ignore[method-assign,assignment]
+    found = FoundPlex(server=Server.UNIT, name=UNIT.name, preferences=str(tmp_path / "Preferences.xml"))
+
+    assert look_at(plex, clock, found=found).database_moves is writes

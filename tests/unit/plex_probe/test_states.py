@@ -168,5 +168,9 @@ def test_each_excuse_has_an_end_and_holds_for_what_it_says() -> None:
     assert holds(see(Answer.SILENT, server=ServerState.STARTING)) == ["starting"]
     assert holds(see(Answer.SILENT, server=ServerState.RESTARTING)) == ["starting"]
     assert holds(silent, Verdict.STARTING, moves=True) == ["starting"]
+    writing = dataclasses.replace(silent, database_moves=True)
+    assert holds(writing) == ["database-blocked"]
+    assert holds(dataclasses.replace(see(Answer.REFUSED), database_moves=True)) == []
+    assert holds(dataclasses.replace(see(Answer.SILENT, server=ServerState.DOWN), database_moves=True)) == []
     assert holds(silent, Verdict.STARTING) == holds(silent, moves=True) == holds(silent, Verdict.HUNG, moves=True) == []
-    assert [excuse.limit(CONFIG).total_seconds() for excuse in EXCUSES] == [900, 180, 900]
+    assert [excuse.limit(CONFIG).total_seconds() for excuse in EXCUSES] == [900, 180, 900, 600]

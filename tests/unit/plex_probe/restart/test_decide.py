@@ -329,3 +329,22 @@ def test_an_update_left_stopped_is_not_started_where_restarts_are_switched_off()
     seen = meet(Answer.REFUSED, server=ServerState.LEFT_STOPPED)
 
     assert "restart = false" in refusal(seen, dataclasses.replace(CONFIG, restart=False))
+
+
+def test_a_budget_that_a_clock_in_the_far_future_has_stamped_is_free_again_after_a_day() -> None:
+    clock = FakeClock()
+    clock.wall += timedelta(days=4000)
+    spent = Budget(restarts=(clock.moment(),) * CONFIG.max_restarts_per_day)
+    clock.reboot()
+    clock.wall -= timedelta(days=4000)
+
+    clock.pass_time(86_000.0)
+    assert "in 24 hours are spent" in refusal_at(spent, clock)
+    clock.pass_time(400.0)
+    assert isinstance(decide(HUNG, CONFIG, spent, clock.moment()), Restart)
+
+
+def refusal_at(budget: Budget, clock: FakeClock) -> str:
+    step = decide(HUNG, CONFIG, budget, clock.moment())
+    assert isinstance(step, Refuse)
+    return step.reason
