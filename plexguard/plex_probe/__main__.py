@@ -18,7 +18,7 @@ from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.secret import Secret
-from plexguard.core.state import StateFile, state_directory
+from plexguard.core.state import STATE_ROOT, StateFile, state_directory
 from plexguard.core.token import read_token
 from plexguard.core.unreadable import count_asking, open_record
 from plexguard.core.viewers import paused_file, read_paused
@@ -96,7 +96,7 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
     if output == "json":
         click.echo(json.dumps(encode(plan.state), indent=1))
     elif explain:
-        click.echo(explain_check(found, seen, plan, config, has_token=token is not None))
+        click.echo(explain_check(found, seen, plan, config, in_day=_count_restarts(ports)))
     elif ports.by_hand:
         click.echo(describe(plan.state))
     return 0 if plan.state.verdict in _WELL else FOUND_PROBLEMS
@@ -110,6 +110,14 @@ def _read_token(ports: Ports) -> Secret | None:
         if not ports.by_hand:
             raise
         return None
+
+
+def _count_restarts(ports: Ports) -> int:
+    """Return what the root side has spent of its budget today; a person asks, so what it costs to load does not matter."""
+    from plexguard.plex_probe.restart.decide import Budget
+
+    budget = StateFile(STATE_ROOT / RESTART_STATE / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal).peek()
+    return (budget or Budget()).in_day(ports.clock.moment())
 
 
 def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:

@@ -1,5 +1,7 @@
 """A check in words: one line for `systemctl status`, and every level for a person who asks why."""
 
+import os
+
 from plexguard.core.found import FoundPlex
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
@@ -20,35 +22,45 @@ _WIDTH = 12
 def describe(state: State) -> str:
     """Return the last check as one line."""
     took = [f"{name} {seconds * 1000:.0f} ms" for name, seconds in state.latencies.items() if name != Level.TCP.value]
-    failed = [f"{state.level}: {state.detail}"] if state.level and state.detail else [state.detail] if state.detail else []
+    failed = [state.detail] if state.detail else []
     details = ", ".join([*took, *failed])
     return " ".join(["Plex", state.version]).strip() + f": {state.verdict.value}" + (f" ({details})" if details else "")
 
 
-def explain_check(found: FoundPlex, seen: Observation, plan: Plan, config: Config, *, has_token: bool) -> str:
-    """Return the levels from the outside in, then what follows from them."""
+def explain_check(found: FoundPlex, seen: Observation, plan: Plan, config: Config, *, in_day: int) -> str:
+    """Return the levels from the outside in, then what follows from them. in_day: restarts in the last 24 hours."""
     state = plan.state
     rows = [("server", f"{found.name or 'Plex'} at {found.url}: {seen.server.state.value} ({seen.server.detail})")]
     rows += [("update", seen.server.update or "none at work")]
     rows += [("processes", seen.processes)] if seen.processes else []
-    rows += [(level.value, _explain_level(level, seen.last, config, has_token)) for level in Level]
+    rows += [(level.value, _explain_level(level, seen.last, config)) for level in Level]
     rows += [("elsewhere", f"Plex answers at {seen.elsewhere}")] if seen.elsewhere else []
     rows += [("viewers", "not told" if state.viewers is None else str(state.viewers))]
     rows += [("looks", f"{len(seen.looks)}: " + ", ".join(look.answer.value for look in seen.looks))]
+    rows += [("restarts", _explain_budget(state, config, in_day))]
     rows += [("verdict", _explain_verdict(state))]
     rows += [("follows", text) for text in _explain_steps(plan)]
     return "\n".join(f"{name:<{_WIDTH}}{text}" for name, text in rows)
 
 
-def _explain_level(level: Level, look: Look, config: Config, has_token: bool) -> str:
+def _explain_level(level: Level, look: Look, config: Config) -> str:
     question = _QUESTIONS[level]
     if level.value in look.latencies:
         return f"{look.latencies[level.value] * 1000:.0f} ms  {question}"
+    if look.answer is Answer.LIMITED:
+        return "not asked: no token is known" + ("" if os.geteuid() == 0 else ", which only root may read")
     if level is look.level and look.answer is not Answer.WELL:
-        return f"failed  {question}: {look.detail}" + ("" if has_token else " (no token is known)")
+        return f"failed: {look.detail}"
     if level is Level.MEDIA and not config.read_media:
         return "not asked (read_media = false)"
     return "not asked"
+
+
+def _explain_budget(state: State, config: Config, in_day: int) -> str:
+    if not config.restart:
+        return "none are made (restart = false)"
+    in_incident = state.problem.restarts if state.problem is not None else 0
+    return f"{in_incident} of {config.max_restarts_per_incident} in this outage, {in_day} of {config.max_restarts_per_day} in 24 h"
 
 
 def _explain_verdict(state: State) -> str:

@@ -20,6 +20,7 @@ from plexguard.core.plex import (
     Session,
 )
 
+_UNASKED = "no token is known, so nothing behind /identity was asked"
 T = TypeVar("T")
 # A question that comes last may still take so long, and the look longer by it.
 _LEAST_S = 0.1
@@ -86,7 +87,8 @@ def take_look(plex: Plex, clock: Clock, *, timeout_s: float, has_token: bool, re
             library = _pick(libraries, clock)
             looking.ask(Level.MEDIA, lambda *, timeout_s: plex.read_media(library, timeout_s=timeout_s))
     except PlexError as error:
-        return looking.end(_read_error(error, looking.level, has_token), str(error))
+        answer = _read_error(error, looking.level, has_token)
+        return looking.end(answer, _UNASKED if answer is Answer.LIMITED else str(error))
     return looking.end(Answer.WELL, "")
 
 

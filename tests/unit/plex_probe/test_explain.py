@@ -1,0 +1,113 @@
+"""A check in words."""
+
+import dataclasses
+import os
+
+import pytest
+
+from plexguard.core.found import FoundPlex, Server
+from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.decide import State, decide
+from plexguard.plex_probe.explain import describe, explain_check
+from plexguard.plex_probe.look import Answer, Level, Look
+from plexguard.plex_probe.observe import Observation
+from plexguard.plex_probe.server import SeenServer, ServerState
+from tests.fakes.ports import FakeClock
+from tests.unit.plex_probe.samples import see
+
+CONFIG = Config()
+FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service", url="http://127.0.0.1:32400")
+SERVER = SeenServer(state=ServerState.RUNNING, detail="plexmediaserver.service is active (running, result success)")
+
+
+def explain(seen: Observation, *, past: State | None = None, config: Config = CONFIG) -> dict[str, list[str]]:
+    """Return the texts of the rows by their names."""
+    now = FakeClock().moment()
+    text = explain_check(FOUND, seen, decide(seen, config, past or State(), now, now), config, in_day=3)
+    rows: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(" ")
+        rows.setdefault(name, []).append(rest.strip())
+    return rows
+
+
+def test_every_level_is_shown_with_its_time() -> None:
+    latencies = {"tcp": 0.001, "identity": 0.002, "token": 0.003, "database": 0.02}
+    look = Look(answer=Answer.WELL, level=Level.DATABASE, latencies=latencies)
+
+    rows = explain(Observation(looks=(look,), server=SERVER, processes="Plex Media Serv (pid 7, sleeping)", viewers=2))
+
+    assert [rows[level.value][0].partition("  ")[0] for level in Level] == [
+        "1 ms",
+        "2 ms",
+        "3 ms",
+        "20 ms",
+        "not asked (read_media = false)",
+    ]
+    assert rows["viewers"] == ["2"]
+    assert rows["update"] == ["none at work"]
+    assert rows["restarts"] == ["0 of 2 in this outage, 3 of 6 in 24 h"]
+    assert rows["verdict"] == ["healthy"]
+    assert rows["follows"] == ["nothing: all is well"]
+
+
+def test_the_level_that_fails_is_named_and_those_behind_it_were_not_asked() -> None:
+    looks = (
+        Look(answer=Answer.SILENT, level=Level.IDENTITY, detail="/identity: no whole answer in time", latencies={"tcp": 0.0}),
+    ) * 3
+
+    rows = explain(Observation(looks=looks, server=SERVER))
+
+    assert rows["identity"] == ["failed: /identity: no whole answer in time"]
+    assert rows["token"] == rows["database"] == ["not asked"]
+    assert rows["looks"] == ["3: no answer, no answer, no answer"]
+    assert rows["verdict"] == ["hung"]
+    assert rows["follows"] == ["would tell plex.hung", "would tell plex.restart-asked", "would ask for a restart"]
+
+
+@pytest.mark.parametrize(("uid", "hint"), [(0, ""), (65534, ", which only root may read")])
+def test_without_a_token_it_says_what_could_not_be_asked(monkeypatch: pytest.MonkeyPatch, uid: int, hint: str) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    look = Look(answer=Answer.LIMITED, level=Level.TOKEN, latencies={"tcp": 0.0, "identity": 0.001})
+
+    rows = explain(Observation(looks=(look,), server=SERVER))
+
+    assert rows["token"] == [f"not asked: no token is known{hint}"]
+    assert rows["viewers"] == ["not told"]
+
+
+def test_slowness_that_is_not_certain_yet_is_shown_as_such() -> None:
+    rows = explain(see(Answer.WELL, latencies={"identity": 3.0}))
+
+    assert rows["verdict"] == ["healthy, not yet degraded"]
+
+
+def test_after_giving_up_nothing_follows() -> None:
+    clock = FakeClock()
+    state = State()
+    for _ in range(10):
+        clock.pass_time(90)
+        state = decide(see(Answer.SILENT), CONFIG, state, clock.moment(), clock.moment()).state
+
+    now = clock.moment()
+    plan = decide(see(Answer.SILENT), CONFIG, state, now, now)
+
+    assert "no more restarts are tried" in explain_check(FOUND, see(Answer.SILENT), plan, CONFIG, in_day=2)
+
+
+def test_restarts_that_are_switched_off_are_shown_so() -> None:
+    assert explain(see(Answer.WELL), config=dataclasses.replace(CONFIG, restart=False))["restarts"] == [
+        "none are made (restart = false)"
+    ]
+
+
+def test_one_line_tells_version_verdict_times_and_what_failed() -> None:
+    now = FakeClock().moment()
+    well = see(Answer.WELL, version="1.43", latencies={"tcp": 0.001, "identity": 0.002, "database": 0.02})
+    looks = (
+        Look(answer=Answer.SILENT, level=Level.IDENTITY, detail="/identity: no whole answer in time", latencies={"tcp": 0.0}),
+    ) * 3
+    hung = Observation(looks=looks, server=SERVER)
+
+    assert describe(decide(well, CONFIG, State(), now, now).state) == "Plex 1.43: healthy (identity 2 ms, database 20 ms)"
+    assert describe(decide(hung, CONFIG, State(), now, now).state) == "Plex: hung (/identity: no whole answer in time)"
