@@ -31,6 +31,11 @@ class Config:
     busy_limit: timedelta = option(
         span("0s", "4h"), timedelta(minutes=10), "A silent Plex whose database is being written has so long before it is hung."
     )
+    blocked_limit: timedelta = option(
+        span("2min", "24h"),
+        timedelta(minutes=10),
+        "A database that answers nobody, and is not written to, for so long is cured by a restart, if nobody watches.",
+    )
     update_limit: timedelta = option(
         span("1min", "4h"),
         timedelta(minutes=15),

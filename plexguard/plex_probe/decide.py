@@ -48,8 +48,9 @@ class State:
     level: the level that failed, "" when none did. found, found_in_row: what the last check found, and how many before it.
     silent_since: the first failed look while nothing is certain yet, such as during a start. excused_since: since when each
     excuse holds, by its verdict. progress, progress_since: the mark of a Plex at work, and since when it stands still.
-    told_long: that an update or a maintenance takes too long was told. latencies: seconds by level. viewers: players at which
-    somebody watches, None when Plex does not tell.
+    stuck_since: since when its database has answered nobody and not been written to. told_long: that an update or a
+    maintenance takes too long was told. latencies: seconds by level. viewers: players at which somebody watches, None when
+    Plex does not tell.
     """
 
     verdict: Verdict = Verdict.HEALTHY
@@ -61,6 +62,7 @@ class State:
     excused_since: dict[str, Moment] = field(default_factory=dict)
     progress: str = ""
     progress_since: Moment | None = None
+    stuck_since: Moment | None = None
     told_long: bool = False
     checked: Moment | None = None
     detail: str = ""
@@ -104,7 +106,9 @@ def decide(seen: Observation, config: Config, past: State, began: Moment, now: M
         return _with(_recover(seen, past, state, now), updated)
     # Time in which Plex was meant to be away is no part of what comes after it.
     silent_since = (None if past.verdict in MEANT - {verdict} else past.silent_since) or began
-    state = dataclasses.replace(state, silent_since=silent_since, excused_since=excused_since)
+    is_stuck = verdict is Verdict.DATABASE_BLOCKED and excuse is None and not seen.database_moves
+    stuck_since = (past.stuck_since or began) if is_stuck else None
+    state = dataclasses.replace(state, silent_since=silent_since, excused_since=excused_since, stuck_since=stuck_since)
     if verdict is Verdict.STARTING:
         # Neither well nor at fault: what was told stays as it is.
         return Plan(dataclasses.replace(state, problem=past.problem), updated)
@@ -115,7 +119,7 @@ def decide(seen: Observation, config: Config, past: State, began: Moment, now: M
     problem = dataclasses.replace(known or Problem(verdict=verdict, began=silent_since), verdict=verdict)
     tell = () if told else (Tell(_EVENTS[verdict], _values(seen, problem, now)),)
     state, told_long = _tell_long(seen, state, excuse, config, now)
-    problem, steps = _consider_restart(seen, problem, config, now)
+    problem, steps = _consider_restart(seen, problem, stuck_since, config, now)
     return Plan(dataclasses.replace(state, problem=problem), (*updated, *tell, *told_long, *steps))
 
 
@@ -220,10 +224,15 @@ def _tell_long(
     return dataclasses.replace(state, told_long=True), (step,)
 
 
-def _consider_restart(seen: Observation, problem: Problem, config: Config, now: Moment) -> tuple[Problem, tuple[Step, ...]]:
+def _consider_restart(
+    seen: Observation, problem: Problem, stuck_since: Moment | None, config: Config, now: Moment
+) -> tuple[Problem, tuple[Step, ...]]:
     """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
     it is left to a person, and why."""
-    if problem.verdict not in OUTAGES or seen.server.state in (ServerState.STOPPED, ServerState.RESTARTING):
+    is_stuck = stuck_since is not None and now.seconds_since(stuck_since) >= config.blocked_limit.total_seconds()
+    if problem.verdict not in OUTAGES and not (is_stuck and seen.viewers == 0):
+        return problem, ()
+    if seen.server.state in (ServerState.STOPPED, ServerState.RESTARTING):
         return problem, ()
     if seen.server.update:
         return problem, ()

@@ -78,7 +78,8 @@ DATABASE_BLOCKED = Event(
     meaning="""
         /identity is answered, from memory; the list of libraries, which needs the database, is not. Or nothing is answered, and
         the database is being written to all the while. A weekly optimisation, a backup or a migration does this for minutes
-        and must not be broken off, so nothing is restarted; total silence is called hung after busy_limit.
+        and must not be broken off, so nothing is restarted at once: total silence is called hung after busy_limit, and a database
+        that nothing is written to is cured by a restart after blocked_limit, if nobody watches.
         """,
     action="""
         If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:

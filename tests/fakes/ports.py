@@ -196,6 +196,7 @@ class FakePlex:
         self.library_lists: list[tuple[Library, ...] | PlexError] = [(LIBRARY,)]
         self.session_lists: list[tuple[Session, ...] | PlexError] = [()]
         self.connections: list[None | PlexError] = [None]
+        self.activity_lists: list[tuple[Activity, ...] | PlexError] = [()]
         self.media: list[bool | PlexError] = [True]
         self.asked: list[str] = []
 
@@ -215,7 +216,7 @@ class FakePlex:
         return self._answer("media", self.media, timeout_s)
 
     def activities(self, *, timeout_s: float) -> tuple[Activity, ...]:
-        return ()
+        return self._answer("activities", self.activity_lists, timeout_s)
 
     def preferences(self, *, timeout_s: float) -> dict[str, str]:
         return {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from plexguard.core.clock import Moment
 from plexguard.core.found import FoundPlex, Server
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.look import Answer, Look
+from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import is_deadlocked
 from plexguard.plex_probe.server import SeenServer, ServerState
 
@@ -42,7 +42,7 @@ class RestartObservation:
     """What the root side sees: one look of its own, and the state of the server.
 
     elsewhere, connections: as the probe sees them. unreadable: for how many media that Plex cannot read the audit asked for a
-    restart just now. is_in_use: somebody watches or a scan runs, None when Plex does not tell or was not asked.
+    restart just now. is_in_use: somebody watches, or Plex is at work, None when it does not tell or was not asked.
     """
 
     found: FoundPlex
@@ -62,6 +62,11 @@ class RestartObservation:
     def is_hung(self) -> bool:
         """Whether it serves nobody though it runs: it is silent, or has nothing but errors for a great many."""
         return self.look.answer is Answer.SILENT or is_deadlocked((self.look,), self.connections)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its database answers nobody, while it still tells who watches."""
+        return self.look.answer is Answer.DATABASE_SILENT and self.look.level is Level.DATABASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,11 @@ def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
         return Refuse("restart = false in [plex-probe]", passing=False)
     if seen.found.server not in (Server.UNIT, Server.CONTAINER):
         return Refuse("no Plex on this machine is known that could be restarted", passing=False)
-    if seen.is_in_use or (seen.is_for_media and seen.is_in_use is None):
+    if seen.is_in_use or (seen.is_in_use is None and (seen.is_for_media or seen.is_stuck)):
         # What certainly hangs for everybody cannot tell who watches, and need not.
         why = "somebody watches or a scan runs" if seen.is_in_use else "it cannot be told whether somebody watches"
         return Refuse(why, passing=True)
-    if not (seen.is_for_media or seen.is_hung or seen.look.answer is Answer.REFUSED):
+    if not (seen.is_for_media or seen.is_hung or seen.is_stuck or seen.look.answer is Answer.REFUSED):
         return Refuse(f"it is no outage now: {seen.look.answer.value}", passing=True)
     if seen.elsewhere:
         return Refuse(f"Plex answers at {seen.elsewhere}, though not at {seen.found.url}", passing=True)

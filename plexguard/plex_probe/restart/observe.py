@@ -36,7 +36,7 @@ def observe(
     open_with_token: Callable[[], Plex],
     open_local: Callable[[], Plex] = lambda: HttpPlex(DEFAULT_URL, None),
 ) -> RestartObservation:
-    """Look once at Plex, without a token, and at what runs it; with a token only for the question whether somebody watches."""
+    """Look once at Plex, at first without a token, and at what runs it; with one where it is alive, or somebody may watch."""
     look = take_look(plex, clock, timeout_s=_LOOK_TIMEOUT_S, has_token=False)
     seen = RestartObservation(
         found=found,
@@ -46,7 +46,10 @@ def observe(
         connections=count_connections(found.port) if look.answer is Answer.FAILING else 0,
         unreadable=unreadable,
     )
-    if seen.is_for_media or seen.is_hung:
+    if look.answer is Answer.LIMITED:
+        # It is alive; whether its database is takes the token.
+        seen = dataclasses.replace(seen, look=take_look(open_with_token(), clock, timeout_s=_LOOK_TIMEOUT_S, has_token=False))
+    if seen.is_for_media or seen.is_hung or seen.is_stuck:
         return dataclasses.replace(seen, is_in_use=find_use(open_with_token(), paused, clock.moment(), paused_limit=paused_limit))
     return seen
 

@@ -43,12 +43,13 @@ class Checks:
         version: str = "",
         slow_s: float = 0.0,
         writing: bool = False,
+        viewers: int | None = None,
     ) -> Verdict:
         self.clock.pass_time(after_s)
         began = self.clock.moment()
         self.clock.pass_time(took_s)
         seen = see(*answers, server=server, update=update, version=version, latencies={"identity": slow_s})
-        seen = dataclasses.replace(seen, ask_was_put_off=put_off, progress=progress, database_moves=writing)
+        seen = dataclasses.replace(seen, ask_was_put_off=put_off, progress=progress, database_moves=writing, viewers=viewers)
         plan = decide(seen, self.config, self.state, began, self.clock.moment())
         self.state = decode(State, encode(plan.state))
         for step in plan.steps:
@@ -684,4 +685,32 @@ def test_the_weekly_optimisation_restarts_nothing() -> None:
     checks.check(Answer.WELL)
 
     assert checks.told == ["plex.database-blocked", "plex.recovered"]
+    assert checks.restarts == 0
+
+
+@pytest.mark.parametrize(
+    ("viewers", "writing", "restarts"), [(0, False, True), (1, False, False), (None, False, False), (0, True, False)]
+)
+def test_a_database_that_is_stuck_is_cured_when_nobody_watches(viewers: int | None, writing: bool, restarts: bool) -> None:
+    checks = Checks()
+    before = round(CONFIG.blocked_limit.total_seconds() / 30)
+
+    for _ in range(before):
+        checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=viewers, writing=writing)
+    assert checks.restarts == 0
+    checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=viewers, writing=writing)
+
+    assert (checks.restarts > 0) == restarts
+    assert checks.told == ["plex.database-blocked", "plex.restart-asked"][: 1 + restarts]
+
+
+def test_a_database_that_was_written_to_once_more_is_waited_for_anew() -> None:
+    checks = Checks()
+    still = round(CONFIG.blocked_limit.total_seconds() / 30)
+
+    for _ in range(3):
+        for _ in range(still):
+            checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=0)
+        checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=0, writing=True)
+
     assert checks.restarts == 0

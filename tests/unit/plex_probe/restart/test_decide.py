@@ -24,12 +24,13 @@ def meet(
     server: ServerState = ServerState.RUNNING,
     update: str = "",
     found: FoundPlex = FOUND,
+    level: Level = Level.IDENTITY,
     **given: Any,
 ) -> RestartObservation:
     """Return what the root side sees: a hung Plex, if nothing else is said."""
     return RestartObservation(
         found=found,
-        look=Look(answer=answer, level=Level.IDENTITY),
+        look=Look(answer=answer, level=level),
         server=SeenServer(state=server, detail="plexmediaserver.service is active", update=update),
         **given,
     )
@@ -348,3 +349,14 @@ def refusal_at(budget: Budget, clock: FakeClock) -> str:
     step = decide(HUNG, CONFIG, budget, clock.moment())
     assert isinstance(step, Refuse)
     return step.reason
+
+
+@pytest.mark.parametrize(("is_in_use", "restarts"), [(False, True), (True, False), (None, False)])
+def test_a_database_that_is_stuck_is_cured_where_nobody_is_known_to_be_at_it(is_in_use: bool | None, restarts: bool) -> None:
+    seen = meet(Answer.DATABASE_SILENT, level=Level.DATABASE, is_in_use=is_in_use)
+
+    assert isinstance(decide(seen, CONFIG, Budget(), FakeClock().moment()), Restart) == restarts
+
+
+def test_a_plex_that_does_not_even_tell_who_watches_is_left_alone_while_it_is_alive() -> None:
+    assert "no outage" in refusal(meet(Answer.DATABASE_SILENT, level=Level.TOKEN, is_in_use=False))

@@ -15,7 +15,7 @@ from tests.fakes.ports import FakeClock, FakeManager, FakePlex
 FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
 
 
-def look(plex: FakePlex, clock: FakeClock):
+def look(plex: FakePlex, clock: FakeClock, with_token: FakePlex | None = None):
     manager = FakeManager(Unit(name=FOUND.name, load_state="loaded", active_state="active", sub_state="running", started_s=1.0))
     return observe(
         plex,
@@ -26,7 +26,7 @@ def look(plex: FakePlex, clock: FakeClock):
         config=Config(),
         paused=Paused(),
         paused_limit=timedelta(hours=2),
-        open_with_token=lambda: plex,
+        open_with_token=lambda: with_token or plex,
     )
 
 
@@ -37,7 +37,7 @@ def test_it_looks_once_and_sees_what_runs_plex() -> None:
 
     seen = look(plex, clock)
 
-    assert plex.asked == ["connect", "identity", "sessions"]
+    assert plex.asked == ["connect", "identity", "sessions", "activities"]
     assert (seen.look.answer, seen.server.state, seen.found) == (Answer.SILENT, ServerState.RUNNING, FOUND)
 
 
@@ -47,3 +47,16 @@ def test_a_plex_that_wants_a_token_is_alive() -> None:
     plex.session_lists = [PlexUnauthorized("401")]
 
     assert look(plex, clock).look.answer is Answer.LIMITED
+
+
+def test_a_database_that_is_stuck_is_seen_with_the_token() -> None:
+    clock = FakeClock()
+    bare, known = FakePlex(clock), FakePlex(clock)
+    bare.session_lists = [PlexUnauthorized("401")]
+    known.library_lists = [PlexTimeout("stuck")]
+
+    seen = look(bare, clock, known)
+
+    assert seen.is_stuck
+    assert seen.is_in_use is False
+    assert known.asked[-1] == "activities"
