@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 from plexguard.core import suite
@@ -20,6 +20,7 @@ from plexguard.core.units import Site
 from plexguard.log_watch.config import Config as WatchConfig
 from plexguard.perms_audit.config import Config as AuditConfig
 from plexguard.plex_probe.config import Config as ProbeConfig
+from plexguard.speed_test.config import Config as SpeedConfig
 
 ROOT = Path(__file__).parent.parent
 UNITS = ROOT / "units"
@@ -57,6 +58,7 @@ def make_drop_ins() -> dict[str, str]:
         ),
         WatchConfig: WatchConfig(proxy_unit="haproxy.service"),
         ProbeConfig: ProbeConfig(interval=timedelta(seconds=45)),
+        SpeedConfig: SpeedConfig(at=time(23, 30), time_zone="Europe/Berlin"),
     }
 
     class Given(Settings):

@@ -93,7 +93,13 @@ def times_of(unit: UnitFile) -> list[str]:
     """Return the times of a timer as the tables say them: "30 min", "05:30"."""
     values = [*unit.values("Timer", "OnBootSec"), *unit.values("Timer", "OnUnitInactiveSec")]
     spans = [" ".join(re.fullmatch(r"(\d+)(s|min|h)", value).groups()) for value in values]
-    return spans + [value.split()[-1] for value in unit.values("Timer", "OnCalendar")]
+    return spans + [time for value in unit.values("Timer", "OnCalendar") for time in calendar_times(value)]
+
+
+def calendar_times(expression: str) -> list[str]:
+    """Return the first time of a daily calendar expression, and its zone where it has one: "02:00", "America/New_York"."""
+    time, *zone = expression.removeprefix("*-*-* ").split()
+    return [re.sub(r"^(\d\d)(?:\.\.\d\d)?:(\d\d)(?::00)?$", r"\1:\2", time), *zone]
 
 
 @pytest.mark.parametrize("unit", [u for u in units() if u.path.suffix == ".timer"], ids=lambda unit: unit.name)

@@ -20,6 +20,9 @@ from plexguard.perms_audit.state import State as AuditState
 from plexguard.plex_probe.decide import Problem, Verdict
 from plexguard.plex_probe.decide import State as ProbeState
 from plexguard.plex_probe.restart.decide import Budget
+from plexguard.speed_test.decide import Day
+from plexguard.speed_test.decide import State as SpeedState
+from plexguard.speed_test.result import Record, Result
 from tests.static.tree import MAN, command_of, commands_below, flags_of, page_section, page_text, pages, plain, services, units
 
 EACH_PAGE = pytest.mark.parametrize("file", pages(), ids=lambda file: file.name)
@@ -37,6 +40,7 @@ RECORDS = {
     "plexguard-container-watch": (FoundContainer, Mount),
     "plexguard-log-watch": (WatchState, Place, Case, Moment),
     "plexguard-discover": (FoundPlex,),
+    "plexguard-speed-test": (SpeedState, Day, Record, Result, Moment),
 }
 
 

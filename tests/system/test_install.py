@@ -136,7 +136,7 @@ def test_services_are_as_confined_as_promised(machine: Machine) -> None:
 
 
 def test_help_man_pages_and_catalog_are_installed(machine: Machine) -> None:
-    for command in ("perms-audit", "log-watch", "plex-probe", "container-watch", "discover", "status"):
+    for command in ("perms-audit", "log-watch", "plex-probe", "speed-test", "container-watch", "discover", "status"):
         assert f"plexguard-{command}" in machine.run([f"plexguard-{command}", "--help"]).stdout
         assert machine.run(["man", "-w", f"plexguard-{command}"]).stdout.strip().endswith(".8.gz")
     assert "plexguard" in machine.run(["journalctl", "--list-catalog"]).stdout
