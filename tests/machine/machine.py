@@ -28,6 +28,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from tests.machine import inside, keeper
 from tests.machine.errors import CommandFailed, DeadlineMissed, MachineError
+from tests.machine.network import Lan
 from tests.machine.tree import READY
 
 _BOOT_TIMEOUT_S = 60.0
@@ -56,7 +57,7 @@ class Machine:
         self,
         source: Source = READY,
         *,
-        network: Network = "private",
+        network: Network | Lan = "private",
         name: str = "plexguard",
         volumes: Sequence[str] = ("/srv",),
         binds: Mapping[Path, str] | None = None,
@@ -66,7 +67,7 @@ class Machine:
         """Describe a machine; it boots when entered as a context.
 
         network: "private" has a loopback alone, so any number of machines may have the same port; "shared" is the outer
-        machine's, for apt. name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which
+        machine's, for apt; a Lan is a real interface with a router and an internet. name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which
         outlives reboots, for what an overlay refuses (fanotify on a whole file system). binds: outer folders and where
         they are inside. upper: where its changes are kept; None for memory, forgotten at the end.
         """
@@ -275,6 +276,7 @@ class Machine:
         try:
             return subprocess.Popen(
                 [
+                    *(self._network.enter() if isinstance(self._network, Lan) else ()),
                     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"),
                     *(sys.executable, "-I", str(Path(keeper.__file__)), json.dumps(order)),
                 ],
@@ -299,9 +301,14 @@ class Machine:
             *(f"--directory={keeper.ROOT}", f"--machine={self.name}", "--resolv-conf=off", "--timezone=off"),
             # Without the right to load modules systemd 257 leaves alone the service that would try and fail.
             *("--capability=all", "--drop-capability=CAP_SYS_MODULE", f"--system-call-filter={_SYSTEM_CALLS}"),
-            *(["--private-network"] if self._network == "private" else []),
+            *self._network_options(),
             *(f"--bind={outer}:{inner}" for outer, inner in binds.items()),
         ]
+
+    def _network_options(self) -> list[str]:
+        if isinstance(self._network, Lan):
+            return self._network.nspawn_options()
+        return ["--private-network"] if self._network == "private" else []
 
     def _await_boot(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
