@@ -62,6 +62,7 @@ class Machine:
         volumes: Sequence[str] = ("/srv",),
         binds: Mapping[Path, str] | None = None,
         upper: Path | None = None,
+        uptime_s: int | None = None,
         allow_degraded: bool = False,
     ) -> None:
         """Describe a machine; it boots when entered as a context.
@@ -69,7 +70,8 @@ class Machine:
         network: "private" has a loopback alone, so any number of machines may have the same port; "shared" is the outer
         machine's, for apt; a Lan is a real interface with a router and an internet. name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which
         outlives reboots, for what an overlay refuses (fanotify on a whole file system). binds: outer folders and where
-        they are inside. upper: where its changes are kept; None for memory, forgotten at the end.
+        they are inside. upper: where its changes are kept; None for memory, forgotten at the end. uptime_s: for how long
+        it says that it has been up at each boot; None: for as long as the outer machine, whatever that is.
         """
         self.name = name
         self._source = source
@@ -77,6 +79,7 @@ class Machine:
         self._volumes = tuple(dict.fromkeys((*volumes, *source.needs_disk)))
         self._binds = dict(binds or {})
         self._upper = upper
+        self._uptime_s = uptime_s
         self._allow_degraded = allow_degraded
         self._cleanup = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -272,6 +275,7 @@ class Machine:
             "volumes": list(self._volumes),
             "nspawn": self._nspawn(),
             "owner_fd": owner,
+            "uptime_s": self._uptime_s,
         }
         try:
             return subprocess.Popen(

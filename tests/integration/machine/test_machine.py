@@ -208,6 +208,17 @@ def _boots(machine: Machine) -> set[str]:
     return {entry["_BOOT_ID"] for entry in machine.journal()}
 
 
+def test_machine_says_at_each_boot_that_it_has_been_up_for_so_long() -> None:
+    script = "import time; print(int(time.clock_gettime(time.CLOCK_BOOTTIME)))"
+    with Machine(READY, uptime_s=1200) as machine:
+        for boot in range(2):
+            if boot:
+                machine.reboot()
+            for runner in (["systemd-run", "--wait", "--pipe", "-q"], []):
+                assert 1200 <= int(machine.run([*runner, "python3", "-c", script]).stdout) < 1300
+            assert machine.read("/proc/uptime").startswith("12")
+
+
 def test_power_cut_ends_everything_at_once_and_the_disk_stays() -> None:
     with Machine(READY) as machine:
         machine.write("/etc/kept", "disk")
