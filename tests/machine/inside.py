@@ -25,7 +25,7 @@ _AS_USER = (
 
 
 def nsenter(pid: int) -> list[str]:
-    return [shutil.which("nsenter") or "nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-C", "--"]
+    return [shutil.which("nsenter") or "nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-C", "-T", "--"]
 
 
 def enter(pid: int, argv: Sequence[str], *, user: str | None = None) -> list[str]:

@@ -40,7 +40,8 @@ class Order:
 
     lowers: read-only folders, topmost first. upper: a folder that is kept afterwards, or None for memory.
     volumes: folders of the machine that get a tmpfs of their own, which outlives its reboots.
-    owner_fd: a pidfd of the process that wants the machine.
+    owner_fd: a pidfd of the process that wants the machine. uptime_s: for how long it is to say that it has been up when it
+    boots; None for as long as the outer machine.
     """
 
     cgroup: str
@@ -49,6 +50,7 @@ class Order:
     volumes: list[str]
     nspawn: list[str]
     owner_fd: int
+    uptime_s: int | None
 
 
 def prepare(order: Order) -> None:
@@ -166,6 +168,7 @@ class Keeper:
 
     def boot(self) -> None:
         joined = CGROUPS / self.order.cgroup / "cgroup.procs"
+        argv = [*enter_time(self.order.uptime_s), *self.order.nspawn]
         self.nspawn = os.fork()
         if self.nspawn:
             return
@@ -175,9 +178,9 @@ class Keeper:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.execvp(self.order.nspawn[0], self.order.nspawn)
+            os.execvp(argv[0], argv)
         except OSError as error:
-            print(f"Failed to start {self.order.nspawn[0]}: {error}", file=sys.stderr, flush=True)
+            print(f"Failed to start {argv[0]}: {error}", file=sys.stderr, flush=True)
         os._exit(os.EX_OSERR)
 
     def reap(self) -> None:
@@ -201,6 +204,13 @@ class Keeper:
                 os.kill(self.nspawn, signal.SIGKILL)
             os.waitpid(self.nspawn, 0)
             self.nspawn = 0
+
+
+def enter_time(uptime_s: int | None) -> list[str]:
+    """Return what starts a command in a time namespace of its own, in which the machine has been up for this long."""
+    if uptime_s is None:
+        return []
+    return ["unshare", "--time", f"--boottime={uptime_s - int(time.clock_gettime(time.CLOCK_BOOTTIME))}", "--"]
 
 
 def _order_from_json(text: str) -> Order:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.machine.machine import Machine, Network
 from tests.machine.tree import RECIPE, Tree, cache_folder, is_still_at, locked
 
-_KEPT = 6
+_KEPT = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from tests.machine import inside, keeper
 from tests.machine.errors import CommandFailed, DeadlineMissed, MachineError
+from tests.machine.network import Lan
 from tests.machine.tree import READY
 
 _BOOT_TIMEOUT_S = 60.0
@@ -56,19 +57,21 @@ class Machine:
         self,
         source: Source = READY,
         *,
-        network: Network = "private",
+        network: Network | Lan = "private",
         name: str = "plexguard",
         volumes: Sequence[str] = ("/srv",),
         binds: Mapping[Path, str] | None = None,
         upper: Path | None = None,
+        uptime_s: int | None = None,
         allow_degraded: bool = False,
     ) -> None:
         """Describe a machine; it boots when entered as a context.
 
         network: "private" has a loopback alone, so any number of machines may have the same port; "shared" is the outer
-        machine's, for apt. name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which
+        machine's, for apt; a Lan is a real interface with a router and an internet. name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which
         outlives reboots, for what an overlay refuses (fanotify on a whole file system). binds: outer folders and where
-        they are inside. upper: where its changes are kept; None for memory, forgotten at the end.
+        they are inside. upper: where its changes are kept; None for memory, forgotten at the end. uptime_s: for how long
+        it says that it has been up at each boot; None: for as long as the outer machine, whatever that is.
         """
         self.name = name
         self._source = source
@@ -76,6 +79,7 @@ class Machine:
         self._volumes = tuple(dict.fromkeys((*volumes, *source.needs_disk)))
         self._binds = dict(binds or {})
         self._upper = upper
+        self._uptime_s = uptime_s
         self._allow_degraded = allow_degraded
         self._cleanup = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
@@ -271,10 +275,12 @@ class Machine:
             "volumes": list(self._volumes),
             "nspawn": self._nspawn(),
             "owner_fd": owner,
+            "uptime_s": self._uptime_s,
         }
         try:
             return subprocess.Popen(
                 [
+                    *(self._network.enter() if isinstance(self._network, Lan) else ()),
                     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"),
                     *(sys.executable, "-I", str(Path(keeper.__file__)), json.dumps(order)),
                 ],
@@ -299,9 +305,14 @@ class Machine:
             *(f"--directory={keeper.ROOT}", f"--machine={self.name}", "--resolv-conf=off", "--timezone=off"),
             # Without the right to load modules systemd 257 leaves alone the service that would try and fail.
             *("--capability=all", "--drop-capability=CAP_SYS_MODULE", f"--system-call-filter={_SYSTEM_CALLS}"),
-            *(["--private-network"] if self._network == "private" else []),
+            *self._network_options(),
             *(f"--bind={outer}:{inner}" for outer, inner in binds.items()),
         ]
+
+    def _network_options(self) -> list[str]:
+        if isinstance(self._network, Lan):
+            return self._network.nspawn_options()
+        return ["--private-network"] if self._network == "private" else []
 
     def _await_boot(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
