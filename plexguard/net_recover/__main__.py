@@ -200,7 +200,7 @@ def _reboot(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
     refusal = find_refusal(seen)
     if refusal is not None:
         return reboot_act.refuse(refusal, budget, file=file, teller=teller)
-    return reboot_act.reboot(seen, checked, budget, file=file, host=ports.host, clock=ports.clock, teller=teller)
+    return reboot_act.reboot(seen, known, budget, file=file, host=ports.host, clock=ports.clock, teller=teller)
 
 
 def main() -> NoReturn:

@@ -9,10 +9,10 @@ from plexguard.core.manager import Manager
 from plexguard.core.state import StateFile
 from plexguard.net_recover import events
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import Plan, State, decide
+from plexguard.net_recover.decide import Plan, State, decide, make_patient
 from plexguard.net_recover.history import Teller
 from plexguard.net_recover.observe import Eyes, Observation, observe, take_look
-from plexguard.net_recover.steps import Step, make_commands
+from plexguard.net_recover.steps import Patient, Step, make_commands
 
 REBOOT_UNIT = "plexguard-reboot.service"
 # One command of a step, with what follows it in a unit of its own.
@@ -52,7 +52,7 @@ def carry_out(seen: Observation, config: Config, past: State, began: Moment, han
         _save_and_tell(plan, hands)
         if plan.step is None:
             break
-        failure = take_step(plan.step, seen, hands.host)
+        failure = take_step(plan.step, make_patient(seen, plan.state.verdict), hands.host)
         seen = _look_until_back(config, plan.state, hands)
         past = plan.state
     if plan.ask_reboot:
@@ -75,10 +75,10 @@ def _save_and_tell(plan: Plan, hands: Hands) -> None:
         raise problem
 
 
-def take_step(step: Step, seen: Observation, host: Host) -> str:
+def take_step(step: Step, patient: Patient, host: Host) -> str:
     """Run the commands of a step, all of them; return what the first one that failed said. Only looking tells whether it helped."""
     failures: list[str] = []
-    for command in make_commands(step, seen.held.by, seen.interface):
+    for command in make_commands(step, patient):
         try:
             host.run(command, timeout_s=_COMMAND_TIMEOUT_S)
         except CommandError as error:

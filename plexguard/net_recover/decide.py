@@ -16,7 +16,7 @@ from plexguard.net_recover.config import Config
 from plexguard.net_recover.links import Neighbour
 from plexguard.net_recover.network import Reply
 from plexguard.net_recover.observe import Observation, Watching
-from plexguard.net_recover.steps import Step, find_steps
+from plexguard.net_recover.steps import Patient, Step, find_steps
 
 HOUR_S = 3_600.0
 # How often a reboot is asked for while it is refused: what it waits for (a film, an update, its budget) passes.
@@ -210,7 +210,7 @@ def _conclude_step(seen: Observation, problem: Problem, verdict: Verdict, failur
 
 def _consider_steps(seen: Observation, config: Config, state: State, problem: Problem, tells: list[Tell], now: Moment) -> Plan:
     """Return the next step of this round, or of the next one if it is time for it; else say once why there is none."""
-    steps = find_steps(seen.held.by, seen.link, for_names=problem.verdict is Verdict.NO_DNS, has_resolved=seen.has_resolved)
+    steps = find_steps(make_patient(seen, problem.verdict))
     barrier = _find_barrier(seen, config, state, problem.verdict, steps)
     if barrier:
         if barrier not in problem.left_alone:
@@ -229,12 +229,26 @@ def _consider_steps(seen: Observation, config: Config, state: State, problem: Pr
     return _take_step(seen, config, state, problem, steps, tells, now)
 
 
+def make_patient(seen: Observation, verdict: Verdict) -> Patient:
+    return Patient(
+        holder=seen.held.by,
+        interface=seen.interface,
+        is_stacked=seen.link is not None and seen.link.is_stacked,
+        for_names=verdict is Verdict.NO_DNS,
+        has_resolved=seen.has_resolved,
+        has_address=bool(seen.addresses),
+        route=seen.route,
+    )
+
+
 def _find_barrier(seen: Observation, config: Config, state: State, verdict: Verdict, steps: tuple[Step, ...]) -> str:
     """Return why nothing is done about it, "" when something may be."""
     if verdict is Verdict.SWITCHED_OFF:
         return "who switches an interface off means it"
     if verdict is Verdict.NO_INTERNET:
         return "the fault lies beyond the gateway, where nothing on this machine can help"
+    if verdict is Verdict.NO_GATEWAY and seen.others_answer:
+        return "others on the link answer, so the gateway is away, and a reset could only take this machine's address"
     if state.last_online is None:
         return "it has never been seen working here, so there is nothing known to go back to"
     if not steps:

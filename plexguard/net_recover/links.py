@@ -190,3 +190,14 @@ def await_neighbour(host: Host, clock: Clock, route: Route, *, touch: Callable[[
         clock.sleep(_NEIGHBOUR_POLL_S)
         state, is_open = read_neighbour(host, route)
     return state
+
+
+def read_others(host: Host, interface: str, *, gateway: str) -> tuple[tuple[str, ...], bool]:
+    """Return the other neighbours that the kernel has known on a link, and whether one of them is known to be there just now."""
+    try:
+        found = _ask_ip(host, "neighbour", "show", "dev", interface)
+        others = [(str(item["dst"]), item.get("state", ())) for item in found if item.get("dst") != gateway]
+    except (CommandError, ValueError, TypeError, AttributeError, KeyError):
+        return (), False
+    known = tuple(address for address, states in others if not {"NOARP", "PERMANENT"} & set(states))
+    return known, any("REACHABLE" in states for _, states in others)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from plexguard.net_recover.links import (
     choose_interface,
     read_addresses,
     read_link,
+    read_others,
     read_routes,
 )
 from plexguard.net_recover.network import ICMP, Answer, Network, Reply, Target
@@ -30,10 +31,11 @@ from plexguard.net_recover.network import ICMP, Answer, Network, Reply, Target
 _PORTS = (ICMP, 443, 53)
 # A healthy check asks these many, and stops at the first that answers.
 _FIRST = 2
-# glibc waits 5 s for a name server before it asks the next; two such waits are slow, and not lost.
-_RESOLVE_TIMEOUT_S = 12.0
+# glibc waits 5 s for a name server before it asks the next: that is slow, and not lost.
+_RESOLVE_TIMEOUT_S = 8.0
 _PLEX_TIMEOUT_S = 3.0
 _ADDRESSES_OF_NAMES = 4
+_OTHERS = 8
 
 
 class Watching(enum.Enum):
@@ -58,7 +60,8 @@ class Observation:
     """looks: how many were taken. answers, names: of the last. What follows is only asked when something failed.
 
     interface: "" when there is none to look at. link: None with it. addresses: None when they cannot be told. route: the default
-    route over that interface. has_resolved: systemd-resolved runs, so that there is a cache to flush.
+    route over that interface. others_answer: while the gateway is silent, somebody else on the link does. has_resolved:
+    systemd-resolved runs, so that there is a cache to flush.
     """
 
     looks: int
@@ -71,6 +74,7 @@ class Observation:
     addresses: tuple[str, ...] | None = None
     route: Route | None = None
     gateway: Neighbour = Neighbour.UNKNOWN
+    others_answer: bool = False
     has_resolved: bool = False
     watching: Watching = Watching.NOBODY
 
@@ -167,13 +171,15 @@ def _examine(eyes: Eyes, config: Config, seen: Observation, routes: tuple[Route,
     """See what is missing between this machine and the internet."""
     link = read_link(eyes.network, seen.interface) if seen.interface else None
     route = next((route for route in routes if route.interface == seen.interface), None)
+    gateway = _ask_gateway(eyes, config, route) if route is not None else Neighbour.UNKNOWN
     return dataclasses.replace(
         seen,
         link=link,
         held=_find_held(eyes, link),
         addresses=read_addresses(eyes.host, seen.interface) if link is not None and link.exists else None,
         route=route,
-        gateway=_ask_gateway(eyes, config, route) if route is not None else Neighbour.UNKNOWN,
+        gateway=gateway,
+        others_answer=route is not None and gateway is Neighbour.SILENT and _ask_others(eyes, config, route),
         has_resolved=is_running(RESOLVED_UNIT, eyes.manager),
         watching=eyes.ask_watching(),
     )
@@ -196,8 +202,23 @@ def _ask_gateway(eyes: Eyes, config: Config, route: Route) -> Neighbour:
         answers.extend(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False))
 
     state = await_neighbour(eyes.host, eyes.clock, route, touch=touch)
-    spoke = any(answer.reply in (Reply.ANSWERED, Reply.REFUSED) for answer in answers)
-    return Neighbour.ANSWERS if spoke else state
+    return Neighbour.ANSWERS if _spoke(answers) else state
+
+
+def _ask_others(eyes: Eyes, config: Config, route: Route) -> bool:
+    """Tell whether somebody else on the link answers: then the link works, and it is the gateway that is away."""
+    known, is_there = read_others(eyes.host, route.interface, gateway=route.gateway)
+    if is_there or not known:
+        return is_there
+    addresses = [Route(interface=route.interface, gateway=address).gateway_address for address in known[:_OTHERS]]
+    targets = [Target(address, port) for address in addresses for port in _PORTS]
+    answers = eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False)
+    # Who answers nothing else has answered for its link layer address by now.
+    return _spoke(answers) or read_others(eyes.host, route.interface, gateway=route.gateway)[1]
+
+
+def _spoke(answers: Sequence[Answer]) -> bool:
+    return any(answer.reply in (Reply.ANSWERED, Reply.REFUSED) for answer in answers)
 
 
 def find_watching(plex: Plex, found: FoundPlex | None, now: Moment, *, paused_limit: timedelta, strict: bool = False) -> Watching:

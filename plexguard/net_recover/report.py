@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plexguard.net_recover.decide import Plan, Tell
+from plexguard.net_recover.decide import Plan, Tell, make_patient
 from plexguard.net_recover.network import Answer
 from plexguard.net_recover.observe import Name, Observation
 from plexguard.net_recover.steps import Command, make_commands
@@ -28,7 +28,7 @@ def make_report(seen: Observation, plan: Plan) -> Report:
         detail=plan.state.detail,
         would=tuple(_show_tell(tell) for tell in plan.tells),
         step=plan.step.value if plan.step is not None else "",
-        commands=make_commands(plan.step, seen.held.by, seen.interface) if plan.step is not None else (),
+        commands=make_commands(plan.step, make_patient(seen, plan.state.verdict)) if plan.step is not None else (),
         would_ask_reboot=plan.ask_reboot,
     )
 

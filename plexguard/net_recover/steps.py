@@ -6,9 +6,10 @@ ExecStopPost=, which also runs when the unit is stopped or killed in between.
 """
 
 import enum
+from dataclasses import dataclass
 
 from plexguard.net_recover.holders import NETWORK_MANAGER_UNIT, NETWORKD_UNIT, Holder
-from plexguard.net_recover.links import Link
+from plexguard.net_recover.links import Route
 
 Command = tuple[str, ...]
 # Long enough for the other end of the cable to notice.
@@ -29,35 +30,57 @@ class Step(enum.Enum):
         return self is not Step.DNS_FLUSH
 
 
-def find_steps(holder: Holder, link: Link | None, *, for_names: bool, has_resolved: bool) -> tuple[Step, ...]:
-    """Return the steps of one round. for_names: the internet is there, and only names do not resolve."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What the steps are for. has_address: it has one that a step should not take away. route: its default route, which the
+    kernel forgets with the link."""
+
+    holder: Holder
+    interface: str
+    is_stacked: bool = False
+    for_names: bool = False
+    has_resolved: bool = False
+    has_address: bool = False
+    route: Route | None = None
+
+
+def find_steps(patient: Patient) -> tuple[Step, ...]:
+    """Return the steps of one round."""
+    holder = patient.holder
     soft = (Step.SOFT,) if holder is not Holder.NOBODY else ()
-    if for_names:
-        return ((Step.DNS_FLUSH,) if has_resolved else ()) + soft
-    if holder is Holder.NOBODY or link is None or link.is_stacked:
+    if patient.for_names:
+        flush = (Step.DNS_FLUSH,) if patient.has_resolved or holder is Holder.NETWORK_MANAGER else ()
+        return flush + soft
+    if holder is Holder.NOBODY or patient.is_stacked:
         # Down and up would take what hangs on a bridge or bond with it, guests of this machine, say.
         return soft
-    # The service of ifupdown takes every interface down; what it does for this one the hard reset has done.
-    return (*soft, Step.HARD, *((Step.RESTART,) if holder is not Holder.IFUPDOWN else ()))
+    if holder is Holder.IFUPDOWN:
+        # It knows no gentle way: another `ifup` leaves another DHCP client behind. And its service takes every interface down.
+        return (Step.HARD,)
+    return (*soft, Step.HARD, Step.RESTART)
 
 
-def make_commands(step: Step, holder: Holder, interface: str) -> tuple[Command, ...]:
-    """Return the commands of a step, in order. Tried on Debian 12 and 13."""
-    match step, holder:
-        case Step.DNS_FLUSH, _:
-            return (("resolvectl", "flush-caches"), ("resolvectl", "reset-server-features"))
+def make_commands(step: Step, patient: Patient) -> tuple[Command, ...]:
+    """Return the commands of a step, in order. What each cures was tried on Debian 12 and 13."""
+    interface = patient.interface
+    match step, patient.holder:
+        case Step.DNS_FLUSH, holder:
+            flush = (("resolvectl", "flush-caches"), ("resolvectl", "reset-server-features")) if patient.has_resolved else ()
+            return (*flush, *(((*_NMCLI, "general", "reload", "dns-full"),) if holder is Holder.NETWORK_MANAGER else ()))
         case Step.SOFT, Holder.NETWORKD:
-            return (("networkctl", "reconfigure", interface),)
+            # Reconfiguring drops the address for a moment: too much where only names are missing.
+            return (("networkctl", "renew" if patient.for_names else "reconfigure", interface),)
         case Step.SOFT, Holder.NETWORK_MANAGER:
             return ((*_NMCLI, "device", "reapply", interface),)
-        case Step.SOFT, Holder.IFUPDOWN:
-            return (_run_unit("/sbin/ifup", "--force", interface),)
         case Step.HARD, Holder.NETWORKD:
             return (_cycle_link(interface, f"-/usr/bin/networkctl reconfigure {interface}"),)
         case Step.HARD, Holder.NETWORK_MANAGER:
             return (_cycle_link(interface, f"-/usr/bin/{' '.join(_NMCLI)} device connect {interface}"),)
-        case Step.HARD, Holder.IFUPDOWN:
-            return (_run_unit("/sbin/ifdown", "--force", interface, after=(_pause(), f"/sbin/ifup {interface}")),)
+        case Step.HARD, Holder.IFUPDOWN if patient.has_address and patient.route is not None:
+            # With the gateway silent nothing may be there to give the address again: it stays, and the route is put back.
+            return (_cycle_link(interface, *_put_back(patient.route)),)
+        case ((Step.SOFT | Step.HARD), Holder.IFUPDOWN):
+            return (_run_unit("/sbin/ifdown", "--force", interface, after=(_pause(), f"/sbin/ifup --force {interface}")),)
         case Step.RESTART, Holder.NETWORKD:
             return (_restart(NETWORKD_UNIT),)
         case Step.RESTART, Holder.NETWORK_MANAGER:
@@ -65,13 +88,21 @@ def make_commands(step: Step, holder: Holder, interface: str) -> tuple[Command, 
     return ()
 
 
+def _put_back(route: Route) -> tuple[str, ...]:
+    # An IPv6 router announces itself.
+    if ":" in route.gateway:
+        return ()
+    via = f"via {route.gateway} " if route.gateway else ""
+    return (f"-/sbin/ip route replace default {via}dev {route.interface} metric {route.metric}",)
+
+
 def _restart(unit: str) -> Command:
     return ("systemctl", "--no-ask-password", "restart", unit)
 
 
-def _cycle_link(interface: str, after: str) -> Command:
+def _cycle_link(interface: str, *after: str) -> Command:
     up = f"/sbin/ip link set dev {interface} up"
-    return _run_unit("/sbin/ip", "link", "set", "dev", interface, "down", after=(_pause(), up, after))
+    return _run_unit("/sbin/ip", "link", "set", "dev", interface, "down", after=(_pause(), up, *after))
 
 
 def _pause() -> str:
@@ -84,6 +115,7 @@ def _run_unit(*command: str, after: tuple[str, ...] = ()) -> Command:
 
     KillMode=process: a DHCP client that ifup leaves behind stays.
     """
-    properties = ["Type=oneshot", "KillMode=process", "TimeoutStartSec=60s", *(f"ExecStopPost={line}" for line in after)]
+    limits = ("TimeoutStartSec=60s", "TimeoutStopSec=120s")  # ifup waits 79 s for a DHCP server that is away
+    properties = ["Type=oneshot", "KillMode=process", *limits, *(f"ExecStopPost={line}" for line in after)]
     options = [f"--property={text}" for text in properties]
     return ("systemd-run", "--no-ask-password", "--wait", "--quiet", "--collect", *options, "--", *command)

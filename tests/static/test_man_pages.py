@@ -21,7 +21,7 @@ from plexguard.net_recover.decide import State as NetState
 from plexguard.net_recover.decide import Verdict as NetVerdict
 from plexguard.net_recover.history import Record
 from plexguard.net_recover.reboot.decide import Budget as RebootBudget
-from plexguard.net_recover.reboot.decide import Notice
+from plexguard.net_recover.reboot.decide import Notice, Reboot
 from plexguard.perms_audit.observe import State as AuditState
 from plexguard.plex_probe.decide import Problem, Verdict
 from plexguard.plex_probe.decide import State as ProbeState
@@ -40,7 +40,7 @@ PROGRAM_SECTIONS = [
 RECORDS = {
     "plexguard-perms-audit": (AuditState,),
     "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
-    "plexguard-net-recover": (NetState, NetProblem, RebootBudget, Notice, Record, Moment),
+    "plexguard-net-recover": (NetState, NetProblem, RebootBudget, Reboot, Notice, Record, Moment),
     "plexguard-container-watch": (FoundContainer, Mount),
     "plexguard-log-watch": (WatchState, Place, Case, Moment),
     "plexguard-discover": (FoundPlex,),

@@ -7,9 +7,9 @@ from plexguard.core.clock import Clock
 from plexguard.core.host import CommandFailed, CommandMissing, Host
 from plexguard.core.state import StateFile
 from plexguard.net_recover import events
-from plexguard.net_recover.decide import REBOOTABLE, State
+from plexguard.net_recover.decide import REBOOTABLE
 from plexguard.net_recover.history import Teller
-from plexguard.net_recover.reboot.decide import Budget, RebootObservation, Refuse, take_back
+from plexguard.net_recover.reboot.decide import Budget, Known, RebootObservation, Refuse, take_back
 
 # Without --check-inhibitors= root's reboot ignores those who forbid it on systemd 252. It also waits for people who are logged in.
 COMMAND = ("systemctl", "--no-ask-password", "reboot", "--check-inhibitors=yes")
@@ -26,7 +26,7 @@ def refuse(refusal: Refuse, budget: Budget, *, file: StateFile[Budget], teller: 
 
 def reboot(
     seen: RebootObservation,
-    checked: State,
+    known: Known,
     budget: Budget,
     *,
     file: StateFile[Budget],
@@ -35,15 +35,17 @@ def reboot(
     teller: Teller,
 ) -> int:
     """Count, leave the notice, tell, and reboot. Raises IoFailed when it cannot be counted: then there is none."""
-    assert seen.verdict in REBOOTABLE and checked.problem is not None
+    problem = known.checked.problem if known.checked is not None else None
+    assert seen.verdict in REBOOTABLE
+    assert problem is not None
     now = clock.moment()
-    spent = budget.spend(now, f"{seen.verdict.value}: {seen.detail}")
+    spent = budget.spend(now, f"{seen.verdict.value}: {seen.detail}", is_synchronised=known.is_synchronised)
     file.save(spent)
     teller.tell(
         events.REBOOTING,
         kind=seen.verdict.value,
         detail=seen.detail,
-        lost_s=now.seconds_since(checked.problem.began),
+        lost_s=now.seconds_since(problem.began),
         in_all=len(spent.reboots),
     )
     try:

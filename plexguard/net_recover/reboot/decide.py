@@ -26,15 +26,24 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reboot:
+    """is_dated: the clock followed a time server, so that the wall time is true."""
+
+    at: Moment
+    is_dated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """The reboots, oldest first, the notice of the last, and the kind of the last refusal that was told, on disk."""
 
-    reboots: tuple[Moment, ...] = ()
+    reboots: tuple[Reboot, ...] = ()
     notice: Notice | None = None
     refused: str = ""
 
-    def spend(self, now: Moment, reason: str) -> "Budget":
-        return Budget(reboots=(*self.reboots, now)[-_KEPT:], notice=Notice(at=now, reason=reason))
+    def spend(self, now: Moment, reason: str, *, is_synchronised: bool) -> "Budget":
+        reboot = Reboot(at=now, is_dated=is_synchronised)
+        return Budget(reboots=(*self.reboots, reboot)[-_KEPT:], notice=Notice(at=now, reason=reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ def _find_doubtful_clock(known: Known, budget: Budget, now: Moment) -> Refuse | 
 def _find_latest_time(known: Known, budget: Budget) -> datetime | None:
     """Return the latest time of an earlier boot that is known. Within a boot nothing depends on the wall clock."""
     online = known.checked.last_online if known.checked is not None else None
-    return max((moment.wall for moment in (*budget.reboots, *([online] if online is not None else []))), default=None)
+    return max((moment.wall for moment in (*(r.at for r in budget.reboots), online) if moment is not None), default=None)
 
 
 def _find_spent_budget(known: Known, config: Config, budget: Budget, now: Moment) -> Refuse | None:
@@ -109,27 +118,27 @@ def _find_spent_budget(known: Known, config: Config, budget: Budget, now: Moment
     if not budget.reboots:
         return None
     pause_s = max(DAY_S, config.min_between_reboots.total_seconds())
-    age_s = min(certain_age_s(moment, now, is_synchronised=known.is_synchronised) for moment in budget.reboots)
+    age_s = min(certain_age_s(reboot, now, is_synchronised=known.is_synchronised) for reboot in budget.reboots)
     if age_s >= pause_s:
         return None
     last = budget.reboots[-1]
-    doubt = (
-        "" if known.is_synchronised or last.boot_id == now.boot_id else ", by the time since boot, as the clock is not synchronised"
-    )
+    is_certain = last.at.boot_id == now.boot_id or (known.is_synchronised and last.is_dated)
+    doubt = "" if is_certain else ", reckoned from this boot, as the clock is not, or was not, synchronised"
     next_h = (pause_s - age_s) / 3600
-    reason = f"the budget is spent: the last reboot was on {_show(last.wall)}; the next may be in {next_h:.1f} h{doubt}"
+    reason = f"the budget is spent: the last reboot was on {_show(last.at.wall)}; the next may be in {next_h:.1f} h{doubt}"
     return Refuse("budget", reason)
 
 
-def certain_age_s(moment: Moment, now: Moment, *, is_synchronised: bool) -> float:
-    """Return for how long ago a moment certainly is.
+def certain_age_s(reboot: Reboot, now: Moment, *, is_synchronised: bool) -> float:
+    """Return for how long ago a reboot certainly is.
 
     Within a boot this is exact. What was in an earlier boot is at least as old as this one, and older by the wall clock only
-    where that follows a time server: one that is wrong, for want of a battery or of a network, must not give a second reboot.
+    where that followed a time server both times: a clock that was wrong, for want of a battery or of a network, must not give
+    a second reboot.
     """
-    if moment.boot_id == now.boot_id:
-        return now.seconds_since(moment)
-    return max(now.uptime_s, now.seconds_since(moment) if is_synchronised else 0.0)
+    if reboot.at.boot_id == now.boot_id:
+        return now.seconds_since(reboot.at)
+    return max(now.uptime_s, now.seconds_since(reboot.at) if is_synchronised and reboot.is_dated else 0.0)
 
 
 def find_refusal(seen: RebootObservation) -> Refuse | None:
