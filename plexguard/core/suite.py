@@ -40,6 +40,7 @@ PROGRAMS = (
     Program(name="log-watch", daemon=True),
     Program(name="plex-probe"),
     Program(name="speed-test"),
+    Program(name="net-recover"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
     Program(name="status"),

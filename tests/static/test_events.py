@@ -16,8 +16,8 @@ EVENTS = suite.events()
 EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 # What a runbook may send people to beside the suite's own commands; all in Debian's base, but docker where Plex runs in it.
 SYSTEM_TOOLS = {
-    *("apt-get", "cat", "chmod", "df", "docker", "dpkg", "editor", "findmnt", "grep", "install", "journalctl", "ls", "namei", "ps"),
-    *("rm", "systemctl", "systemd-cgtop"),
+    *("apt-get", "cat", "chmod", "df", "docker", "dpkg", "editor", "findmnt", "grep", "install", "ip", "journalctl", "ls", "namei"),
+    *("ps", "rm", "systemctl", "systemd-cgtop", "systemd-inhibit"),
 }
 # Units that are not ours.
 FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
