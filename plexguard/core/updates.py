@@ -4,6 +4,7 @@ Plex's own /updater/status is no help on Linux: there it announces updates and n
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from plexguard.core.found import FoundContainer
@@ -11,6 +12,8 @@ from plexguard.core.processes import find_in_container, is_plex, read_comm
 
 DPKG_LOCKS = (Path("/var/lib/dpkg/lock-frontend"), Path("/var/lib/dpkg/lock"))
 LOCK_TABLE = Path("/proc/locks")
+# The names of package managers, and of what those are written in.
+_PACKAGE_TOOLS = ("apt", "dpkg", "unattended-upgr", "packagekit", "synaptic", "python3", "perl", "frontend")
 # What the command lines of an image's own start show before there is a Plex process: its scripts that set up and update
 # (plexinc, linuxserver, hotio), and what these run. No "curl" alone: the image's health check runs that all the time.
 _PREPARING = ("/cont-init.d/", "init-plex", "plex-update", "plex-first-run", "plexmediaserver.deb", "dpkg", "apt-get")
@@ -28,22 +31,36 @@ def find_update(container: FoundContainer | None, *, locks: tuple[Path, ...] = D
 def find_package_work(*, locks: tuple[Path, ...] = DPKG_LOCKS, table: Path = LOCK_TABLE) -> str:
     """Return who holds a lock of dpkg or apt, "" when nobody does.
 
-    A lock is known by its inode alone, since the table names another device than stat(2) on overlayfs and btrfs. A file of
-    the same number elsewhere may so be taken for it, which only makes us wait. With no table nothing can be told.
+    The table names another device than stat(2) on overlayfs and btrfs. There a lock is known by its inode and by the name of
+    who holds it: the number alone may be another file's, a database's that is locked for ever. With no table nothing is told.
     """
-    wanted = {inode: path for path in locks if (inode := _find_inode(path))}
-    for pid, inode in parse_locks(_read(table)):
-        if inode in wanted:
-            return f"{read_comm(pid) or 'a package manager'} (pid {pid}) holds {wanted[inode]}"
+    wanted = {status.st_ino: (path, status.st_dev) for path in locks if (status := _stat(path)) is not None}
+    for lock in parse_locks(_read(table)):
+        path, device = wanted.get(lock.inode, (None, 0))
+        holder = read_comm(lock.pid)
+        if path is not None and (lock.device == device or holder.startswith(_PACKAGE_TOOLS)):
+            return f"{holder or 'a package manager'} (pid {lock.pid}) holds {path}"
     return ""
 
 
-def parse_locks(table: str) -> tuple[tuple[int, int], ...]:
-    """Parse /proc/locks (proc(5)): the process and inode of each write lock that is held, those that are waited for left out."""
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A write lock that is held. device: of the file system, as stat(2) would number it."""
+
+    pid: int
+    device: int
+    inode: int
+
+
+def parse_locks(table: str) -> tuple[Lock, ...]:
+    """Parse /proc/locks (proc(5)): the write locks of fcntl(2) that are held; those that are waited for are left out."""
     rows = (line.split() for line in table.splitlines())
-    return tuple(
-        (int(row[4]), int(row[5].rpartition(":")[2])) for row in rows if len(row) >= 8 and row[1] == "POSIX" and row[3] == "WRITE"
-    )
+    return tuple(_parse_lock(int(row[4]), row[5]) for row in rows if len(row) >= 8 and (row[1], row[3]) == ("POSIX", "WRITE"))
+
+
+def _parse_lock(pid: int, place: str) -> Lock:
+    major, minor, inode = place.split(":")
+    return Lock(pid, os.makedev(int(major, 16), int(minor, 16)), int(inode))
 
 
 def find_preparation(container: FoundContainer) -> str:
@@ -57,11 +74,11 @@ def find_preparation(container: FoundContainer) -> str:
     return f"container {container.name} prepares itself: {found.name} (pid {found.pid})" if found is not None else ""
 
 
-def _find_inode(path: Path) -> int:
+def _stat(path: Path) -> os.stat_result | None:
     try:
-        return os.stat(path).st_ino
+        return os.stat(path)
     except OSError:
-        return 0
+        return None
 
 
 def _read(table: Path) -> str:

@@ -1,5 +1,6 @@
 """Who holds a lock, and what a container does before it starts Plex."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from plexguard.core import updates
 from plexguard.core.found import FoundContainer
 from plexguard.core.processes import Process
-from plexguard.core.updates import find_package_work, find_preparation, parse_locks
+from plexguard.core.updates import Lock, find_package_work, find_preparation, parse_locks
 
 # As Linux 6.1 prints it: two locks of programs, one that is waited for, one for reading, one of flock(2).
 TABLE = """1: POSIX  ADVISORY  WRITE 4711 00:2d:1234 0 EOF
@@ -20,7 +21,7 @@ CONTAINER = FoundContainer(name="plex", id="c0ffee", status="running")
 
 
 def test_write_locks_that_are_held_are_found() -> None:
-    assert parse_locks(TABLE) == ((4711, 1234), (4715, 97))
+    assert parse_locks(TABLE) == (Lock(4711, os.makedev(0, 0x2D), 1234), Lock(4715, os.makedev(0xFE, 1), 97))
 
 
 @pytest.mark.parametrize("table", ["", "\n", "nonsense", "1: POSIX ADVISORY WRITE"])
@@ -28,12 +29,29 @@ def test_table_that_is_none_holds_no_lock(table: str) -> None:
     assert parse_locks(table) == ()
 
 
-def test_lock_is_known_by_its_inode_on_whatever_device(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("device", "holder", "held"),
+    [
+        ("the same", "odd-installer", True),
+        ("another", "apt-get", True),
+        ("another", "unattended-upgr", True),
+        ("another", "Plex Media Serv", False),
+        ("another", "mariadbd", False),
+        ("another", "", False),
+    ],
+)
+def test_lock_is_known_by_its_device_or_by_who_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, holder: str, held: bool
+) -> None:
     lock, table = tmp_path / "lock", tmp_path / "locks"
     lock.write_text("")
-    table.write_text(f"1: POSIX  ADVISORY  WRITE 999999999 ff:ff:{lock.stat().st_ino} 0 EOF\n")
+    status = lock.stat()
+    number = status.st_dev if device == "the same" else os.makedev(0xFF, 0xFF)
+    place = f"{os.major(number):02x}:{os.minor(number):02x}:{status.st_ino}"
+    table.write_text(f"1: POSIX  ADVISORY  WRITE 4711 {place} 0 EOF\n")
+    monkeypatch.setattr(updates, "read_comm", lambda pid: holder if pid == 4711 else "")
 
-    assert find_package_work(locks=(lock,), table=table) == f"a package manager (pid 999999999) holds {lock}"
+    assert find_package_work(locks=(lock,), table=table) == (f"{holder} (pid 4711) holds {lock}" if held else "")
     assert find_package_work(locks=(tmp_path / "none",), table=table) == ""
     assert find_package_work(locks=(lock,), table=tmp_path / "none") == ""
 
