@@ -145,7 +145,9 @@ def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
     )
     step = decide(seen, config, budget, now)
     if isinstance(step, Refuse):
-        ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
+        if ports.by_hand or not budget.has_told(step.reason, now):
+            ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
+            budget_file.save(dataclasses.replace(budget, refused=step.reason, refused_at=now))
         return os.EX_TEMPFAIL if step.passing else os.EX_UNAVAILABLE
     # Counted before anything is done: a restart that could not be counted must not happen.
     budget_file.save(step.budget)

@@ -30,13 +30,15 @@ _EVENTS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """A time during which Plex was not healthy. began: its first failed look. restarts: asked for in it, and not put off.
-    ask_is_open: what became of the last ask has not been seen yet. was_refused: it was, and asking again would not help."""
+    ask_is_open: what became of the last ask has not been seen yet. was_put_off: it was refused for a reason that passes;
+    was_refused: for good, and asking again would not help."""
 
     verdict: Verdict
     began: Moment
     restarts: int = 0
     last_ask: Moment | None = None
     ask_is_open: bool = False
+    was_put_off: bool = False
     was_refused: bool = False
     gave_up: bool = False
 
@@ -260,7 +262,9 @@ def _ask(seen: Observation, problem: Problem, config: Config, now: Moment) -> tu
         return asked, (Tell(events.LEFT_STOPPED, {"server": seen.server.detail}), AskRestart())
     asked = dataclasses.replace(asked, restarts=problem.restarts + 1)
     values = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
-    return asked, (Tell(events.RESTART_ASKED, values), AskRestart())
+    # The same again, each minute for as long as the reason lasts, is no news.
+    told = () if problem.was_put_off else (Tell(events.RESTART_ASKED, values),)
+    return asked, (*told, AskRestart())
 
 
 def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
@@ -285,4 +289,6 @@ def _settle_ask(seen: Observation, problem: Problem) -> Problem:
         return problem
     refused = seen.ask_was_put_off or seen.ask_was_refused
     restarts = max(0, problem.restarts - refused)
-    return dataclasses.replace(problem, restarts=restarts, was_refused=seen.ask_was_refused, ask_is_open=False)
+    return dataclasses.replace(
+        problem, restarts=restarts, was_put_off=seen.ask_was_put_off, was_refused=seen.ask_was_refused, ask_is_open=False
+    )

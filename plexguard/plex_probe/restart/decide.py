@@ -16,9 +16,11 @@ INCIDENT_GAP_S = 3_600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The restarts of the last days, oldest first, on disk."""
+    """The restarts of the last days, oldest first, and the refusal that was told last since, with its time, on disk."""
 
     restarts: tuple[Moment, ...] = ()
+    refused: str = ""
+    refused_at: Moment | None = None
 
     def in_day(self, now: Moment) -> int:
         return sum(now.seconds_since(moment) < DAY_S for moment in self.restarts)
@@ -31,6 +33,10 @@ class Budget:
                 break
             number, later = number + 1, moment
         return number
+
+    def has_told(self, reason: str, now: Moment) -> bool:
+        """Tell whether a refusal is old news: who may ask may ask each minute, for hours."""
+        return reason == self.refused and self.refused_at is not None and now.seconds_since(self.refused_at) < INCIDENT_GAP_S
 
     def spend(self, now: Moment) -> "Budget":
         kept = tuple(moment for moment in self.restarts if now.seconds_since(moment) < 2 * DAY_S)

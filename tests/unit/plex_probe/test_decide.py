@@ -393,6 +393,9 @@ def test_an_ask_that_was_put_off_does_not_count_and_is_repeated_after_the_grace(
 
     # then: both restarts of the incident are still to be had
     assert asked_meanwhile > 2
+    # and asking again and again was told once
+    assert checks.told[:2] == ["plex.hung", "plex.restart-asked"]
+    assert checks.told.count("plex.restart-asked") <= 3
     assert checks.values[-1]["restarts"] == 2
     assert checks.told.count("plex.gave-up") == 1
 

@@ -360,3 +360,16 @@ def test_a_database_that_is_stuck_is_cured_where_nobody_is_known_to_be_at_it(is_
 
 def test_a_plex_that_does_not_even_tell_who_watches_is_left_alone_while_it_is_alive() -> None:
     assert "no outage" in refusal(meet(Answer.DATABASE_SILENT, level=Level.TOKEN, is_in_use=False))
+
+
+def test_a_refusal_is_news_when_it_is_another_or_an_hour_old() -> None:
+    clock = FakeClock()
+    budget = Budget(refused="somebody watches", refused_at=clock.moment())
+
+    clock.pass_time(3599)
+    assert budget.has_told("somebody watches", clock.moment())
+    assert not budget.has_told("an update is at work", clock.moment())
+    clock.pass_time(1)
+    assert not budget.has_told("somebody watches", clock.moment())
+    assert not budget.spend(clock.moment()).has_told("somebody watches", clock.moment())
+    assert not Budget().has_told("", clock.moment())
