@@ -30,13 +30,14 @@ _EVENTS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """A time during which Plex was not healthy. began: its first failed look. restarts: asked for in it, and not put off.
-    ask_is_open: what became of the last ask has not been seen yet. was_put_off: it was refused for a reason that passes;
-    was_refused: for good, and asking again would not help."""
+    start_asked: so was its start after an update. ask_is_open: what became of the last ask has not been seen yet.
+    was_put_off: it was refused for a reason that passes; was_refused: for good, and asking again would not help."""
 
     verdict: Verdict
     began: Moment
     restarts: int = 0
     last_ask: Moment | None = None
+    start_asked: bool = False
     ask_is_open: bool = False
     was_put_off: bool = False
     was_refused: bool = False
@@ -257,9 +258,12 @@ def _consider_restart(
 
 def _ask(seen: Observation, problem: Problem, config: Config, now: Moment) -> tuple[Problem, tuple[Step, ...]]:
     asked = dataclasses.replace(problem, last_ask=now, ask_is_open=True)
-    if seen.server.state is ServerState.LEFT_STOPPED:
+    if _is_owed_start(seen, problem):
         # The end of an update, and no restart: it costs nothing of the budget.
-        return asked, (Tell(events.LEFT_STOPPED, {"server": seen.server.detail}), AskRestart())
+        return dataclasses.replace(asked, start_asked=True), (
+            Tell(events.LEFT_STOPPED, {"server": seen.server.detail}),
+            AskRestart(),
+        )
     asked = dataclasses.replace(asked, restarts=problem.restarts + 1)
     values = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
     # The same again, each minute for as long as the reason lasts, is no news.
@@ -278,9 +282,14 @@ def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
         return f"it is {state.value}"
     if problem.was_refused:
         return f"{RESTART_UNIT} refused, and told why"
-    if problem.restarts >= config.max_restarts_per_incident and state is not ServerState.LEFT_STOPPED:
+    if problem.restarts >= config.max_restarts_per_incident and not _is_owed_start(seen, problem):
         return "restarting did not help" if problem.restarts else "max_restarts_per_incident = 0"
     return ""
+
+
+def _is_owed_start(seen: Observation, problem: Problem) -> bool:
+    """Tell whether an update left Plex stopped. One start is owed to it; where that changed nothing, more are restarts."""
+    return seen.server.state is ServerState.LEFT_STOPPED and not problem.start_asked
 
 
 def _settle_ask(seen: Observation, problem: Problem) -> Problem:

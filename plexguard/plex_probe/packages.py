@@ -32,8 +32,10 @@ def was_stopped_by_update(unit: Unit, clock: Clock, log: Path = DPKG_LOG) -> boo
     """Tell whether a unit that is inactive was stopped while its package was being updated, and is whole again."""
     if unit.left_active_s <= 0.0 or (run := parse_log(_read_tail(log))) is None:
         return False
-    stopped = clock.now() - timedelta(seconds=clock.monotonic_s() - unit.left_active_s)
-    return run.installed and run.began - _SLACK <= stopped <= run.ended + _SLACK
+    booted = clock.now() - timedelta(seconds=clock.monotonic_s())
+    started, stopped = (booted + timedelta(seconds=moment_s) for moment_s in (unit.started_s, unit.left_active_s))
+    # What was started after the update had begun was not left stopped by it: who stopped that meant it.
+    return run.installed and started < run.began and run.began - _SLACK <= stopped <= run.ended + _SLACK
 
 
 def parse_log(text: str) -> PackageRun | None:

@@ -565,6 +565,16 @@ def test_what_an_update_left_stopped_is_started_outside_the_budget() -> None:
     assert checks.values[-1]["restarts"] == 0
 
 
+def test_a_unit_that_does_not_start_after_its_update_is_not_started_for_ever() -> None:
+    """A condition of the unit that does not hold leaves it inactive, as if nobody had started it."""
+    checks = Checks()
+    for _ in range(10):
+        checks.check(Answer.REFUSED, server=ServerState.LEFT_STOPPED, after_s=120)
+
+    assert checks.restarts == 1 + CONFIG.max_restarts_per_incident
+    assert (checks.told.count("plex.left-stopped"), checks.told[-1]) == (1, "plex.gave-up")
+
+
 def test_a_start_that_was_refused_is_no_restart_less() -> None:
     checks = Checks()
     checks.check(Answer.REFUSED, server=ServerState.LEFT_STOPPED)

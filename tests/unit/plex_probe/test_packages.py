@@ -93,6 +93,18 @@ def test_a_unit_that_stopped_during_the_update_was_stopped_by_it(tmp_path: Path,
     assert was_stopped_by_update(unit, clock, tmp_path / "dpkg.log") is by_update
 
 
+def test_a_unit_that_the_update_started_again_was_stopped_by_a_person(tmp_path: Path) -> None:
+    """`apt upgrade && systemctl stop plexmediaserver`, as a script does that makes a backup then."""
+    clock = FakeClock(uptime_s=90_000.0)
+    clock.wall = at("11:00:30")
+    (tmp_path / "dpkg.log").write_text(UPGRADE)
+    stopped_by_a_person = Unit(name="plexmediaserver.service", started_s=90_000.0 - 6, left_active_s=90_000.0 - 4)
+    stopped_by_the_update = Unit(name="plexmediaserver.service", started_s=90_000.0 - 3600, left_active_s=90_000.0 - 28)
+
+    assert not was_stopped_by_update(stopped_by_a_person, clock, tmp_path / "dpkg.log")
+    assert was_stopped_by_update(stopped_by_the_update, clock, tmp_path / "dpkg.log")
+
+
 def test_a_unit_that_never_ran_in_this_boot_and_a_log_that_is_not_there_tell_nothing(tmp_path: Path) -> None:
     clock = FakeClock()
     assert not was_stopped_by_update(Unit(name="x", left_active_s=5.0), clock, tmp_path / "none")
