@@ -22,7 +22,7 @@ from plexguard.core.viewers import read_paused
 from plexguard.speed_test import act
 from plexguard.speed_test.config import Config
 from plexguard.speed_test.decide import Due, State, decide, find_due, settle
-from plexguard.speed_test.observe import Observation, is_by_timer, observe
+from plexguard.speed_test.observe import Observation, find_starter, observe
 from plexguard.speed_test.result import Record, Result
 
 NAME = "speed-test"
@@ -59,14 +59,14 @@ def list_(output: str) -> int:
 
 def _test(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str) -> int:
     zone = _open_zone(config.time_zone)
-    by_timer = is_by_timer(os.environ, ports.clock.monotonic_s())
+    starter = find_starter(os.environ, ports.clock.monotonic_s(), by_hand=ports.by_hand)
     folder = state_directory(NAME)
     with exclusive_lock(act.prepare_folder(folder)):
         state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
         past = state.load()
-        due = find_due(config, zone, past or State(), ports.clock.now(), by_timer=by_timer)
+        due = find_due(config, zone, past or State(), ports.clock.now(), starter)
         seen = _look(ports, config, plex_config) if due.is_open else None
-        plan = decide(due, seen, config, past or State(), by_timer=by_timer)
+        plan = decide(due, seen, config, past or State())
         # What cannot be compared and kept is not measured either.
         before = _open_history().read() if plan.attempt else ()
         act.carry_out(plan, state=state, journal=ports.journal, past=past)
@@ -94,7 +94,7 @@ def _measure(
 ) -> int:
     began = ports.clock.now()
     outcome = act.make_test(config, ports.host, ports.clock)
-    plan = settle(outcome, counted, before, config, ports.clock.moment(), day=due.day, by_hand=ports.by_hand)
+    plan = settle(outcome, counted, before, config, ports.clock.moment(), due=due)
     result = outcome if isinstance(outcome, Result) else None
     record = Record(time=began, day=due.day, result=result, failure="" if isinstance(outcome, Result) else outcome.reason)
     act.keep(plan, record, state=state, history=_open_history(), journal=ports.journal)

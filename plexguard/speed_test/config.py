@@ -8,8 +8,6 @@ from typing import ClassVar
 from plexguard.core.config import TEXT, Kind, count, option, span
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-# What OnCalendar= can hold too. No zone is nested deeper than America/Argentina/Buenos_Aires.
-_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}", re.ASCII)
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})", re.ASCII)
 _MAX_WORDS = 64
 
@@ -36,11 +34,10 @@ def _zone(value: object) -> str:
     from zoneinfo import ZoneInfo  # only for who writes one
 
     text = TEXT.parse(value)
-    if not _ZONE.fullmatch(text):
-        raise ValueError
     try:
+        # Refuses by itself what is no normal path below the folder of the zones; systemd looks into the same folder.
         ZoneInfo(text)
-    except (KeyError, OSError) as error:  # no such file; a folder of zones
+    except (KeyError, OSError) as error:  # no such zone; one that cannot be read
         raise ValueError from error
     return text
 

@@ -11,7 +11,7 @@ from plexguard.core.clock import Moment
 from plexguard.core.events import Event
 from plexguard.speed_test import events
 from plexguard.speed_test.config import Config
-from plexguard.speed_test.observe import Observation
+from plexguard.speed_test.observe import Observation, Starter
 from plexguard.speed_test.result import Record, Result
 
 # How often the timer fires in a night, an hour apart.
@@ -51,10 +51,11 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """Whether a test is due. day: that it counts for. barrier, why: what speaks against it, and in words; is_done: nothing more
-    is to be done on that day, and nothing is told."""
+    """Whether a test is due. day: that it counts for. starter: who wants it. barrier, why: what speaks against it, and in words;
+    is_done: nothing more is to be done on that day, and nothing is told."""
 
     day: str
+    starter: Starter
     barrier: str = ""
     why: str = ""
     is_done: bool = False
@@ -118,35 +119,36 @@ def find_night(config: Config, zone: tzinfo, now: datetime) -> date | None:
     return None
 
 
-def find_due(config: Config, zone: tzinfo, past: State, now: datetime, *, by_timer: bool) -> Due:
+def find_due(config: Config, zone: tzinfo, past: State, now: datetime, starter: Starter) -> Due:
     """Return whether a test is due. Who asks for one by hand gets it at any time, within the attempts of the day."""
     night = find_night(config, zone, now)
     local = now.astimezone(zone)
     name = (night or local.date()).isoformat()
     day = past.day(name)
+    by_timer = starter is Starter.TIMER
     if by_timer and night is None:
         why = f"it is {local:%H:%M} in {config.time_zone}, and a test that was missed at night is not made up by day"
-        return Due(day=name, barrier="late", why=why)
+        return Due(day=name, starter=starter, barrier="late", why=why)
     if by_timer and day.tested:
-        return Due(day=name, is_done=True)
+        return Due(day=name, starter=starter, is_done=True)
     if day.attempts >= config.max_attempts_per_day:
         why = f"{day.attempts} of {config.max_attempts_per_day} attempts were made on {name} ({config.time_zone})"
-        return Due(day=name, is_done=by_timer, barrier="spent", why=why)
-    return Due(day=name)
+        return Due(day=name, starter=starter, is_done=by_timer, barrier="spent", why=why)
+    return Due(day=name, starter=starter)
 
 
-def decide(due: Due, seen: Observation | None, config: Config, past: State, *, by_timer: bool) -> Plan:
+def decide(due: Due, seen: Observation | None, config: Config, past: State) -> Plan:
     """Return whether the test is made now. seen: None when none is due, so that nobody had to be asked."""
     if due.is_done:
         return Plan(state=past)
     if seen is not None and not seen.command:
-        return _miss_command(config, past, reason="there is no such command", by_timer=by_timer)
+        return _miss_command(config, past, due, reason="there is no such command")
     barrier, why = (due.barrier, due.why) if seen is None else _find_barrier(seen)
     if barrier:
-        return _put_off(f"{due.day} {barrier}", why, past, by_timer=by_timer)
+        return _put_off(f"{due.day} {barrier}", why, past, due)
     attempt = past.day(due.day).attempts + 1
     days = {**past.days, due.day: dataclasses.replace(past.day(due.day), attempts=attempt)}
-    return Plan(state=dataclasses.replace(past, days=_trim(days, due.day), missing=""), attempt=attempt)
+    return Plan(state=dataclasses.replace(past, days=_trim(days, due.day)), attempt=attempt)
 
 
 def _trim(days: Mapping[str, Day], today: str) -> dict[str, Day]:
@@ -169,15 +171,16 @@ def _find_barrier(seen: Observation) -> tuple[str, str]:
     return "", ""
 
 
-def _put_off(key: str, why: str, past: State, *, by_timer: bool) -> Plan:
+def _put_off(key: str, why: str, past: State, due: Due) -> Plan:
     """Tell a reason once a day to the journal, and always to who asked by hand."""
-    told = () if by_timer and past.put_off == key else (Tell(events.PUT_OFF, {"reason": why}),)
+    told = () if due.starter is Starter.TIMER and past.put_off == key else (Tell(events.PUT_OFF, {"reason": why}),)
     return Plan(state=dataclasses.replace(past, put_off=key), steps=told, code=os.EX_TEMPFAIL)
 
 
-def _miss_command(config: Config, past: State, *, reason: str, by_timer: bool) -> Plan:
+def _miss_command(config: Config, past: State, due: Due, *, reason: str) -> Plan:
     command = config.command[0]
-    told = () if by_timer and past.missing == command else (Tell(events.NO_COMMAND, {"command": command, "reason": reason}),)
+    is_told = due.starter is Starter.TIMER and past.missing == command
+    told = () if is_told else (Tell(events.NO_COMMAND, {"command": command, "reason": reason}),)
     return Plan(state=dataclasses.replace(past, missing=command), steps=told, code=os.EX_UNAVAILABLE)
 
 
@@ -185,19 +188,26 @@ def _miss_command(config: Config, past: State, *, reason: str, by_timer: bool) -
 
 
 def settle(
-    outcome: Outcome, state: State, history: Sequence[Record], config: Config, now: Moment, *, day: str, by_hand: bool
+    outcome: Outcome,
+    state: State,
+    history: Sequence[Record],
+    config: Config,
+    now: Moment,
+    *,
+    due: Due,
 ) -> Plan:
-    """Return what follows from a test. history: the records before it. by_hand: a person reads the result where it is
-    printed."""
+    """Return what follows from a test. state: with its attempt counted. history: the records before it."""
     if isinstance(outcome, Missing):
-        return _miss_command(config, state, reason=outcome.reason, by_timer=False)
+        return _miss_command(config, state, due, reason=outcome.reason)
+    state = dataclasses.replace(state, missing="")
     if isinstance(outcome, Failed):
-        attempts = {"attempt": state.day(day).attempts, "limit": config.max_attempts_per_day, "day": day}
+        attempts = {"attempt": state.day(due.day).attempts, "limit": config.max_attempts_per_day, "day": due.day}
         return Plan(state=state, steps=(Tell(events.FAILED, {"reason": outcome.reason, **attempts}),), code=outcome.code)
-    days = {**state.days, day: dataclasses.replace(state.day(day), tested=True)}
+    days = {**state.days, due.day: dataclasses.replace(state.day(due.day), tested=True)}
     usual = find_usual(history)
     slow = find_slow(outcome, usual, config.slow_percent)
-    told = [] if by_hand else [Tell(events.RESULT, _describe(outcome))]
+    # A person reads the result where it is printed.
+    told = [] if due.starter is Starter.PERSON else [Tell(events.RESULT, _describe(outcome))]
     new = [name for name in slow if name not in state.slow]
     since = (state.slow_since or now) if slow else None
     if new and usual is not None:

@@ -1,5 +1,6 @@
 """What the speed test looks at before it takes the line: is there a command, an update, a viewer, a network?"""
 
+import enum
 import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -33,15 +34,25 @@ class Observation:
     no_network: str = ""
 
 
-def is_by_timer(environment: Mapping[str, str], now_s: float) -> bool:
-    """Tell whether a timer started this, and not `systemctl start` or a person. now_s: on CLOCK_MONOTONIC.
+class Starter(enum.Enum):
+    """Who started this."""
+
+    TIMER = "the timer"
+    UNIT = "systemctl start"
+    PERSON = "a person, who reads what is printed"
+
+
+def find_starter(environment: Mapping[str, str], now_s: float, *, by_hand: bool) -> Starter:
+    """Return who started this. now_s: on CLOCK_MONOTONIC. by_hand: it is no unit that runs.
 
     The manager sets TRIGGER_UNIT= and its kin (systemd.exec(5)), and goes on doing so at later starts by hand, as long as
     the timer is loaded (seen with 252 and 257): it was the timer only if that was just now.
     """
     fired = environment.get("TRIGGER_TIMER_MONOTONIC_USEC", "")
     is_number = fired.isascii() and fired.isdigit()
-    return is_number and environment.get("TRIGGER_UNIT", "").endswith(".timer") and now_s - int(fired) / 1e6 < _JUST_NOW_S
+    if is_number and environment.get("TRIGGER_UNIT", "").endswith(".timer") and now_s - int(fired) / 1e6 < _JUST_NOW_S:
+        return Starter.TIMER
+    return Starter.PERSON if by_hand else Starter.UNIT
 
 
 def find_command(command: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from plexguard.speed_test import events
 from plexguard.speed_test.config import Config
 from plexguard.speed_test.decide import (
     Day,
+    Due,
     Failed,
     Missing,
     Outcome,
@@ -23,7 +24,7 @@ from plexguard.speed_test.decide import (
     find_usual,
     settle,
 )
-from plexguard.speed_test.observe import Observation
+from plexguard.speed_test.observe import Observation, Starter
 from plexguard.speed_test.result import Record
 from tests.fakes.ports import FakeClock
 from tests.unit.speed_test.samples import FREE, NEW_YORK, VIEWER, at, failure, record, result
@@ -34,14 +35,16 @@ FULL = State(days={NIGHT: Day(attempts=4)})
 DONE = State(days={NIGHT: Day(attempts=1, tested=True)})
 TWO = at(NIGHT, "02:00")
 EVENING = at(NIGHT, "20:00")
+BY_TIMER, BY_UNIT, BY_PERSON = (Due(day=NIGHT, starter=starter) for starter in Starter)
 
 
 def plan_at(
     now: datetime, past: State | None = None, *, seen: Observation = FREE, by_timer: bool = True, config: Config = CONFIG
 ) -> Plan:
     past = past or State()
-    due = find_due(config, ZoneInfo(config.time_zone), past, now, by_timer=by_timer)
-    return decide(due, seen if due.is_open else None, config, past, by_timer=by_timer)
+    starter = Starter.TIMER if by_timer else Starter.UNIT
+    due = find_due(config, ZoneInfo(config.time_zone), past, now, starter)
+    return decide(due, seen if due.is_open else None, config, past)
 
 
 def reason(plan: Plan) -> str:
@@ -110,7 +113,7 @@ def test_after_a_failure_the_next_hour_makes_the_next_attempt() -> None:
     for hour in range(4):
         plan = plan_at(TWO + timedelta(hours=hour), past)
         attempts.append(plan.attempt)
-        past = settle(Failed(reason="x", code=69), plan.state, (), CONFIG, FakeClock().moment(), day=NIGHT, by_hand=False).state
+        past = settle(Failed(reason="x", code=69), plan.state, (), CONFIG, FakeClock().moment(), due=BY_TIMER).state
 
     assert attempts == [1, 2, 3, 4]
     assert past.days == {NIGHT: Day(attempts=4)}
@@ -158,7 +161,7 @@ def test_by_hand_a_test_is_made_at_any_time_and_counted() -> None:
 
 def test_a_test_by_hand_is_the_test_of_its_day() -> None:
     by_hand = plan_at(at(NIGHT, "00:30"), by_timer=False)
-    tested = settle(result(), by_hand.state, (), CONFIG, FakeClock().moment(), day=NIGHT, by_hand=True).state
+    tested = settle(result(), by_hand.state, (), CONFIG, FakeClock().moment(), due=BY_PERSON).state
 
     assert plan_at(TWO, tested) == Plan(state=tested)
 
@@ -212,13 +215,20 @@ def test_a_missing_command_is_told_once_until_it_changes() -> None:
     first = plan_at(TWO, seen=gone)
     second = plan_at(TWO + timedelta(days=1), first.state, seen=gone)
     other = plan_at(TWO + timedelta(days=2), second.state, seen=gone, config=Config(command=("speedtest",)))
-    back = plan_at(TWO + timedelta(days=3), other.state)
-    again = plan_at(TWO + timedelta(days=4), back.state, seen=gone)
 
-    assert [len(plan.steps) for plan in (first, second, other, back, again)] == [1, 0, 1, 0, 1]
-    assert {plan.code for plan in (first, second, other, again)} == {os.EX_UNAVAILABLE}
+    assert [len(plan.steps) for plan in (first, second, other)] == [1, 0, 1]
+    assert {plan.code for plan in (first, second, other)} == {os.EX_UNAVAILABLE}
     assert first.steps[0].values == {"command": "speedtest-cli", "reason": "there is no such command"}
     assert first.state.days == {}
+
+
+@pytest.mark.parametrize("outcome", [result(), Failed(reason="x", code=69)], ids=["a result", "a failure"])
+def test_a_command_that_was_back_and_is_missing_again_is_told_again(outcome: Outcome) -> None:
+    gone = Observation(command="")
+    first = plan_at(TWO, seen=gone)
+    back = settled(outcome, past=plan_at(TWO, first.state).state)
+
+    assert len(plan_at(TWO + timedelta(days=1), back.state, seen=gone).steps) == 1
 
 
 def test_a_missing_command_is_told_to_who_asks_by_hand_every_time() -> None:
@@ -242,10 +252,10 @@ def test_days_are_kept_for_two_weeks_and_today_always() -> None:
 
 
 def settled(
-    outcome: Outcome, history: tuple[Record, ...] = (), past: State | None = None, *, config: Config = CONFIG, by_hand: bool = False
+    outcome: Outcome, history: tuple[Record, ...] = (), past: State | None = None, *, config: Config = CONFIG, due: Due = BY_TIMER
 ) -> Plan:
     counted = past or State(days={NIGHT: Day(attempts=1)})
-    return settle(outcome, counted, history, config, FakeClock().moment(), day=NIGHT, by_hand=by_hand)
+    return settle(outcome, counted, history, config, FakeClock().moment(), due=due)
 
 
 def told(plan: Plan) -> list[str]:
@@ -267,8 +277,9 @@ def test_a_result_ends_the_day_and_is_told_with_its_figures() -> None:
 
 
 def test_a_person_reads_the_result_where_it_is_printed() -> None:
-    assert told(settled(result(), by_hand=True)) == []
-    assert told(settled(result(10e6), USUAL, by_hand=True)) == ["speed.slow"]
+    assert told(settled(result(), due=BY_PERSON)) == []
+    assert told(settled(result(), due=BY_UNIT)) == ["speed.result"]
+    assert told(settled(result(10e6), USUAL, due=BY_PERSON)) == ["speed.slow"]
 
 
 def test_a_failure_is_told_with_its_reason_and_its_number() -> None:
@@ -279,10 +290,18 @@ def test_a_failure_is_told_with_its_reason_and_its_number() -> None:
     assert not plan.state.day(NIGHT).tested
 
 
-def test_a_command_that_cannot_be_run_is_a_missing_one() -> None:
-    plan = settled(Missing(reason="Failed to run speedtest-cli: Permission denied"))
+def test_a_command_that_is_there_and_cannot_be_run_is_told_once_too() -> None:
+    missing = Missing(reason="Failed to run speedtest-cli: Permission denied")
+    first = settled(missing)
+    second = settled(missing, past=plan_at(TWO + timedelta(days=1), first.state).state)
 
-    assert (plan.code, told(plan)) == (os.EX_UNAVAILABLE, ["speed.no-command"])
+    assert (first.code, told(first), second.code, told(second)) == (
+        os.EX_UNAVAILABLE,
+        ["speed.no-command"],
+        os.EX_UNAVAILABLE,
+        [],
+    )
+    assert told(settled(missing, past=second.state, due=BY_UNIT)) == ["speed.no-command"]
 
 
 @pytest.mark.parametrize(
@@ -333,11 +352,11 @@ def test_an_upload_that_becomes_slow_too_is_told() -> None:
 
 def test_the_recovery_tells_how_long_it_was_slow() -> None:
     clock = FakeClock()
-    slow = settle(result(1e6), State(), USUAL, CONFIG, clock.moment(), day=NIGHT, by_hand=False)
+    slow = settle(result(1e6), State(), USUAL, CONFIG, clock.moment(), due=BY_TIMER)
     clock.pass_time(36 * 3600)
-    still = settle(result(2e6), slow.state, USUAL, CONFIG, clock.moment(), day=NIGHT, by_hand=False)
+    still = settle(result(2e6), slow.state, USUAL, CONFIG, clock.moment(), due=BY_TIMER)
     clock.pass_time(12 * 3600)
-    back = settle(result(), still.state, USUAL, CONFIG, clock.moment(), day=NIGHT, by_hand=False)
+    back = settle(result(), still.state, USUAL, CONFIG, clock.moment(), due=BY_TIMER)
 
     assert back.steps[1].values["slow_h"] == 48.0
     assert (back.state.slow, back.state.slow_since) == ((), None)

@@ -8,7 +8,7 @@ from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.plex import PlexError, PlexMaintenance, PlexRefused, PlexTimeout, PlexUnauthorized, Session
 from plexguard.core.viewers import Paused
 from plexguard.speed_test.config import Config, Endpoint
-from plexguard.speed_test.observe import Observation, find_command, find_outage, is_by_timer, observe
+from plexguard.speed_test.observe import Observation, Starter, find_command, find_outage, find_starter, observe
 from tests.fakes.ports import FakeClock, FakePlex
 from tests.unit.speed_test.samples import VIEWER
 
@@ -140,7 +140,7 @@ def test_a_command_is_found_by_name_and_by_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fired_s", "unit", "by_timer"),
+    ("fired_us", "unit", "is_timer"),
     [
         ("1000000000", "plexguard-speed-test.timer", True),
         ("971000000", "plexguard-speed-test.timer", True),
@@ -151,8 +151,14 @@ def test_a_command_is_found_by_name_and_by_path() -> None:
     ],
     ids=["just now", "a while ago", "long ago", "no timer", "no time", "nonsense"],
 )
-def test_it_was_the_timer_only_if_that_was_just_now(fired_s: str, unit: str, by_timer: bool) -> None:
-    environment = {"TRIGGER_UNIT": unit, "TRIGGER_TIMER_MONOTONIC_USEC": fired_s}
+def test_it_was_the_timer_only_if_that_was_just_now(fired_us: str, unit: str, is_timer: bool) -> None:
+    environment = {"TRIGGER_UNIT": unit, "TRIGGER_TIMER_MONOTONIC_USEC": fired_us}
 
-    assert is_by_timer(environment, 1000.0) is by_timer
-    assert is_by_timer({}, 1000.0) is False
+    starter = find_starter(environment, 1000.0, by_hand=False)
+
+    assert starter is (Starter.TIMER if is_timer else Starter.UNIT)
+
+
+def test_who_started_it_without_a_timer_is_a_unit_or_a_person() -> None:
+    assert find_starter({}, 1000.0, by_hand=False) is Starter.UNIT
+    assert find_starter({}, 1000.0, by_hand=True) is Starter.PERSON
