@@ -44,8 +44,6 @@ SANDBOX = {
     "SystemCallFilter": ["@system-service", "~@privileged @resources"],
     "UMask": ["0077"],
 }
-# What an administrator turns on: it uses data and asks a third party.
-OFF_BY_DEFAULT = {"plexguard-speed-test.timer"}
 # Exposure by `systemd-analyze security`, in tenths.
 MOST_EXPOSED = 20
 
@@ -220,20 +218,13 @@ def test_timer_of_a_probe_is_exact(unit):
     assert seconds is None or unit.value("Timer", "AccuracySec") == "1s"
 
 
-def test_preset_enables_what_can_be_but_for_what_is_off_by_default():
+def test_preset_enables_all_that_can_be():
     preset = (ROOT / "packaging/preset/50-plexguard.preset").read_text(encoding="utf-8").splitlines()
     rules = [line for line in preset if line and not line.startswith("#")]
     enabled = [line.removeprefix("enable ") for line in rules if line.startswith("enable ")]
-    assert sorted([*enabled, *OFF_BY_DEFAULT]) == sorted(unit.name for unit in units() if unit.has_section("Install"))
+    assert sorted(enabled) == sorted(unit.name for unit in units() if unit.has_section("Install"))
     # The first rule that fits wins, so what shuts the rest out comes last.
     assert rules[-1] == "disable plexguard-*"
-
-
-def test_package_enables_at_installation_what_the_preset_does():
-    rules = (ROOT / "debian/rules").read_text(encoding="utf-8")
-    off = re.search(r"^OFF := (.+)$", rules, re.MULTILINE)
-    assert off is not None and set(off[1].split()) == OFF_BY_DEFAULT
-    assert "dh_installsystemd --no-start --no-enable $(OFF)\n" in rules
 
 
 @NEEDS_ANALYZE

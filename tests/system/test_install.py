@@ -10,6 +10,7 @@ from tests.system.conftest import assert_clean_journal, configure
 pytestmark = pytest.mark.machine
 
 _TIMERS = {"plexguard-discover", "plexguard-perms-audit", "plexguard-perms-audit-full", "plexguard-plex-probe"}
+_TIMERS |= {"plexguard-net-recover", "plexguard-speed-test"}
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
