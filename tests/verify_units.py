@@ -18,6 +18,7 @@ from plexguard.core.mounts import MountPoint
 from plexguard.core.suite import PROGRAMS
 from plexguard.core.units import Site
 from plexguard.log_watch.config import Config as WatchConfig
+from plexguard.net_recover.config import Config as NetConfig
 from plexguard.perms_audit.config import Config as AuditConfig
 from plexguard.plex_probe.config import Config as ProbeConfig
 
@@ -57,6 +58,7 @@ def make_drop_ins() -> dict[str, str]:
         ),
         WatchConfig: WatchConfig(proxy_unit="haproxy.service"),
         ProbeConfig: ProbeConfig(interval=timedelta(seconds=45)),
+        NetConfig: NetConfig(interval=timedelta(seconds=90)),
     }
 
     class Given(Settings):

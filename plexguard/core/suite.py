@@ -39,6 +39,7 @@ PROGRAMS = (
     Program(name="perms-audit", services=("perms-guard", "perms-request")),
     Program(name="log-watch", daemon=True),
     Program(name="plex-probe"),
+    Program(name="net-recover"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
     Program(name="status"),

@@ -16,7 +16,24 @@ EVENTS = suite.events()
 EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 # What a runbook may send people to beside the suite's own commands; all in Debian's base, but docker where Plex runs in it.
 SYSTEM_TOOLS = {
-    *("cat", "chmod", "df", "docker", "editor", "findmnt", "grep", "install", "journalctl", "ls", "namei", "ps", "rm", "systemctl"),
+    *(
+        "cat",
+        "chmod",
+        "df",
+        "docker",
+        "editor",
+        "findmnt",
+        "grep",
+        "install",
+        "ip",
+        "journalctl",
+        "ls",
+        "namei",
+        "ps",
+        "rm",
+        "systemctl",
+    ),
+    "systemd-inhibit",
 }
 # Units that are not ours.
 FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}

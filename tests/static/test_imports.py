@@ -13,6 +13,7 @@ ALLOWED: set[tuple[str, str]] = set()
 TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.plex", "time.monotonic"),  # deadline of one HTTP answer
+    ("plexguard.net_recover.network", "time.monotonic"),  # deadline of questions that are asked at once
     ("plexguard.perms_audit.child", "time.monotonic"),  # deadline of a child process
     ("plexguard.perms_audit.child", "time.sleep"),  # waiting for a killed one to be gone
     ("plexguard.perms_audit.walk", "time.monotonic"),  # inside workers

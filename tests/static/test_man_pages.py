@@ -16,6 +16,12 @@ from plexguard.core.suite import PROGRAMS
 from plexguard.log_watch.act import State as WatchState
 from plexguard.log_watch.decide import Case
 from plexguard.log_watch.follow import Place
+from plexguard.net_recover.decide import Problem as NetProblem
+from plexguard.net_recover.decide import State as NetState
+from plexguard.net_recover.decide import Verdict as NetVerdict
+from plexguard.net_recover.history import Record
+from plexguard.net_recover.reboot.decide import Budget as RebootBudget
+from plexguard.net_recover.reboot.decide import Notice, Reboot
 from plexguard.perms_audit.observe import State as AuditState
 from plexguard.plex_probe.decide import Problem, Verdict
 from plexguard.plex_probe.decide import State as ProbeState
@@ -34,6 +40,7 @@ PROGRAM_SECTIONS = [
 RECORDS = {
     "plexguard-perms-audit": (AuditState,),
     "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
+    "plexguard-net-recover": (NetState, NetProblem, RebootBudget, Reboot, Notice, Record, Moment),
     "plexguard-container-watch": (FoundContainer, Mount),
     "plexguard-log-watch": (WatchState, Place, Case, Moment),
     "plexguard-discover": (FoundPlex,),
@@ -160,9 +167,10 @@ def test_page_describes_every_key_of_its_state(name):
     assert keys | {"schema"} <= words
 
 
-def test_page_of_the_probe_has_every_verdict():
-    table = page_section(MAN / "plexguard-plex-probe.8", "DESCRIPTION").partition(".SS Verdicts")[2].partition(".TE")[0]
-    assert re.findall(r"^([a-z-]+)\t", table, re.MULTILINE) == [verdict.value for verdict in Verdict]
+@pytest.mark.parametrize(("name", "verdicts"), [("plex-probe", Verdict), ("net-recover", NetVerdict)])
+def test_page_of_a_check_has_every_verdict(name, verdicts):
+    table = page_section(MAN / f"plexguard-{name}.8", "DESCRIPTION").partition(".SS Verdicts")[2].partition(".TE")[0]
+    assert re.findall(r"^([a-z-]+)\t", table, re.MULTILINE) == [verdict.value for verdict in verdicts]
 
 
 def test_page_of_the_suite_has_every_unit():

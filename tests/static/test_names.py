@@ -15,6 +15,7 @@ ACTS_FOR = {
     "plexguard-perms-guard": "plexguard-perms-audit",
     "plexguard-perms-request": "plexguard-perms-audit",
     "plexguard-plex-restart": "plexguard-plex-probe",
+    "plexguard-reboot": "plexguard-net-recover",
 }
 # Programs that nothing but a person starts.
 NO_UNIT = {"plexguard-status"}

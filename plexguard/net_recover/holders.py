@@ -1,0 +1,89 @@
+"""Who holds an interface: systemd-networkd, NetworkManager, ifupdown, or nobody; and whether it was switched off there.
+
+Asked in that order as long as each runs: with NetworkManager, Debian's networking.service is "active" too.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from plexguard.core.host import CommandError, Host
+from plexguard.core.manager import Manager
+from plexguard.net_recover.config import INTERFACE_NAME
+from plexguard.net_recover.links import Link
+from plexguard.net_recover.network import Network
+
+NETWORKD_UNIT = "systemd-networkd.service"
+NETWORK_MANAGER_UNIT = "NetworkManager.service"
+RESOLVED_UNIT = "systemd-resolved.service"
+_ASK_TIMEOUT_S = 5.0
+# States of `nmcli device` in which the interface is somebody else's.
+_FOREIGN = ("unmanaged", "connected (externally)")
+
+
+class Holder(enum.Enum):
+    """Who configures an interface."""
+
+    NETWORKD = "systemd-networkd"
+    NETWORK_MANAGER = "NetworkManager"
+    IFUPDOWN = "ifupdown"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """By whom. switched_off: how a person switched it off there, "" when nobody did."""
+
+    by: Holder
+    switched_off: str = ""
+
+
+def find_holder(link: Link, *, network: Network, manager: Manager, host: Host) -> Held:
+    if not INTERFACE_NAME.fullmatch(link.name):
+        return Held(by=Holder.NOBODY)
+    if is_running(NETWORK_MANAGER_UNIT, manager) and _is_held_by_network_manager(link, host):
+        return Held(by=Holder.NETWORK_MANAGER, switched_off=_find_switch(link, host))
+    if is_running(NETWORKD_UNIT, manager) and _is_held_by_networkd(link, network):
+        return Held(by=Holder.NETWORKD)
+    if _is_held_by_ifupdown(link, network, host):
+        return Held(by=Holder.IFUPDOWN)
+    return Held(by=Holder.NOBODY)
+
+
+def is_running(unit: str, manager: Manager) -> bool:
+    """Tell whether a service runs. A service manager that does not answer is no reason to end the check."""
+    try:
+        return manager.unit(unit).runs
+    except CommandError:
+        return False
+
+
+def _is_held_by_network_manager(link: Link, host: Host) -> bool:
+    lines = _ask(host, "nmcli", "-t", "-f", "DEVICE,STATE", "device").splitlines()
+    # nmcli escapes the colons that are part of a name.
+    states = {device.replace("\\:", ":"): state for device, _, state in (line.rpartition(":") for line in lines)}
+    return link.name in states and states[link.name] not in _FOREIGN
+
+
+def _find_switch(link: Link, host: Host) -> str:
+    """`nmcli device disconnect` also forbids the device to connect by itself; no failure does that."""
+    answer = _ask(host, "nmcli", "-t", "-f", "GENERAL.AUTOCONNECT", "device", "show", link.name)
+    return f"nmcli device disconnect {link.name}" if answer.strip().endswith(":no") else ""
+
+
+def _is_held_by_networkd(link: Link, network: Network) -> bool:
+    # What networkctl reads too, and in any version of it.
+    found = dict(line.partition("=")[::2] for line in network.read(f"/run/systemd/netif/links/{link.index}").splitlines())
+    return found.get("ADMIN_STATE", "unmanaged") not in ("unmanaged", "")
+
+
+def _is_held_by_ifupdown(link: Link, network: Network, host: Host) -> bool:
+    up = {line.partition("=")[0] for line in network.read("/run/network/ifstate").splitlines()}
+    # An interface that ifup failed on is in no list of what is up, but configured all the same.
+    return link.name in up or bool(_ask(host, "ifquery", link.name))
+
+
+def _ask(host: Host, *argv: str) -> str:
+    try:
+        return host.run(list(argv), timeout_s=_ASK_TIMEOUT_S).stdout
+    except CommandError:
+        return ""

@@ -1,0 +1,242 @@
+"""What the check sees: who answers, whether names resolve, and when that fails, what is missing on the way there."""
+
+import dataclasses
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from plexguard.core.clock import Clock, Moment
+from plexguard.core.found import FoundPlex, Server
+from plexguard.core.host import CommandError, Host
+from plexguard.core.manager import Manager
+from plexguard.core.plex import Plex, PlexError, PlexRefused, PlexTimeout, PlexUnreachable
+from plexguard.core.viewers import ask_viewers
+from plexguard.net_recover.config import Config
+from plexguard.net_recover.holders import RESOLVED_UNIT, Held, Holder, find_holder, is_running
+from plexguard.net_recover.links import (
+    Link,
+    Neighbour,
+    Route,
+    await_neighbour,
+    choose_interface,
+    read_addresses,
+    read_link,
+    read_others,
+    read_routes,
+)
+from plexguard.net_recover.network import ICMP, Answer, Network, Reply, Target
+
+# What public name servers answer on: an echo, DNS over TCP, DNS over HTTPS.
+_PORTS = (ICMP, 443, 53)
+# A healthy check asks these many, and stops at the first that answers.
+_FIRST = 2
+# glibc waits 5 s for a name server before it asks the next: that is slow, and not lost.
+_RESOLVE_TIMEOUT_S = 8.0
+_PLEX_TIMEOUT_S = 3.0
+_ADDRESSES_OF_NAMES = 4
+_OTHERS = 8
+
+
+class Watching(enum.Enum):
+    """Whether somebody watches, in this house too, where the internet is not needed."""
+
+    NOBODY = "nobody watches"
+    SOMEBODY = "somebody watches"
+    UNKNOWN = "whether somebody watches cannot be told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A name and what it resolved to, () when it did not."""
+
+    name: str
+    addresses: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """looks: how many were taken. answers, names: of the last. What follows is only asked when something failed.
+
+    interface: "" when there is none to look at. link: None with it. addresses: None when they cannot be told. route: the default
+    route over that interface. others_answer: while the gateway is silent, somebody else on the link does. has_resolved:
+    systemd-resolved runs, so that there is a cache to flush.
+    """
+
+    looks: int
+    answers: tuple[Answer, ...]
+    names: tuple[Name, ...] = ()
+    names_asked: bool = True
+    interface: str = ""
+    link: Link | None = None
+    held: Held = Held(by=Holder.NOBODY)
+    addresses: tuple[str, ...] | None = None
+    route: Route | None = None
+    gateway: Neighbour = Neighbour.UNKNOWN
+    others_answer: bool = False
+    has_resolved: bool = False
+    watching: Watching = Watching.NOBODY
+
+    @property
+    def answered(self) -> Answer | None:
+        return next((answer for answer in self.answers if answer.reply is Reply.ANSWERED), None)
+
+    @property
+    def resolves(self) -> bool:
+        return not self.names_asked or any(name.addresses for name in self.names)
+
+    @property
+    def is_well(self) -> bool:
+        return self.answered is not None and self.resolves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eyes:
+    """All that looking needs. ask_watching: only called when it matters."""
+
+    network: Network
+    host: Host
+    manager: Manager
+    clock: Clock
+    ask_watching: Callable[[], Watching]
+
+
+def observe(eyes: Eyes, config: Config, *, remembered: str = "", looks: int = 0, whole: bool = False) -> Observation:
+    """Look until all is well, or as often as configured; then see what is missing.
+
+    remembered: the interface by which the network was last seen. looks: instead of the configured number. whole: ask everything,
+    for a person to read.
+    """
+    taken, seen = 1, take_look(eyes, config, whole=whole)
+    while not seen.is_well and taken < (looks or config.looks):
+        eyes.clock.sleep(config.pause.total_seconds())
+        taken, seen = taken + 1, take_look(eyes, config, whole=whole)
+    routes = read_routes(eyes.network)
+    if seen.answered is None and routes and not whole:
+        seen = _ask_names(eyes, config, seen)
+    interface = choose_interface(eyes.network, routes, configured=config.interface, remembered=remembered)
+    seen = dataclasses.replace(seen, looks=taken, interface=interface)
+    return seen if seen.is_well and not whole else _examine(eyes, config, seen, routes)
+
+
+def take_look(eyes: Eyes, config: Config, *, whole: bool = False) -> Observation:
+    """Ask the first endpoints, then all; and if one answers, whether names resolve. With whole, ask everything of all."""
+    timeout_s = config.timeout.total_seconds()
+    answers: tuple[Answer, ...] = ()
+    if not whole:
+        answers = eyes.network.ask(_targets(config.endpoints[:_FIRST]), timeout_s=timeout_s, whole=False)
+    if not any(answer.reply is Reply.ANSWERED for answer in answers):
+        answers = eyes.network.ask(_targets(config.endpoints), timeout_s=timeout_s, whole=whole)
+    seen = Observation(looks=1, answers=answers, names_asked=bool(config.dns_names))
+    if seen.answered is None and not whole:
+        return seen
+    return dataclasses.replace(seen, names=resolve(eyes, config.dns_names, whole=whole))
+
+
+def _ask_names(eyes: Eyes, config: Config, seen: Observation) -> Observation:
+    """Ask whom the names lead to: where the endpoints are blocked, or are of the other kind of IP, Plex's own service answers."""
+    names = resolve(eyes, config.dns_names, whole=False)
+    targets = [Target(address, 443) for name in names for address in name.addresses][:_ADDRESSES_OF_NAMES]
+    answers = eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False) if targets else ()
+    return dataclasses.replace(seen, names=names, answers=(*seen.answers, *answers))
+
+
+def _targets(endpoints: tuple[str, ...]) -> list[Target]:
+    return [Target(endpoint, port) for endpoint in endpoints for port in _PORTS]
+
+
+def resolve(eyes: Eyes, names: tuple[str, ...], *, whole: bool) -> tuple[Name, ...]:
+    """Resolve names as every program does, until one is found. In a child: the resolver knows no time limit of ours."""
+    found: list[Name] = []
+    for name in names:
+        began_s = eyes.clock.monotonic_s()
+        addresses = _resolve_one(eyes.host, name)
+        found.append(Name(name=name, addresses=addresses, seconds=eyes.clock.monotonic_s() - began_s))
+        if addresses and not whole:
+            break
+    return tuple(found)
+
+
+def _resolve_one(host: Host, name: str) -> tuple[str, ...]:
+    try:
+        # A dot at the end: no search domain is tried, of which one might answer for everything.
+        lines = host.run(["getent", "ahosts", f"{name}."], timeout_s=_RESOLVE_TIMEOUT_S, check=False).stdout.splitlines()
+    except CommandError:
+        return ()
+    return tuple(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+
+
+def _examine(eyes: Eyes, config: Config, seen: Observation, routes: tuple[Route, ...]) -> Observation:
+    """See what is missing between this machine and the internet."""
+    link = read_link(eyes.network, seen.interface) if seen.interface else None
+    route = next((route for route in routes if route.interface == seen.interface), None)
+    gateway = _ask_gateway(eyes, config, route) if route is not None else Neighbour.UNKNOWN
+    return dataclasses.replace(
+        seen,
+        link=link,
+        held=_find_held(eyes, link),
+        addresses=read_addresses(eyes.host, seen.interface) if link is not None and link.exists else None,
+        route=route,
+        gateway=gateway,
+        others_answer=route is not None and gateway is Neighbour.SILENT and _ask_others(eyes, config, route),
+        has_resolved=is_running(RESOLVED_UNIT, eyes.manager),
+        watching=eyes.ask_watching(),
+    )
+
+
+def _find_held(eyes: Eyes, link: Link | None) -> Held:
+    if link is None:
+        return Held(by=Holder.NOBODY)
+    return find_holder(link, network=eyes.network, manager=eyes.manager, host=eyes.host)
+
+
+def _ask_gateway(eyes: Eyes, config: Config, route: Route) -> Neighbour:
+    """Ask the gateway itself; one that answers nothing, as many do by design, is known by its link layer address."""
+    if not route.gateway:
+        return Neighbour.UNKNOWN
+    answers: list[Answer] = []
+
+    def touch() -> None:
+        targets = [Target(route.gateway_address, port) for port in _PORTS]
+        answers.extend(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False))
+
+    state = await_neighbour(eyes.host, eyes.clock, route, touch=touch)
+    return Neighbour.ANSWERS if _spoke(answers) else state
+
+
+def _ask_others(eyes: Eyes, config: Config, route: Route) -> bool:
+    """Tell whether somebody else on the link answers: then the link works, and it is the gateway that is away."""
+    known, is_there = read_others(eyes.host, route.interface, gateway=route.gateway)
+    if is_there or not known:
+        return is_there
+    addresses = [Route(interface=route.interface, gateway=address).gateway_address for address in known[:_OTHERS]]
+    targets = [Target(address, port) for address in addresses for port in _PORTS]
+    answers = eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False)
+    # Who answers nothing else has answered for its link layer address by now.
+    return _spoke(answers) or read_others(eyes.host, route.interface, gateway=route.gateway)[1]
+
+
+def _spoke(answers: Sequence[Answer]) -> bool:
+    return any(answer.reply in (Reply.ANSWERED, Reply.REFUSED) for answer in answers)
+
+
+def find_watching(plex: Plex, found: FoundPlex | None, now: Moment, *, paused_limit: timedelta, strict: bool = False) -> Watching:
+    """Tell whether somebody watches. A Plex that does not answer at all plays to nobody.
+
+    strict: only where nobody listens nobody watches, and a Plex that is silent may be about to answer.
+    """
+    if found is None or found.server is Server.NONE:
+        return Watching.NOBODY
+    viewers = ask_viewers(plex, now, limit=paused_limit, timeout_s=_PLEX_TIMEOUT_S)
+    if viewers is not None:
+        return Watching.SOMEBODY if viewers else Watching.NOBODY
+    if strict:
+        return Watching.UNKNOWN
+    try:
+        plex.identity(timeout_s=_PLEX_TIMEOUT_S)
+    except (PlexTimeout, PlexRefused, PlexUnreachable):
+        return Watching.NOBODY
+    except PlexError:
+        return Watching.UNKNOWN
+    return Watching.UNKNOWN

@@ -1,0 +1,121 @@
+"""The steps that may bring the network back, as commands for who holds the interface. Pure.
+
+Each goes through that manager, or through a unit of its own that the service manager runs: outside of our sandbox, without a
+right of ours, and brought to its end whatever becomes of us. What takes an interface down brings it up again in
+ExecStopPost=, which also runs when the unit is stopped or killed in between.
+"""
+
+import enum
+from dataclasses import dataclass
+
+from plexguard.net_recover.holders import NETWORK_MANAGER_UNIT, NETWORKD_UNIT, Holder
+from plexguard.net_recover.links import Route
+
+Command = tuple[str, ...]
+# Long enough for the other end of the cable to notice.
+_DOWN_S = 2
+_NMCLI = ("nmcli", "--wait", "30")
+
+
+class Step(enum.Enum):
+    """From the gentlest to the hardest."""
+
+    DNS_FLUSH = "DNS flush"
+    SOFT = "soft reset"
+    HARD = "hard reset"
+    RESTART = "service restart"
+
+    @property
+    def touches_interface(self) -> bool:
+        return self is not Step.DNS_FLUSH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What the steps are for. has_address: it has one that a step should not take away. route: its default route, which the
+    kernel forgets with the link."""
+
+    holder: Holder
+    interface: str
+    is_stacked: bool = False
+    for_names: bool = False
+    has_resolved: bool = False
+    has_address: bool = False
+    route: Route | None = None
+
+
+def find_steps(patient: Patient) -> tuple[Step, ...]:
+    """Return the steps of one round."""
+    holder = patient.holder
+    soft = (Step.SOFT,) if holder is not Holder.NOBODY else ()
+    if patient.for_names:
+        flush = (Step.DNS_FLUSH,) if patient.has_resolved or holder is Holder.NETWORK_MANAGER else ()
+        return flush + soft
+    if holder is Holder.NOBODY or patient.is_stacked:
+        # Down and up would take what hangs on a bridge or bond with it, guests of this machine, say.
+        return soft
+    if holder is Holder.IFUPDOWN:
+        # It knows no gentle way: another `ifup` leaves another DHCP client behind. And its service takes every interface down.
+        return (Step.HARD,)
+    return (*soft, Step.HARD, Step.RESTART)
+
+
+def make_commands(step: Step, patient: Patient) -> tuple[Command, ...]:
+    """Return the commands of a step, in order. What each cures was tried on Debian 12 and 13."""
+    interface = patient.interface
+    match step, patient.holder:
+        case Step.DNS_FLUSH, holder:
+            flush = (("resolvectl", "flush-caches"), ("resolvectl", "reset-server-features")) if patient.has_resolved else ()
+            return (*flush, *(((*_NMCLI, "general", "reload", "dns-full"),) if holder is Holder.NETWORK_MANAGER else ()))
+        case Step.SOFT, Holder.NETWORKD:
+            # Reconfiguring drops the address for a moment: too much where only names are missing.
+            return (("networkctl", "renew" if patient.for_names else "reconfigure", interface),)
+        case Step.SOFT, Holder.NETWORK_MANAGER:
+            return ((*_NMCLI, "device", "reapply", interface),)
+        case Step.HARD, Holder.NETWORKD:
+            return (_cycle_link(interface, f"-/usr/bin/networkctl reconfigure {interface}"),)
+        case Step.HARD, Holder.NETWORK_MANAGER:
+            return (_cycle_link(interface, f"-/usr/bin/{' '.join(_NMCLI)} device connect {interface}"),)
+        case Step.HARD, Holder.IFUPDOWN if patient.has_address and patient.route is not None:
+            # With the gateway silent nothing may be there to give the address again: it stays, and the route is put back.
+            return (_cycle_link(interface, *_put_back(patient.route)),)
+        case ((Step.SOFT | Step.HARD), Holder.IFUPDOWN):
+            return (_run_unit("/sbin/ifdown", "--force", interface, after=(_pause(), f"/sbin/ifup --force {interface}")),)
+        case Step.RESTART, Holder.NETWORKD:
+            return (_restart(NETWORKD_UNIT),)
+        case Step.RESTART, Holder.NETWORK_MANAGER:
+            return (_restart(NETWORK_MANAGER_UNIT),)
+    return ()
+
+
+def _put_back(route: Route) -> tuple[str, ...]:
+    # An IPv6 router announces itself.
+    if ":" in route.gateway:
+        return ()
+    via = f"via {route.gateway} " if route.gateway else ""
+    return (f"-/sbin/ip route replace default {via}dev {route.interface} metric {route.metric}",)
+
+
+def _restart(unit: str) -> Command:
+    return ("systemctl", "--no-ask-password", "restart", unit)
+
+
+def _cycle_link(interface: str, *after: str) -> Command:
+    up = f"/sbin/ip link set dev {interface} up"
+    return _run_unit("/sbin/ip", "link", "set", "dev", interface, "down", after=(_pause(), up, *after))
+
+
+def _pause() -> str:
+    # "-": what comes after must come, also when the pause is cut short.
+    return f"-/usr/bin/sleep {_DOWN_S}"
+
+
+def _run_unit(*command: str, after: tuple[str, ...] = ()) -> Command:
+    """Have the service manager run a command; after: what it runs then, whatever becomes of the command.
+
+    KillMode=process: a DHCP client that ifup leaves behind stays.
+    """
+    limits = ("TimeoutStartSec=60s", "TimeoutStopSec=120s")  # ifup waits 79 s for a DHCP server that is away
+    properties = ["Type=oneshot", "KillMode=process", *limits, *(f"ExecStopPost={line}" for line in after)]
+    options = [f"--property={text}" for text in properties]
+    return ("systemd-run", "--no-ask-password", "--wait", "--quiet", "--collect", *options, "--", *command)
