@@ -12,7 +12,7 @@ from plexguard.core.manager import Unit
 from plexguard.core.plex import PlexError, PlexFailing, PlexRefused, PlexTimeout, PlexUnauthorized, PlexUnreachable, Session
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import Holder
-from plexguard.net_recover.links import Neighbour
+from plexguard.net_recover.links import Addresses, Neighbour
 from plexguard.net_recover.network import Reply
 from plexguard.net_recover.observe import Eyes, Observation, Watching, find_watching, observe, take_look
 from tests.fakes.ports import FakeClock, FakeHost, FakeManager, FakePlex
@@ -25,7 +25,9 @@ NOT_FOUND = Completed(code=2, stdout="", stderr="")
 
 
 def neighbours(*states: tuple[str, str]) -> Completed:
-    return Completed(code=0, stdout=json.dumps([{"dst": dst, "state": [state]} for dst, state in states]), stderr="")
+    return Completed(
+        code=0, stdout=json.dumps([{"dst": dst, "confirmed": 0, "state": [state]} for dst, state in states]), stderr=""
+    )
 
 
 class Bench:
@@ -37,9 +39,9 @@ class Bench:
         self.host = FakeHost(
             {
                 "getent ahosts": names,  # type: ignore[dict-item]
-                "ip -json address": addresses,
-                "ip -json neighbour show to": neighbours(("192.0.2.1", gateway)),
-                "ip -json neighbour show dev": neighbours(*((address, "STALE") for address in others)),
+                "ip -s -json address": addresses,
+                "ip -s -json neighbour show to": neighbours(("192.0.2.1", gateway)),
+                "ip -s -json neighbour show dev": neighbours(*((address, "STALE") for address in others)),
             }
         )
         self.clock = FakeClock()
@@ -162,7 +164,7 @@ def test_what_is_missing_is_examined() -> None:
     seen = bench.see()
 
     assert seen.link is not None and seen.link.carrier
-    assert seen.addresses == ("192.0.2.2",)
+    assert seen.addresses == Addresses(found=("192.0.2.2",))
     assert seen.route is not None and seen.route.gateway == "192.0.2.1"
     assert (seen.gateway, seen.held.by, seen.has_resolved) == (Neighbour.SILENT, Holder.NETWORKD, True)
     assert not seen.others_answer
@@ -194,6 +196,14 @@ def test_others_that_are_silent_too_tell_nothing() -> None:
 
     assert not bench.see().others_answer
     assert ("192.0.2.9 icmp", "192.0.2.9 tcp 443", "192.0.2.9 tcp 53") in bench.network.asked
+
+
+def test_others_that_answer_for_their_link_layer_address_alone_are_there() -> None:
+    bench = Bench(names=NOT_FOUND, gateway="FAILED", others=("192.0.2.9",))
+    bench.network.ask_takes = lambda: bench.clock.pass_time(2.0)
+    bench.host.answers["ip -s -json neighbour show to 192.0.2.9"] = neighbours(("192.0.2.9", "REACHABLE"))
+
+    assert bench.see().others_answer
 
 
 def test_others_are_left_in_peace_while_the_gateway_answers() -> None:
