@@ -6,7 +6,6 @@ import math
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from plexguard.core.clock import Clock
@@ -97,8 +96,8 @@ def parse_ipv6_routes(table: str) -> tuple[Route, ...]:
 
 
 def _show_ipv6(digits: str) -> str:
-    number = int(digits, 16)
-    return str(IPv6Address(number)) if number else ""
+    packed = bytes.fromhex(digits)
+    return "" if packed == bytes(16) else socket.inet_ntop(socket.AF_INET6, packed)
 
 
 def _is_used(flags: str) -> bool:
@@ -184,7 +183,6 @@ def read_neighbour(host: Host, route: Route, *, asked_s: float) -> tuple[Neighbo
     without asking; only a word that came since is an answer.
     """
     try:
-        ip_address(route.gateway)
         found = _ask_ip(host, "neighbour", "show", "to", route.gateway, "dev", route.interface)
         states = {state for item in found for state in item.get("state", ())}
         confirmed_s = min((float(item["confirmed"]) for item in found if "confirmed" in item), default=math.inf)

@@ -4,14 +4,10 @@ import dataclasses
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from plexguard.core.clock import Clock, Moment
-from plexguard.core.found import FoundPlex, Server
+from plexguard.core.clock import Clock
 from plexguard.core.host import CommandError, Host
 from plexguard.core.manager import Manager
-from plexguard.core.plex import Plex, PlexError, PlexRefused, PlexTimeout, PlexUnreachable
-from plexguard.core.viewers import ask_viewers
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import RESOLVED_UNIT, Held, Holder, find_holder, is_running
 from plexguard.net_recover.links import (
@@ -35,7 +31,6 @@ _PORTS = (ICMP, 443, 53)
 _FIRST = 2
 # glibc waits 5 s for a name server before it asks the next: that is slow, and not lost.
 _RESOLVE_TIMEOUT_S = 8.0
-_PLEX_TIMEOUT_S = 3.0
 _ADDRESSES_OF_NAMES = 4
 _OTHERS = 8
 
@@ -223,24 +218,3 @@ def _ask_others(eyes: Eyes, config: Config, route: Route) -> bool:
     # Who answers nothing else may just have answered for its link layer address.
     asked_s = eyes.clock.monotonic_s() - began_s
     return any(read_neighbour(eyes.host, other, asked_s=asked_s)[0] is Neighbour.ANSWERS for other in others)
-
-
-def find_watching(plex: Plex, found: FoundPlex | None, now: Moment, *, paused_limit: timedelta, strict: bool = False) -> Watching:
-    """Tell whether somebody watches. A Plex that does not answer at all plays to nobody.
-
-    strict: only where nobody listens nobody watches, and a Plex that is silent may be about to answer.
-    """
-    if found is None or found.server is Server.NONE:
-        return Watching.NOBODY
-    viewers = ask_viewers(plex, now, limit=paused_limit, timeout_s=_PLEX_TIMEOUT_S)
-    if viewers is not None:
-        return Watching.SOMEBODY if viewers else Watching.NOBODY
-    if strict:
-        return Watching.UNKNOWN
-    try:
-        plex.identity(timeout_s=_PLEX_TIMEOUT_S)
-    except (PlexTimeout, PlexRefused, PlexUnreachable):
-        return Watching.NOBODY
-    except PlexError:
-        return Watching.UNKNOWN
-    return Watching.UNKNOWN

@@ -2,20 +2,17 @@
 
 import dataclasses
 import json
-from datetime import timedelta
 
 import pytest
 
-from plexguard.core.found import FoundPlex, Server
 from plexguard.core.host import CommandTimeout, Completed
 from plexguard.core.manager import Unit
-from plexguard.core.plex import PlexError, PlexFailing, PlexRefused, PlexTimeout, PlexUnauthorized, PlexUnreachable, Session
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import Holder
 from plexguard.net_recover.links import Addresses, Neighbour
 from plexguard.net_recover.network import Reply
-from plexguard.net_recover.observe import Eyes, Observation, Watching, find_watching, observe, take_look
-from tests.fakes.ports import FakeClock, FakeHost, FakeManager, FakePlex
+from plexguard.net_recover.observe import Eyes, Observation, Watching, observe, take_look
+from tests.fakes.ports import FakeClock, FakeHost, FakeManager
 from tests.unit.net_recover.files import FilesNetwork
 
 CONFIG = Config()
@@ -242,54 +239,3 @@ def test_a_look_that_gets_no_answer_does_not_wait_for_names() -> None:
     take_look(bench.eyes(), CONFIG)
 
     assert bench.host.ran == []
-
-
-# -- who watches ------------------------------------------------------------------------------------------------------
-
-FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
-VIEWER = Session(kind="movie", title="A", user="u", state="playing", key="1", player="tv")
-
-
-def watching(plex: FakePlex, found: FoundPlex | None = FOUND, *, strict: bool = False) -> Watching:
-    return find_watching(plex, found, FakeClock().moment(), paused_limit=timedelta(hours=2), strict=strict)
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_somebody_watches_or_nobody_does(strict: bool) -> None:
-    plex = FakePlex()
-    assert watching(plex, strict=strict) is Watching.NOBODY
-
-    plex.session_lists = [(VIEWER,)]
-    assert watching(plex, strict=strict) is Watching.SOMEBODY
-
-
-def test_where_there_is_no_plex_nobody_watches() -> None:
-    plex = FakePlex()
-    plex.session_lists = [(VIEWER,)]
-
-    assert watching(plex, None) is watching(plex, FoundPlex(server=Server.NONE)) is Watching.NOBODY
-    assert plex.asked == []
-
-
-@pytest.mark.parametrize("error", [PlexUnauthorized("401"), PlexFailing("500"), PlexTimeout("x")])
-def test_a_plex_that_is_alive_and_does_not_tell_may_be_playing(error: PlexError) -> None:
-    plex = FakePlex()
-    plex.session_lists = [error]
-
-    assert watching(plex) is watching(plex, strict=True) is Watching.UNKNOWN
-
-
-@pytest.mark.parametrize("error", [PlexTimeout("x"), PlexUnreachable("x")])
-def test_a_plex_that_gives_no_answer_at_all_plays_to_nobody_but_is_no_reason_to_reboot(error: PlexError) -> None:
-    plex = FakePlex()
-    plex.session_lists, plex.identities = [error], [error]
-
-    assert watching(plex) is Watching.NOBODY
-    assert watching(plex, strict=True) is Watching.UNKNOWN
-
-
-def test_where_nobody_listens_nobody_watches() -> None:
-    plex = FakePlex()
-    plex.session_lists = [PlexRefused("x")]
-
-    assert watching(plex, strict=True) is Watching.NOBODY
