@@ -105,7 +105,7 @@ def judge(seen: Observation, *, went_down: bool = False) -> Verdict:
         return Verdict.SWITCHED_OFF
     if not seen.link.exists or not seen.link.is_up or not seen.link.carrier:
         return Verdict.NO_LINK
-    if seen.addresses == ():
+    if seen.addresses is not None and not seen.addresses.found:
         return Verdict.NO_ADDRESS
     if seen.route is None or seen.gateway is Neighbour.SILENT:
         return Verdict.NO_GATEWAY
@@ -236,7 +236,8 @@ def make_patient(seen: Observation, verdict: Verdict) -> Patient:
         is_stacked=seen.link is not None and seen.link.is_stacked,
         for_names=verdict is Verdict.NO_DNS,
         has_resolved=seen.has_resolved,
-        has_address=bool(seen.addresses),
+        has_address=seen.addresses is not None and bool(seen.addresses.found),
+        is_leased=seen.addresses is not None and seen.addresses.is_leased,
         route=seen.route,
     )
 
