@@ -100,6 +100,7 @@ class Tree:
 
 BASE = Tree(packages=("systemd-sysv", "dbus", "polkitd", "ca-certificates", "tzdata"))
 READY = BASE.with_packages(
+    "iproute2",
     "python3",
     "python3-click",
     "python3-systemd",
