@@ -101,7 +101,7 @@ class Plan:
 def decide(seen: Observation, config: Config, past: State, began: Moment, now: Moment) -> Plan:
     """Return what to tell and do. began: the moment before the first look; now: after the last."""
     excuse, excused_since = find_excuse(seen, past, began, config)
-    found = judge(seen, excuse, config)
+    found = judge(seen, excuse, config, past.verdict)
     state = _record(seen, past, found, now)
     verdict = state.verdict
     updated = _tell_update(seen, past)

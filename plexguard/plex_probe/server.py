@@ -69,8 +69,10 @@ def _observe_unit(name: str, manager: Manager, clock: Clock, config: Config) -> 
 
 def _judge_unit(unit: Unit, clock: Clock, config: Config) -> ServerState:
     if unit.active_state == "failed":
-        # A stop that was asked for may end badly too: killed when its time was up, or with an exit code of its own.
-        return ServerState.STOPPED if unit.was_told_to_stop else ServerState.DOWN
+        # A stop that was asked for may end badly too: killed when its time was up, or with an exit code of its own. And who
+        # masked it means it to stay away, however it ended; it could not be started either.
+        is_meant = unit.was_told_to_stop or unit.load_state == "masked"
+        return ServerState.STOPPED if is_meant else ServerState.DOWN
     if unit.active_state == "inactive":
         # Stopped, masked or disabled by a person; also never started.
         return ServerState.STOPPED

@@ -126,12 +126,13 @@ def _is_silent(seen: Observation) -> bool:
     return seen.last.answer is Answer.SILENT
 
 
-def judge(seen: Observation, excuse: Verdict | None, config: Config) -> Verdict:
-    """Return the state that this check alone finds. excuse: what excuses silence just now, if anything does."""
+def judge(seen: Observation, excuse: Verdict | None, config: Config, before: Verdict = Verdict.HEALTHY) -> Verdict:
+    """Return the state that this check alone finds. excuse: what excuses silence just now, if anything does. before: the state
+    until now."""
     answer = seen.last.answer
     verdict = _BY_ANSWER[answer]
+    is_slow = seen.last.slowest_s >= config.slow.total_seconds()
     if answer.is_conclusive:
-        is_slow = seen.last.slowest_s >= config.slow.total_seconds()
         return Verdict.DEGRADED if verdict is Verdict.HEALTHY and is_slow else verdict
     is_stopped = seen.server.state is ServerState.STOPPED and answer in _ABSENT
     if excuse is Verdict.UPDATING or (is_stopped and seen.server.update):
@@ -142,6 +143,9 @@ def judge(seen: Observation, excuse: Verdict | None, config: Config) -> Verdict:
         return excuse
     if seen.elsewhere:
         return Verdict.MISCONFIGURED
+    if verdict is Verdict.DATABASE_BLOCKED and is_slow and before in SERVING:
+        # What it answers from memory has used up the time: it is slow as a whole, and its database was hardly asked.
+        return Verdict.DEGRADED
     if seen.is_deadlocked:
         return Verdict.HUNG
     if seen.server.state is ServerState.UNKNOWN and verdict in OUTAGES:

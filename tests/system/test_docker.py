@@ -6,8 +6,9 @@ import pytest
 
 from tests.machine import Machine
 from tests.system import docker_plex
-from tests.system.conftest import QUICK, assert_clean_journal, await_event, configure, events
+from tests.system.conftest import assert_clean_journal, await_event, events
 from tests.system.native_plex import TOKEN, ask_plex
+from tests.system.probing import check_now, probe
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
@@ -17,19 +18,12 @@ def container(docker_machine: Machine) -> Machine:
     """A machine whose Plex runs in a container, found by plexguard and checked every 5 s."""
     docker_plex.install_plex(docker_machine)
     docker_machine.wait_for(lambda: "container" in read_found(docker_machine).get("server", ""), timeout_s=60, what="discovery")
-    configure(docker_machine, QUICK + 'start_grace = "5s"\nstop_timeout_hung = "3s"\n')
-    docker_machine.wait_for(lambda: check_now(docker_machine).get("verdict") == "healthy", timeout_s=60, what="a healthy check")
-    return docker_machine
+    return probe(docker_machine, 'stop_timeout_hung = "3s"\n')
 
 
 def read_found(machine: Machine) -> dict[str, str]:
     text = machine.run(["cat", "/run/plexguard/plex.json"], check=False).stdout
     return dict(json.loads(text)) if text else {}
-
-
-def check_now(machine: Machine) -> dict[str, object]:
-    machine.systemctl("start", "plexguard-plex-probe.service")
-    return dict(json.loads(machine.read("/var/lib/plexguard/plex-probe/state.json")))
 
 
 def test_a_container_is_found_guarded_and_left_alone_when_it_is_stopped(container: Machine) -> None:

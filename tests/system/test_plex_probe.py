@@ -1,51 +1,26 @@
 """The probe and the restart under a running service manager, against a native Plex that fails in every way it can."""
 
-import json
-
 import pytest
 
 from tests.machine import Machine
-from tests.system.conftest import QUICK, assert_clean_journal, await_event, configure, events, explain
+from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain
 from tests.system.native_plex import PREFERENCES, TOKEN, UNIT, URL, ask_plex, set_plex
+from tests.system.probing import OUTAGE_TIMEOUT_S, check_now, main_pid, probe, restarts, story
 
 pytestmark = pytest.mark.machine
-
-# A check's three looks of 5 s, the restart with its own look, 10 s of grace for a hung Plex, and the next check.
-_OUTAGE_TIMEOUT_S = 90
 
 
 @pytest.fixture
 def probed(plex_machine: Machine) -> Machine:
     """A machine whose Plex is checked every 5 s and was found well."""
-    # Plex was started seconds ago; a start is an excuse for silence only in the tests that are about it.
-    configure(plex_machine, QUICK + 'start_grace = "5s"\n')
-    plex_machine.wait_for(lambda: check_now(plex_machine).get("verdict") == "healthy", timeout_s=30, what="a healthy check")
-    return plex_machine
-
-
-def check_now(machine: Machine) -> dict[str, object]:
-    machine.systemctl("start", "plexguard-plex-probe.service")
-    return read_state(machine)
-
-
-def read_state(machine: Machine) -> dict[str, object]:
-    text = machine.run(["cat", "/var/lib/plexguard/plex-probe/state.json"], check=False).stdout
-    return dict(json.loads(text)) if text else {}
-
-
-def main_pid(machine: Machine) -> str:
-    return machine.unit(UNIT)["MainPID"]
-
-
-def restarts(machine: Machine) -> int:
-    return len(events(machine, "plex.restarting"))
+    return probe(plex_machine)
 
 
 def test_a_hung_plex_is_restarted_and_its_downtime_told(probed: Machine) -> None:
     machine, before = probed, main_pid(probed)
     set_plex(machine, mode="hung")
 
-    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+    recovered = await_event(machine, "plex.recovered", timeout_s=OUTAGE_TIMEOUT_S)
 
     assert main_pid(machine) != before
     assert ask_plex(machine, "/identity") is not None
@@ -60,7 +35,7 @@ def test_a_hung_plex_that_ignores_sigterm_is_killed(probed: Machine) -> None:
     machine = probed
     set_plex(machine, mode="hung", ignore_term="true")
 
-    restarted = await_event(machine, "plex.restarted", timeout_s=_OUTAGE_TIMEOUT_S)
+    restarted = await_event(machine, "plex.restarted", timeout_s=OUTAGE_TIMEOUT_S)
 
     assert float(restarted["PLEXGUARD_SECONDS"]) > 10
     assert ask_plex(machine, "/identity") is not None
@@ -70,7 +45,7 @@ def test_a_plex_that_refuses_connections_is_restarted(probed: Machine) -> None:
     machine = probed
     set_plex(machine, mode="refusing")
 
-    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+    recovered = await_event(machine, "plex.recovered", timeout_s=OUTAGE_TIMEOUT_S)
 
     assert recovered["PLEXGUARD_PROBLEM"] == "down"
     assert "Plex Media Serv" in events(machine, "plex.down")[-1]["PLEXGUARD_PROCESSES"]
@@ -83,7 +58,7 @@ def test_a_plex_that_failed_for_good_is_started_again(probed: Machine) -> None:
     machine.systemctl("daemon-reload")
     machine.systemctl("kill", "--signal=SIGKILL", UNIT)
 
-    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+    recovered = await_event(machine, "plex.recovered", timeout_s=OUTAGE_TIMEOUT_S)
 
     assert recovered["PLEXGUARD_RESTARTS"] == "1"
     assert machine.systemctl("is-active", UNIT).strip() == "active"
@@ -95,12 +70,13 @@ def test_a_plex_that_cannot_start_is_given_up_loudly_after_two_restarts(probed: 
     set_plex(machine, mode="corrupt")
 
     gave_up = await_event(machine, "plex.gave-up", timeout_s=180)
-    for _ in range(2):
+    for _ in range(3):
         check_now(machine)
 
     assert gave_up["PRIORITY"] == "3"
     assert restarts(machine) == 2
-    assert len(events(machine, "plex.gave-up")) == 1
+    # After the last word there is silence.
+    assert story(machine, since_cursor=gave_up["__CURSOR"]) == []
 
 
 def test_an_administrator_who_stops_plex_means_it(probed: Machine) -> None:
@@ -196,12 +172,12 @@ def test_the_budget_of_a_day_is_the_root_sides_own(probed: Machine) -> None:
     machine = probed
     configure(machine, "[plex-probe]\nmax_restarts_per_day = 1\n", name="60-test.toml")
     set_plex(machine, mode="hung")
-    await_event(machine, "plex.restarted", timeout_s=_OUTAGE_TIMEOUT_S)
+    await_event(machine, "plex.restarted", timeout_s=OUTAGE_TIMEOUT_S)
     await_event(machine, "plex.recovered", timeout_s=60)
     machine.run(["rm", "-r", "/var/lib/plexguard/plex-probe"])  # as a watcher that forgot, or was made to forget
 
     set_plex(machine, mode="hung")
-    refused = await_event(machine, "plex.restart-refused", timeout_s=_OUTAGE_TIMEOUT_S)
+    refused = await_event(machine, "plex.restart-refused", timeout_s=OUTAGE_TIMEOUT_S)
 
     assert "max_restarts_per_day" in refused["PLEXGUARD_REASON"]
     assert restarts(machine) == 1
@@ -221,13 +197,13 @@ def test_a_hung_plex_is_not_restarted_while_packages_are_being_changed(probed: M
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     set_plex(machine, mode="hung")
 
-    updating = await_event(machine, "plex.updating", timeout_s=_OUTAGE_TIMEOUT_S)
+    updating = await_event(machine, "plex.updating", timeout_s=OUTAGE_TIMEOUT_S)
     # whoever asks, the root side sees the same
     machine.systemctl("start", "plexguard-plex-restart.service")
     refused = await_event(machine, "plex.restart-refused", timeout_s=20)
     restarted_under_lock = restarts(machine)
     holder.kill()
-    recovered = await_event(machine, "plex.recovered", timeout_s=_OUTAGE_TIMEOUT_S)
+    recovered = await_event(machine, "plex.recovered", timeout_s=OUTAGE_TIMEOUT_S)
 
     assert "holds /var/lib/dpkg/lock-frontend" in updating["PLEXGUARD_DETAIL"]
     assert "an update is at work" in refused["PLEXGUARD_REASON"]

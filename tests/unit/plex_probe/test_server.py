@@ -172,6 +172,15 @@ def test_a_unit_that_an_update_left_stopped_is_none_that_an_admin_stopped(
     assert (seen.state, seen.update) == (state, update)
 
 
+def test_a_masked_unit_that_crashed_is_meant_to_be_away() -> None:
+    """Whoever masks a unit that runs does not want it started again; nor could it be."""
+    crashed = Unit(name=UNIT.name, load_state="masked", active_state="failed", sub_state="failed", result="signal", ended_s=100.0)
+
+    seen = observe_server(UNIT, manager=FakeManager(crashed), container=None, clock=FakeClock(), config=CONFIG)
+
+    assert seen.state is ServerState.STOPPED
+
+
 def test_a_masked_unit_is_never_left_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "was_stopped_by_update", lambda unit, clock: True)
     masked = dataclasses.replace(INACTIVE, load_state="masked")

@@ -54,6 +54,24 @@ def test_judge_by_answer_and_server(answer: Answer, server: ServerState, verdict
     assert judge(see(answer, server=server), None, CONFIG) is verdict
 
 
+@pytest.mark.parametrize(
+    ("before", "identity_s", "verdict"),
+    [
+        (Verdict.HEALTHY, 3.0, Verdict.DEGRADED),
+        (Verdict.DEGRADED, 3.0, Verdict.DEGRADED),
+        (Verdict.HEALTHY, 0.002, Verdict.DATABASE_BLOCKED),
+        (Verdict.DATABASE_BLOCKED, 3.0, Verdict.DATABASE_BLOCKED),
+        (Verdict.HUNG, 3.0, Verdict.DATABASE_BLOCKED),
+    ],
+)
+def test_a_slow_identity_that_leaves_no_time_for_the_rest_is_no_blocked_database(
+    before: Verdict, identity_s: float, verdict: Verdict
+) -> None:
+    seen = see(Answer.DATABASE_SILENT, latencies={"identity": identity_s})
+
+    assert judge(seen, None, CONFIG, before) is verdict
+
+
 def test_the_table_is_whole() -> None:
     assert set(SPOKEN | PLAIN) == set(Answer)
     assert set(TABLE) == set(ServerState)
