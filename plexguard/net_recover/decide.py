@@ -210,7 +210,8 @@ def _conclude_step(seen: Observation, problem: Problem, verdict: Verdict, failur
 
 def _consider_steps(seen: Observation, config: Config, state: State, problem: Problem, tells: list[Tell], now: Moment) -> Plan:
     """Return the next step of this round, or of the next one if it is time for it; else say once why there is none."""
-    steps = find_steps(make_patient(seen, problem.verdict))
+    number = problem.round + (problem.round == 0 or problem.round_ended is not None)
+    steps = find_steps(make_patient(seen, problem.verdict, is_last_round=number >= config.max_rounds))
     barrier = _find_barrier(seen, config, state, problem.verdict, steps)
     if barrier:
         if barrier not in problem.left_alone:
@@ -229,7 +230,8 @@ def _consider_steps(seen: Observation, config: Config, state: State, problem: Pr
     return _take_step(seen, config, state, problem, steps, tells, now)
 
 
-def make_patient(seen: Observation, verdict: Verdict) -> Patient:
+def make_patient(seen: Observation, verdict: Verdict, *, is_last_round: bool = False) -> Patient:
+    """Return what the steps are for. is_last_round: only matters for which steps there are, not for what they do."""
     return Patient(
         holder=seen.held.by,
         interface=seen.interface,
@@ -239,6 +241,7 @@ def make_patient(seen: Observation, verdict: Verdict) -> Patient:
         has_address=seen.addresses is not None and bool(seen.addresses.found),
         is_leased=seen.addresses is not None and seen.addresses.is_leased,
         route=seen.route,
+        is_last_round=is_last_round,
     )
 
 

@@ -33,7 +33,7 @@ class Step(enum.Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """What the steps are for. has_address, is_leased: it has one, and one that was given for a time. route: its default route,
-    which the kernel forgets with the link."""
+    which the kernel forgets with the link. is_last_round: what is not tried now is not tried at all."""
 
     holder: Holder
     interface: str
@@ -43,6 +43,7 @@ class Patient:
     has_address: bool = False
     is_leased: bool = False
     route: Route | None = None
+    is_last_round: bool = False
 
     @property
     def may_lose_its_address(self) -> bool:
@@ -63,8 +64,9 @@ def find_steps(patient: Patient) -> tuple[Step, ...]:
     if holder is Holder.IFUPDOWN:
         # It knows no gentle way: another `ifup` leaves another DHCP client behind. And its service takes every interface down.
         return (Step.HARD,)
-    if patient.may_lose_its_address:
-        # Taking it down loses the address, by which this machine is reached in the house, until somebody gives it again.
+    if patient.may_lose_its_address and not patient.is_last_round:
+        # Taking it down loses the address, by which this machine is reached in the house, until somebody gives it again. Only
+        # that revives a switch's port that hangs, so it comes at the very end, when nobody on the link has answered for long.
         return (*soft, *((Step.RESTART,) if holder is Holder.NETWORKD else ()))
     return (*soft, Step.HARD, Step.RESTART)
 

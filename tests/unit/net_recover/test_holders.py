@@ -2,7 +2,7 @@
 
 import pytest
 
-from plexguard.core.host import CommandFailed, Completed
+from plexguard.core.host import CommandFailed, CommandTimeout, Completed
 from plexguard.core.manager import Unit
 from plexguard.net_recover.holders import Held, Holder, find_holder, is_running
 from plexguard.net_recover.links import Link
@@ -77,6 +77,15 @@ def test_a_device_that_failed_is_not_switched_off() -> None:
     )
 
     assert held == Held(by=Holder.NETWORK_MANAGER)
+
+
+def test_a_network_manager_that_hangs_holds_what_nobody_else_does() -> None:
+    hangs = CommandTimeout("nmcli: no end within 5 s")
+
+    assert find(NETWORK_MANAGER, nmcli=hangs).by is Holder.NETWORK_MANAGER
+    assert find(NETWORK_MANAGER, nmcli=hangs, files={"/run/network/ifstate": "eth0=eth0\n"}).by is Holder.IFUPDOWN
+    assert find(NETWORK_MANAGER, nmcli=CommandFailed("not running")).by is Holder.NOBODY
+    assert find(nmcli=hangs).by is Holder.NOBODY
 
 
 def test_ifupdown_holds_what_is_up_and_what_is_only_configured() -> None:

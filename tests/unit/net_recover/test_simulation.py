@@ -86,7 +86,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.machine = Machine(World(), dataclasses.replace(REBOOTING, interval=timedelta(minutes=self.random.choice((1, 5, 20)))))
-        self.rounds: list[float] = []
+        self.machine.world.is_leased = self.random.random() < 0.5
 
     def live(self, ticks: int, *, only: tuple[str, ...] = (), chance: float = 0.03) -> None:
         happenings = only or tuple(name for name in dir(self) if name.startswith("do_"))
