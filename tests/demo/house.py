@@ -50,6 +50,6 @@ def measure_line(machine: Machine, show: Show) -> str:
     show.command("plexguard-status", "apply")
     show.command("systemctl", "list-timers", "--no-pager", "plexguard-speed-test.timer")
     show.command("systemctl", "start", "plexguard-speed-test.service")
-    show.journal("-u", "plexguard-speed-test", "-n", "2")
+    show.journal("PLEXGUARD_EVENT=speed.result")
     show.command("plexguard-speed-test", "list")
     return f"{await_event(machine, 'speed.result', timeout_s=5)['MESSAGE']}"
