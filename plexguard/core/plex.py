@@ -260,7 +260,9 @@ def _check_token(token: str) -> str:
 
 def _connect(scheme: str, host: str, port: int, deadline: float) -> socket.socket:
     try:
-        plain = socket.create_connection((host, port), timeout=_left(deadline))
+        # An address as bytes: of a text Python would first ask for its IDNA form, whose tables cost a healthy check 3 ms.
+        name = host.encode("ascii") if _is_loopback(host) else host
+        plain = socket.create_connection((name, port), timeout=_left(deadline))  # type: ignore[arg-type]
     except ConnectionRefusedError as error:
         raise PlexRefused(f"{host}:{port}: connection refused") from error
     except TimeoutError as error:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from plexguard.core import core_events
 from plexguard.core.config import Section, Settings
 from plexguard.core.events import Event
 from plexguard.core.plex_config import PlexConfig
-from plexguard.core.units import DropIns, Site
+
+if TYPE_CHECKING:  # what a check that runs every 30 s need not load
+    from plexguard.core.units import DropIns, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ def sections() -> tuple[type[Section], ...]:
     return (PlexConfig, *(module.Config for module in modules("config")))
 
 
-def drop_ins(settings: Settings, site: Site) -> DropIns:
+def drop_ins(settings: Settings, site: "Site") -> "DropIns":
     """Return every drop-in that the configuration and the machine call for, by "unit.d/file". Pure."""
     made: DropIns = {}
     for program in PROGRAMS:

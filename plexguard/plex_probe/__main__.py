@@ -20,7 +20,6 @@ from plexguard.core.records import encode
 from plexguard.core.secret import Secret
 from plexguard.core.state import STATE_ROOT, StateFile, state_directory
 from plexguard.core.token import read_token
-from plexguard.core.unreadable import count_asking, open_record
 from plexguard.core.viewers import paused_file, read_paused
 from plexguard.plex_probe import act, events
 from plexguard.plex_probe.config import Config
@@ -121,7 +120,8 @@ def _count_restarts(ports: Ports) -> int:
 
 
 def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
-    from plexguard.plex_probe.restart import act as restart_act  # what a check does not need
+    from plexguard.core.unreadable import count_asking, open_record  # what a check does not need
+    from plexguard.plex_probe.restart import act as restart_act
     from plexguard.plex_probe.restart.decide import Budget, Refuse, decide
     from plexguard.plex_probe.restart.observe import observe
 

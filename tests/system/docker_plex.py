@@ -44,6 +44,30 @@ def install_plex(machine: Machine) -> None:
     curl(machine, "-X", "POST", f"{URL}/library/sections?{query}")
 
 
+def run_updating_plex(machine: Machine) -> None:
+    """Start a container as the image does that updates itself: its script runs for as many seconds as CONFIG/update_s says, and
+    then Plex is started under its own name."""
+    machine.write("/srv/cont-init.d/50-plex-update", '#!/bin/sh\nsleep "$(cat /config/update_s || echo 0)"\n', mode=0o755)
+    start = '/etc/cont-init.d/50-plex-update; exec "/usr/lib/plexmediaserver/Plex Media Server" --data "$0" --control "$1"'
+    machine.run(
+        [
+            *("docker", "run", "--detach", "--name", "plex", "--network", "host", "--user", "1500:1500"),
+            *(
+                "--volume",
+                f"{CONFIG}:/config",
+                "--volume",
+                f"{FILMS}:/data/films",
+                "--volume",
+                "/srv/cont-init.d:/etc/cont-init.d:ro",
+            ),
+            *("--volume", "/srv/simulator:/usr/lib/plexmediaserver/simulator:ro"),
+            *("--volume", "/srv/simulator/plex-media-server:/usr/lib/plexmediaserver/Plex Media Server:ro"),
+            *(IMAGE, "/bin/sh", "-c", start, f"/config/{PMS}", "/config/simulator.json"),
+        ],
+        timeout_s=60,
+    )
+
+
 def prepare_plex(machine: Machine) -> None:
     """Make the image, and on the host all that the container mounts."""
     machine.push(SIMULATOR, "/srv/simulator")
