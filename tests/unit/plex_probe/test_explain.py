@@ -23,7 +23,7 @@ SERVER = SeenServer(state=ServerState.RUNNING, detail="plexmediaserver.service i
 def explain(seen: Observation, *, past: State | None = None, config: Config = CONFIG) -> dict[str, list[str]]:
     """Return the texts of the rows by their names."""
     now = FakeClock().moment()
-    text = explain_check(FOUND, seen, decide(seen, config, past or State(), now, now), config, in_day=3)
+    text = explain_check(FOUND, seen, decide(seen, config, past or State(answered=""), now, now), config, in_day=3)
     rows: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, _, rest = line.partition(" ")
@@ -84,7 +84,7 @@ def test_slowness_that_is_not_certain_yet_is_shown_as_such() -> None:
 
 def test_after_giving_up_nothing_follows() -> None:
     clock = FakeClock()
-    state = State()
+    state = State(answered="")
     for _ in range(10):
         clock.pass_time(90)
         state = decide(see(Answer.SILENT), CONFIG, state, clock.moment(), clock.moment()).state
@@ -109,5 +109,7 @@ def test_one_line_tells_version_verdict_times_and_what_failed() -> None:
     ) * 3
     hung = Observation(looks=looks, server=SERVER)
 
-    assert describe(decide(well, CONFIG, State(), now, now).state) == "Plex 1.43: healthy (identity 2 ms, database 20 ms)"
-    assert describe(decide(hung, CONFIG, State(), now, now).state) == "Plex: hung (/identity: no whole answer in time)"
+    assert (
+        describe(decide(well, CONFIG, State(answered=""), now, now).state) == "Plex 1.43: healthy (identity 2 ms, database 20 ms)"
+    )
+    assert describe(decide(hung, CONFIG, State(answered=""), now, now).state) == "Plex: hung (/identity: no whole answer in time)"
