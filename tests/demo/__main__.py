@@ -30,6 +30,7 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a film is repaired because Plex's log complained", scenes.repair_by_log),
     ("what a run changed is taken back", scenes.take_back),
     ("a hung Plex is restarted and recovers", scenes.recover_plex),
+    ("an update of Plex is left alone", scenes.leave_update),
     ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
     ("what an operator sees", scenes.look_around),
 )
