@@ -4,6 +4,7 @@ Plex's own /updater/status is no help on Linux: there it announces updates and n
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def find_package_work(*, locks: tuple[Path, ...] = DPKG_LOCKS, table: Path = LOC
     return ""
 
 
+# "1: POSIX  ADVISORY  WRITE 4711 fe:01:97 0 EOF"; without an inode the place is "<none>:0".
+_LOCK = re.compile(
+    r"\d+:\s+POSIX\s+\w+\s+WRITE\s+(?P<pid>\d+)\s+(?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+):(?P<inode>\d+)\s.*", re.ASCII
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """A write lock that is held. device: of the file system, as stat(2) would number it."""
@@ -54,13 +61,10 @@ class Lock:
 
 def parse_locks(table: str) -> tuple[Lock, ...]:
     """Parse /proc/locks (proc(5)): the write locks of fcntl(2) that are held; those that are waited for are left out."""
-    rows = (line.split() for line in table.splitlines())
-    return tuple(_parse_lock(int(row[4]), row[5]) for row in rows if len(row) >= 8 and (row[1], row[3]) == ("POSIX", "WRITE"))
-
-
-def _parse_lock(pid: int, place: str) -> Lock:
-    major, minor, inode = place.split(":")
-    return Lock(pid, os.makedev(int(major, 16), int(minor, 16)), int(inode))
+    found = (_LOCK.fullmatch(line.strip()) for line in table.splitlines())
+    return tuple(
+        Lock(int(row["pid"]), os.makedev(int(row["major"], 16), int(row["minor"], 16)), int(row["inode"])) for row in found if row
+    )
 
 
 def find_preparation(container: FoundContainer) -> str:

@@ -16,23 +16,32 @@ from plexguard.core.state import STATE_ROOT, StateFile
 
 PROBE_FOLDER = STATE_ROOT / "plex-probe"
 PAUSED_NAME = "paused.json"
+# The probe looks every 30 s, or every hour at the most that its configuration allows.
+_FRESH_S = 4_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """since: when each player, by `Session.player`, was first seen paused at what it is paused at now."""
+    """since: when each player, by `Session.player`, was first seen paused at what it is paused at now. seen: when it was last
+    looked at; nobody knows what a player did since the probe has stopped looking."""
 
     since: dict[str, Moment] = field(default_factory=dict)
+    seen: Moment | None = None
+
+    def is_fresh(self, now: Moment) -> bool:
+        return self.seen is not None and now.seconds_since(self.seen) < _FRESH_S
 
 
 def note_paused(sessions: Sequence[Session], known: Paused, now: Moment) -> Paused:
     """Return what is known after a look: a player that plays, or is gone, begins anew."""
-    return Paused(since={s.player: known.since.get(s.player, now) for s in sessions if s.is_paused and s.player})
+    since = known.since if known.is_fresh(now) else {}
+    return Paused(since={s.player: since.get(s.player, now) for s in sessions if s.is_paused and s.player}, seen=now)
 
 
 def pick_viewers(sessions: Sequence[Session], paused: Paused, now: Moment, *, limit: timedelta) -> tuple[Session, ...]:
     """Return one session for each player at which somebody watches: playing, buffering, or paused for less than the limit."""
-    awake = (s for s in sessions if not _is_abandoned(s, paused.since, now, limit))
+    since = paused.since if paused.is_fresh(now) else {}
+    awake = (s for s in sessions if not _is_abandoned(s, since, now, limit))
     # Live TV is listed twice for the one player that shows it.
     return tuple({s.player or f"session {s.key}": s for s in awake}.values())
 

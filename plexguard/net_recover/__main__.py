@@ -23,7 +23,7 @@ from plexguard.net_recover.config import Config
 from plexguard.net_recover.decide import State, Verdict, decide
 from plexguard.net_recover.history import PROGRAM, REBOOT, Teller, open_history, read_all
 from plexguard.net_recover.network import SystemNetwork
-from plexguard.net_recover.observe import Eyes, Watching, find_watching, observe
+from plexguard.net_recover.observe import Eyes, Watching, observe
 from plexguard.net_recover.reboot.decide import Budget, Notice
 
 NAME = "net-recover"
@@ -86,6 +86,7 @@ def _open_eyes(ports: Ports, plex_config: PlexConfig, *, strict: bool) -> Eyes:
     def ask_watching() -> Watching:
         from plexguard.core.plex import HttpPlex  # what a healthy check does not need
         from plexguard.core.token import read_token
+        from plexguard.net_recover.watching import find_watching
 
         found = read_plex(ports.journal)
         plex = HttpPlex(found.url or DEFAULT_URL, read_token(), owners=found.owners) if found else HttpPlex(DEFAULT_URL, None)

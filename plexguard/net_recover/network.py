@@ -120,7 +120,7 @@ class _Question:
         try:
             self._send()
         except OSError as error:
-            self.reply = _judge_error(error.errno or 0)
+            self.reply = _judge_error(error.errno or errno.EIO)
 
     @property
     def waits_for(self) -> int:
@@ -134,7 +134,7 @@ class _Question:
         try:
             packet = self.socket.recv(2048)
         except OSError as error:
-            return _judge_error(error.errno or 0)
+            return _judge_error(error.errno or errno.EIO)
         # A raw socket hears every ICMP packet, our own request too, and for IPv4 with its IP header.
         kind = _ECHO[self.socket.family][1]
         if self.socket.type == socket.SOCK_RAW and self.socket.family == socket.AF_INET and packet:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Self
 
+from plexguard.core.child import end_child, end_here
 from plexguard.core.errors import PlexguardError
 from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.act import Outcome, Repairer, RepairFailed
-from plexguard.perms_audit.child import end_child, end_here
 from plexguard.perms_audit.decide import Repair
 from plexguard.perms_audit.open import find_blocked, open_or_fault
 from plexguard.perms_audit.policy import Policy

@@ -13,8 +13,8 @@ from plexguard.plex_probe.observe import RESTART_UNIT
 
 
 def save_paused(file: StateFile[Paused], before: Paused, after: Paused) -> None:
-    """Write down which players are paused, when that has changed. With a disk that takes nothing it is not known, no more."""
-    if after != before:
+    """Write down which players are paused, while there are any. With a disk that takes nothing it is not known, no more."""
+    if after.since or before.since:
         with contextlib.suppress(IoFailed):
             file.save(after)
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.demo import scenes
+from tests.demo import house, scenes
 from tests.demo.show import Show
-from tests.machine import READY, Machine, MachineError, can_run
+from tests.machine import Machine, MachineError, can_run
+from tests.machine.managers import Manager, managed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,9 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a hung Plex is restarted and recovers", scenes.recover_plex),
     ("an update of Plex is left alone", scenes.leave_update),
     ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
+    ("the network is lost, and comes back by the gentlest step", house.mend_network),
+    ("the provider is away, and nothing is touched", house.leave_provider),
+    ("the line is measured", house.measure_line),
     ("what an operator sees", scenes.look_around),
 )
 
@@ -43,7 +47,7 @@ def main(deb: Path) -> int:
         return 1
     rows: list[Row] = []
     # The kernel watches a tmpfs, and refuses to watch the overlay that is the machine's root.
-    with Machine(READY, name="demo", volumes=("/srv", "/data")) as machine:
+    with house.LAN as lan, Machine(managed(Manager.NETWORKD), name="demo", network=lan, volumes=("/srv", "/data")) as machine:
         scenes.DEB = deb
         for what, scene in _SCENES:
             rows.append(_play(what, scene, machine))

@@ -109,6 +109,10 @@ class Machine:
         before = self._pid
         # Unchecked: the shutdown may end the command before it is done.
         self.run(["systemctl", "--no-block", "reboot"], check=False)
+        self.await_reboot(before, timeout_s=timeout_s)
+
+    def await_reboot(self, before: int, *, timeout_s: float = _BOOT_TIMEOUT_S) -> None:
+        """Wait until the machine, whose PID 1 was `before`, has rebooted by itself and runs again."""
         self._await(lambda: not _is_alive(before), timeout_s=timeout_s, what=f"shutdown of {self.name}")
         self._await_boot(timeout_s)
 

@@ -3,8 +3,9 @@
 import enum
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
-from tests.machine.layer import Layer
+from tests.machine.layer import Layer, installed
 from tests.machine.machine import Machine
 from tests.machine.network import Fault, Lan
 from tests.machine.tree import READY, Tree
@@ -12,7 +13,7 @@ from tests.machine.tree import READY, Tree
 INTERFACE = "eth0"
 # Any name has an address in the internet of a Lan.
 NAME = "plex.tv"
-_TOOLS = READY.with_packages("iproute2", "iputils-ping")
+_TOOLS = READY.with_packages("iputils-ping")
 
 
 class Manager(enum.StrEnum):
@@ -65,16 +66,20 @@ _SETUPS = {
 }
 
 
-def managed(manager: Manager, *, suite: str = "bookworm") -> Layer:
-    """Return the layer of a machine in which the manager gets an address for eth0 by DHCP."""
+def managed(manager: Manager, *, suite: str = "bookworm", deb: Path | None = None) -> Layer:
+    """Return the layer of a machine in which the manager gets an address for eth0 by DHCP; deb: a package to install.
+
+    The package comes first: a machine that is prepared has no eth0, and ifupdown's service fails over that.
+    """
     setup = _SETUPS[manager]
+    tree = setup.tree.on(suite)
 
     def prepare(machine: Machine) -> None:
         for path, text, mode in setup.files:
             machine.write(path, text, mode)
         machine.run(["sh", "-ec", setup.script])
 
-    return Layer(setup.tree.on(suite), key=f"{manager} {setup.files} {setup.script}", prepare=prepare)
+    return Layer(installed(tree, deb) if deb else tree, key=f"{manager} {setup.files} {setup.script}", prepare=prepare)
 
 
 # What a machine sees of its network

@@ -28,6 +28,7 @@ from tests.machine.errors import DeadlineMissed, MachineError
 
 ENDPOINTS = ("1.1.1.1", "8.8.8.8", "208.67.222.222", "9.9.9.9")
 GATEWAY = network_keeper.GATEWAY
+PLAYER = network_keeper.PLAYER
 WEB = network_keeper.WEB
 _TIMEOUT_S = 30.0
 
@@ -37,6 +38,7 @@ class Fault(enum.StrEnum):
 
     LINK = "link"  # the cable is out: no carrier
     GATEWAY = "gateway"  # the router is off, the switch is not: no ARP, no ICMP, no DHCP, no DNS
+    PORT = "port"  # the switch passes nothing to or from the machine until its link goes down and up again
     UPSTREAM = "upstream"  # the router lives and has nothing behind it
     ICMP = "icmp"  # nobody answers a ping; all else works
     DNS_SILENT = "dns-silent"  # the router's port 53 takes queries and never answers

@@ -13,6 +13,7 @@ or why not.
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -31,6 +32,8 @@ DNSMASQ = "/usr/sbin/dnsmasq"
 PORT = "port"
 GATEWAY = "10.77.0.1"
 LAN = "10.77.0.0/24"
+# Somebody else in the house, who answers when the gateway is away.
+PLAYER = "10.77.0.9"
 ROUTER_WAN = "198.51.100.1"
 INTERNET_WAN = "198.51.100.2"
 # Every name there is leads to this host of the internet.
@@ -40,6 +43,7 @@ LIE_S = 3600
 
 _CLONE_NEWNET = 0x40000000
 _RTMGRP_LINK = 1
+_SIOCGIFFLAGS, _IFF_RUNNING = 0x8913, 0x40
 _NXDOMAIN, _SERVFAIL = 3, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -113,6 +117,7 @@ class Network:
     # What the false server says: a response code, or None when it says nothing.
     false_answer: int | None = None
     cable_is_cut: bool = False
+    port_is_stuck: bool = False
     port_index: int = 0
 
     def build(self) -> None:
@@ -137,6 +142,7 @@ class Network:
         _ip("link add name switch type bridge")
         _ip(f"link add name uplink type veth peer name lan netns {path_of(self.router)}")
         _ip("link set dev uplink master switch up")
+        _ip(f"address add {PLAYER}/24 dev switch")
         _ip("link set dev switch up")
         with _inside(self.internet):
             _ip("link set dev lo up")
@@ -164,9 +170,27 @@ class Network:
         except OSError:
             return
         if index != self.port_index:
+            self.port_is_stuck = False
             _ip(f"link set dev {PORT} master switch")
             _ip(f"link set dev {PORT} {'down' if self.cable_is_cut else 'up'}")
             self.port_index = index
+
+    def watch_port(self) -> None:
+        """Something happened to a link: a new cable is plugged in; a port that got stuck works again once its link was down."""
+        self.attach_port()
+        if self.port_is_stuck and not _has_carrier(PORT):
+            self.free_port()
+
+    def stick_port(self) -> None:
+        _ip(f"link set dev {PORT} nomaster")
+        self.port_is_stuck = True
+
+    def free_port(self) -> None:
+        if self.port_is_stuck:
+            self.port_is_stuck = False
+            with contextlib.suppress(OSError):
+                socket.if_nametoindex(PORT)
+                _ip(f"link set dev {PORT} master switch")
 
     def set_cable(self, state: str) -> None:
         self.cable_is_cut = state == "down"
@@ -181,6 +205,7 @@ class Network:
         return {
             "link": (lambda: self.set_cable("down"), lambda: self.set_cable("up")),
             "gateway": (lambda: _ip("link set dev uplink down"), lambda: _ip("link set dev uplink up")),
+            "port": (self.stick_port, self.free_port),
             "upstream": (self.cut_upstream, self.mend_upstream),
             "icmp": (lambda: self.ignore_icmp("1"), lambda: self.ignore_icmp("0")),
             "dns-silent": (lambda: self.replace_dns(None), self.mend_dns),
@@ -259,7 +284,7 @@ class Keeper:
                 # An overflow only means that links changed, which is all we want to know.
                 with contextlib.suppress(OSError):
                     links.recv(65536)
-                self.network.attach_port()
+                self.network.watch_port()
             for server in self.network.web:
                 if server in ready:
                     _hang_up(server)
@@ -284,6 +309,14 @@ class Keeper:
         except (OSError, RuntimeError, KeyError) as error:
             return f"Failed to {verb} {fault}: {error!r}".replace("\n", " ")
         return "done"
+
+
+def _has_carrier(interface: str) -> bool:
+    """Tell whether the other end of a cable is up; what is not there has none. Source: netdevice(7), SIOCGIFFLAGS."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, contextlib.suppress(OSError):
+        answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, struct.pack("16sH22x", interface.encode(), 0))
+        return bool(struct.unpack("16sH22x", answer)[1] & _IFF_RUNNING)
+    return False
 
 
 def _hang_up(server: socket.socket) -> None:

@@ -14,8 +14,8 @@ TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.plex", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.net_recover.network", "time.monotonic"),  # deadline of questions that are asked at once
-    ("plexguard.perms_audit.child", "time.monotonic"),  # deadline of a child process
-    ("plexguard.perms_audit.child", "time.sleep"),  # waiting for a killed one to be gone
+    ("plexguard.core.child", "time.monotonic"),  # deadline of a child process
+    ("plexguard.core.child", "time.sleep"),  # waiting for a killed one to be gone
     ("plexguard.perms_audit.walk", "time.monotonic"),  # inside workers
     ("plexguard.perms_audit.workers", "time.monotonic"),  # whether one is stuck
 }
@@ -24,7 +24,7 @@ _TIME_CALLS = {
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
 }
 # The edge of a program and of a child process, and the generator, whose own bug must not fail a boot.
-BROAD = {"plexguard.core.program", "plexguard.generator.__main__", "plexguard.perms_audit.child"}
+BROAD = {"plexguard.core.program", "plexguard.generator.__main__", "plexguard.core.child"}
 _SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "os.spawnlp", "os.execlp"}
 
 EACH = pytest.mark.parametrize("path", modules(), ids=module_name)

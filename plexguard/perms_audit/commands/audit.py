@@ -7,6 +7,7 @@ import os
 
 import click
 
+from plexguard.core.child import in_child
 from plexguard.core.errors import MissingInput, PlexguardError
 from plexguard.core.events import show_path
 from plexguard.core.mounts import is_below
@@ -15,7 +16,6 @@ from plexguard.core.state import StateFile, exclusive_lock, state_directory
 from plexguard.core.unreadable import FILE, Record, open_record
 from plexguard.perms_audit import events, unhealthy
 from plexguard.perms_audit.audit import Account, Audit
-from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import Survey, survey
 from plexguard.perms_audit.prove import prove

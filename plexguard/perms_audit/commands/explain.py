@@ -2,10 +2,10 @@
 
 import click
 
+from plexguard.core.child import in_child
 from plexguard.core.errors import IoFailed, MissingInput, UsageError
 from plexguard.core.events import show_path
 from plexguard.core.program import FOUND_PROBLEMS, Ports
-from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import survey_path
 from plexguard.perms_audit.prove import prove

@@ -8,6 +8,7 @@ import struct
 from datetime import timedelta
 from pathlib import Path
 
+from plexguard.core.child import in_child
 from plexguard.core.clock import Clock
 from plexguard.core.daemon import StopAsked
 from plexguard.core.errors import DataError, PlexguardError, TryAgain
@@ -19,7 +20,6 @@ from plexguard.core.program import Ports
 from plexguard.core.unreadable import FILE, FLAG, open_record
 from plexguard.perms_audit import events, unhealthy
 from plexguard.perms_audit.access import Guise
-from plexguard.perms_audit.child import in_child
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.mend import Mender
 from plexguard.perms_audit.observe import Survey, survey

@@ -14,6 +14,7 @@ from tests.integration.machine.test_machine import descendants, wait_until
 from tests.machine import Machine, MachineError, can_run
 from tests.machine.keeper import start_time
 from tests.machine.managers import (
+    INTERFACE,
     Manager,
     address_of,
     await_online,
@@ -29,7 +30,7 @@ from tests.machine.managers import (
     resolves,
     set_interface_down,
 )
-from tests.machine.network import ENDPOINTS, GATEWAY, WEB, Fault, Lan, can_run_network
+from tests.machine.network import ENDPOINTS, GATEWAY, PLAYER, WEB, Fault, Lan, can_run_network
 
 REASON = can_run() or can_run_network()
 if REASON and os.environ.get("CI") == "true":
@@ -115,6 +116,29 @@ def test_dead_gateway_keeps_the_link_and_answers_nothing(house: tuple[Lan, Machi
     assert not resolves(machine)
     assert "REACHABLE" not in machine.run(["ip", "neighbour", "show", GATEWAY]).stdout
     lan.mend(Fault.GATEWAY)
+    await_online(machine)
+
+
+def test_dead_gateway_leaves_others_in_the_house_alive(house: tuple[Lan, Machine]) -> None:
+    lan, machine = house
+
+    lan.cause(Fault.GATEWAY)
+
+    assert pings(machine, PLAYER)
+    lan.mend(Fault.GATEWAY)
+    await_online(machine)
+
+
+def test_stuck_port_has_a_carrier_and_is_freed_when_the_link_goes_down(house: tuple[Lan, Machine]) -> None:
+    lan, machine = house
+
+    lan.cause(Fault.PORT)
+
+    assert has_carrier(machine)
+    assert not pings(machine, GATEWAY)
+    assert not pings(machine, PLAYER)
+    set_interface_down(machine)
+    machine.run(["ip", "link", "set", "dev", INTERFACE, "up"])
     await_online(machine)
 
 

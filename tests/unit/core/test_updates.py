@@ -24,7 +24,9 @@ def test_write_locks_that_are_held_are_found() -> None:
     assert parse_locks(TABLE) == (Lock(4711, os.makedev(0, 0x2D), 1234), Lock(4715, os.makedev(0xFE, 1), 97))
 
 
-@pytest.mark.parametrize("table", ["", "\n", "nonsense", "1: POSIX ADVISORY WRITE"])
+@pytest.mark.parametrize(
+    "table", ["", "\n", "nonsense", "1: POSIX ADVISORY WRITE", "1: POSIX  ADVISORY  WRITE 4711 <none>:0 0 EOF"]
+)
 def test_table_that_is_none_holds_no_lock(table: str) -> None:
     assert parse_locks(table) == ()
 

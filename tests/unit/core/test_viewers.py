@@ -35,13 +35,32 @@ def test_players_that_do_not_tell_who_they_are_are_counted_one_by_one() -> None:
     )
 
 
+def pass_time(clock: FakeClock, seconds: float, sessions: list[Session], known: Paused) -> Paused:
+    """Let time pass, in which the probe looks every half a minute."""
+    for _ in range(int(seconds // 30)):
+        clock.pass_time(30)
+        known = note_paused(sessions, known, clock.moment())
+    clock.pass_time(seconds % 30)
+    return note_paused(sessions, known, clock.moment())
+
+
+def test_what_was_paused_before_the_probe_stopped_looking_is_not_known() -> None:
+    clock = FakeClock()
+    left = [session(state="paused")]
+    known = note_paused(left, Paused(), clock.moment())
+
+    clock.pass_time(3 * 86_400)
+
+    assert len(pick_viewers(left, known, clock.moment(), limit=LIMIT)) == 1
+    assert note_paused(left, known, clock.moment()).since["tv"] == clock.moment()
+
+
 def test_a_device_that_was_left_paused_is_no_viewer_and_its_return_is_noticed() -> None:
     clock = FakeClock()
     left = [session(state="paused")]
     known = note_paused(left, Paused(), clock.moment())
 
-    clock.pass_time(LIMIT.total_seconds() - 1)
-    known = note_paused(left, known, clock.moment())
+    known = pass_time(clock, LIMIT.total_seconds() - 1, left, known)
     assert len(pick_viewers(left, known, clock.moment(), limit=LIMIT)) == 1
     clock.pass_time(1)
     assert pick_viewers(left, known, clock.moment(), limit=LIMIT) == ()
@@ -77,7 +96,7 @@ def test_where_nobody_listens_nobody_watches() -> None:
 
 
 def test_what_the_probe_wrote_down_is_read(tmp_path: Path) -> None:
-    paused = Paused(since={"tv": FakeClock().moment()})
+    paused = Paused(since={"tv": FakeClock().moment()}, seen=FakeClock().moment())
     paused_file(tmp_path, FakeJournal()).save(paused)
 
     assert read_paused(FakeJournal(), tmp_path) == paused

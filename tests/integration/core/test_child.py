@@ -8,9 +8,9 @@ from typing import NoReturn
 import psutil
 import pytest
 
+from plexguard.core.child import end_child, in_child
 from plexguard.core.errors import MissingInput, PlexguardError, SystemRefused, TryAgain
 from plexguard.core.perms_request import Answer, Verdict
-from plexguard.perms_audit.child import end_child, in_child
 
 LARGE = "x" * (1 << 20)
 

@@ -1,0 +1,478 @@
+"""From what was seen to a verdict, and from verdict to verdict the steps, rounds and silence that fit."""
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from plexguard.core.records import decode, encode
+from plexguard.net_recover.config import Config
+from plexguard.net_recover.decide import Plan, Problem, State, Verdict, decide, describe, judge
+from plexguard.net_recover.holders import Held, Holder
+from plexguard.net_recover.links import Addresses, Link, Neighbour, Route
+from plexguard.net_recover.network import Answer, Reply, Target
+from plexguard.net_recover.observe import Name, Observation, Watching
+from plexguard.net_recover.steps import Step
+from tests.fakes.ports import FakeClock
+
+CONFIG = Config()
+TARGET = Target("1.1.1.1", 443)
+SILENT = (Answer(target=TARGET, reply=Reply.SILENT),)
+ANSWERED = (Answer(target=TARGET, reply=Reply.ANSWERED, seconds=0.012),)
+RESOLVES = (Name(name="plex.tv", addresses=("203.0.113.7",), seconds=0.004),)
+NO_NAMES = (Name(name="plex.tv", addresses=(), seconds=8.0),)
+ROUTE = Route(interface="eth0", gateway="192.0.2.1")
+
+LOST = Observation(
+    looks=3,
+    answers=SILENT,
+    interface="eth0",
+    link=Link(name="eth0", index=2),
+    held=Held(by=Holder.NETWORKD),
+    addresses=Addresses(found=("192.0.2.2",)),
+    route=ROUTE,
+    gateway=Neighbour.SILENT,
+    has_resolved=True,
+)
+ONLINE = Observation(looks=1, answers=ANSWERED, names=RESOLVES, interface="eth0")
+UPSTREAM = dataclasses.replace(LOST, gateway=Neighbour.ANSWERS)
+NO_DNS = dataclasses.replace(LOST, answers=ANSWERED, names=NO_NAMES)
+NO_LINK = dataclasses.replace(LOST, link=Link(name="eth0", index=2, carrier=False), addresses=Addresses(), route=None)
+OFF = dataclasses.replace(LOST, link=Link(name="eth0", index=2, is_up=False, carrier=False))
+NOWHERE = dataclasses.replace(LOST, interface="", link=None)
+
+
+class Course:
+    """One check after the other, the state going through its JSON form; and steps that are taken when decided."""
+
+    def __init__(self, config: Config = CONFIG, *, online_before: bool = True) -> None:
+        self.config = config
+        self.clock = FakeClock()
+        self.state = State()
+        self.steps: list[Step] = []
+        self.told: list[str] = []
+        self.asked = 0
+        if online_before:
+            self.decide(ONLINE)
+
+    def decide(self, seen: Observation, **given: object) -> Plan:
+        now = self.clock.moment()
+        plan = decide(seen, self.config, self.state, now, now, **given)  # type: ignore[arg-type]
+        self.state = decode(State, encode(plan.state))
+        self.told += [tell.event.name for tell in plan.tells]
+        self.asked += plan.ask_reboot
+        return plan
+
+    def check(self, seen: Observation, *, until: Step | None = None) -> None:
+        """One run of the program. until: the step that is not taken, as if it ended there."""
+        while (step := self.decide(seen).step) is not None:
+            self.steps.append(step)
+            if step is until:
+                return
+
+    def pass_minutes(self, minutes: int, seen: Observation) -> None:
+        for _ in range(minutes):
+            self.clock.pass_time(60.0)
+            self.check(seen)
+
+    def values(self, plan: Plan, name: str) -> dict[str, object]:
+        (found,) = [tell.values for tell in plan.tells if tell.event.name == name]
+        return dict(found)
+
+
+# -- the verdict ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (ONLINE, Verdict.ONLINE),
+        (dataclasses.replace(ONLINE, names=(), names_asked=False), Verdict.ONLINE),
+        (NO_DNS, Verdict.NO_DNS),
+        (UPSTREAM, Verdict.NO_INTERNET),
+        (dataclasses.replace(LOST, gateway=Neighbour.UNKNOWN), Verdict.NO_INTERNET),
+        (LOST, Verdict.NO_GATEWAY),
+        (dataclasses.replace(LOST, route=None, gateway=Neighbour.UNKNOWN), Verdict.NO_GATEWAY),
+        (dataclasses.replace(LOST, addresses=Addresses()), Verdict.NO_ADDRESS),
+        (dataclasses.replace(UPSTREAM, addresses=None), Verdict.NO_INTERNET),
+        (NO_LINK, Verdict.NO_LINK),
+        (dataclasses.replace(LOST, link=Link(name="eth0", exists=False, is_up=False, carrier=False)), Verdict.NO_LINK),
+        (OFF, Verdict.SWITCHED_OFF),
+        (dataclasses.replace(LOST, held=Held(by=Holder.NETWORK_MANAGER, switched_off="nmcli")), Verdict.SWITCHED_OFF),
+        (NOWHERE, Verdict.UNKNOWN),
+        (dataclasses.replace(LOST, answers=(Answer(target=TARGET, reply=Reply.DENIED),)), Verdict.UNKNOWN),
+    ],
+    ids=lambda value: value.value if isinstance(value, Verdict) else "",
+)
+def test_the_nearest_thing_that_is_missing_is_the_verdict(seen: Observation, verdict: Verdict) -> None:
+    assert judge(seen) is verdict
+    assert describe(seen, verdict)
+
+
+def test_an_interface_that_a_step_of_ours_may_have_left_down_is_not_switched_off_by_a_person() -> None:
+    assert judge(OFF, went_down=True) is Verdict.NO_LINK
+
+
+def test_what_answers_is_described_with_its_method_and_time() -> None:
+    assert describe(ONLINE, Verdict.ONLINE) == "1.1.1.1 answers in 12 ms (tcp 443), plex.tv resolves in 4 ms"
+    assert "none of plex.tv resolves" in describe(NO_DNS, Verdict.NO_DNS)
+    assert describe(LOST, Verdict.NO_GATEWAY) == "gateway 192.0.2.1 does not answer, and no endpoint does"
+
+
+# -- healthy, and back ------------------------------------------------------------------------------------------------
+
+
+def test_a_network_that_is_well_leaves_no_line_and_is_remembered() -> None:
+    course = Course()
+
+    course.pass_minutes(60, ONLINE)
+
+    assert course.told == []
+    assert (course.state.interface, course.state.verdict) == ("eth0", Verdict.ONLINE)
+    assert course.state.last_online == course.clock.moment()
+
+
+def test_a_loss_is_told_once_and_its_end_with_the_downtime() -> None:
+    course = Course()
+    course.pass_minutes(10, UPSTREAM)
+
+    plan = course.decide(ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"]
+    assert course.values(plan, "net.recovered")["downtime_s"] == 540.0
+    assert course.values(plan, "net.recovered")["helped"] == "by itself"
+    assert course.state.problem is None
+
+
+@pytest.mark.parametrize("step", [Step.SOFT, Step.HARD, Step.RESTART])
+def test_the_step_after_which_the_network_is_back_helped(step: Step) -> None:
+    course = Course()
+    course.check(LOST, until=step)
+
+    plan = course.decide(ONLINE)
+
+    assert [tell.event.name for tell in plan.tells] == ["net.step-done", "net.recovered"]
+    assert course.values(plan, "net.recovered")["helped"] == step.value
+
+
+def test_a_dns_flush_that_helped_is_named() -> None:
+    course = Course()
+    course.check(NO_DNS, until=Step.DNS_FLUSH)
+
+    assert course.values(course.decide(ONLINE), "net.recovered")["helped"] == "DNS flush"
+
+
+def test_a_reboot_that_helped_is_named() -> None:
+    course = Course()
+    course.check(LOST)
+    course.clock.reboot()
+
+    assert course.values(course.decide(ONLINE, rebooted=True), "net.recovered")["helped"] == "reboot"
+
+
+# -- rounds -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_round_takes_its_steps_in_order_and_tells_each() -> None:
+    course = Course()
+
+    course.check(LOST)
+
+    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+    assert course.told == ["net.lost", *["net.step", "net.step-failed"] * 3, "net.round"]
+
+
+def test_for_names_the_cache_is_flushed_first() -> None:
+    course = Course()
+
+    course.check(NO_DNS)
+
+    assert course.steps == [Step.DNS_FLUSH, Step.SOFT]
+
+
+def test_between_rounds_there_is_a_pause_that_grows() -> None:
+    course = Course()
+    course.check(LOST)
+    begun = []
+    for minute in range(1, 31):
+        before = len(course.steps)
+        course.pass_minutes(1, LOST)
+        begun += [minute] if len(course.steps) > before else []
+
+    assert begun == [5, 15]
+
+
+def test_after_three_rounds_it_gives_up_once_and_goes_on_checking() -> None:
+    course = Course()
+    course.check(LOST)
+
+    course.pass_minutes(600, LOST)
+
+    assert len(course.steps) == 9
+    assert course.told.count("net.round") == 3
+    assert course.told.count("net.gave-up") == 1
+    assert course.asked == 0
+    assert course.state.checked == course.clock.moment()
+
+
+def test_a_program_that_ends_in_the_middle_of_a_step_goes_on_with_the_next_and_repeats_none() -> None:
+    for step in (Step.SOFT, Step.HARD, Step.RESTART):
+        course = Course()
+        course.check(LOST, until=step)
+
+        course.pass_minutes(1, LOST)
+
+        assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+
+
+def test_a_program_that_ends_at_every_step_still_gives_up() -> None:
+    course = Course()
+    for _ in range(200):
+        course.clock.pass_time(60.0)
+        course.decide(LOST)
+
+    assert course.told.count("net.step") == 9
+    assert course.told.count("net.gave-up") == 1
+
+
+def test_a_network_that_comes_and_goes_gets_three_rounds_an_hour() -> None:
+    course = Course()
+    for _ in range(60):
+        course.pass_minutes(1, LOST)
+        course.decide(ONLINE)
+
+    assert course.told.count("net.put-off") >= 1
+    assert course.steps.count(Step.SOFT) <= 4  # the first of the second hour among them
+
+
+def test_a_fault_that_changes_its_kind_between_way_and_names_has_steps_of_its_own_within_the_hour() -> None:
+    course = Course(dataclasses.replace(CONFIG, max_rounds=1))
+    course.check(NO_DNS)
+    course.pass_minutes(61, NO_DNS)
+    assert course.told.count("net.gave-up") == 1
+
+    course.check(LOST)
+
+    assert course.steps[-3:] == [Step.SOFT, Step.HARD, Step.RESTART]
+    assert course.state.problem is not None
+    assert course.state.problem.told == (Verdict.NO_DNS, Verdict.NO_GATEWAY)
+
+
+def test_a_kind_is_told_once_in_an_outage() -> None:
+    course = Course()
+    for _ in range(20):
+        course.pass_minutes(1, UPSTREAM)
+        course.pass_minutes(1, NO_LINK)
+
+    assert course.told.count("net.lost") == 2
+    assert course.told.count("net.left-alone") == 1
+
+
+def test_rounds_of_an_earlier_boot_are_forgotten_by_a_machine_whose_clock_went_back() -> None:
+    course = Course(dataclasses.replace(CONFIG, max_rounds=1))
+    course.check(LOST)
+    course.decide(ONLINE)
+    course.clock.reboot(down_s=-400 * 86_400.0)
+
+    course.pass_minutes(30, LOST)
+    assert len(course.steps) == 3
+    course.pass_minutes(40, LOST)
+
+    assert len(course.steps) == 6
+
+
+def test_a_leased_address_is_kept_until_the_last_round_while_the_gateway_is_silent() -> None:
+    course = Course()
+    seen = dataclasses.replace(LOST, addresses=Addresses(found=("192.0.2.2",), is_leased=True))
+
+    course.check(seen)
+    course.pass_minutes(60, seen)
+
+    assert course.steps == [Step.SOFT, Step.RESTART] * 2 + [Step.SOFT, Step.HARD, Step.RESTART]
+    assert course.told.count("net.gave-up") == 1
+
+
+# -- left alone -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (UPSTREAM, "beyond the gateway"),
+        (OFF, "switches an interface off"),
+        (dataclasses.replace(LOST, others_answer=True), "the gateway is away"),
+        (dataclasses.replace(LOST, held=Held(by=Holder.NOBODY)), "nobody here holds"),
+    ],
+    ids=["upstream", "switched off", "others answer", "unmanaged"],
+)
+def test_what_no_step_can_or_should_mend_is_left_alone_and_that_is_told_once(seen: Observation, words: str) -> None:
+    course = Course(dataclasses.replace(CONFIG, reboot=True))
+
+    plan = course.decide(seen)
+    course.pass_minutes(600, seen)
+
+    assert words in str(course.values(plan, "net.left-alone")["reason"])
+    assert (course.steps, course.asked) == ([], 0)
+    assert course.told == ["net.lost", "net.left-alone"]
+
+
+def test_a_network_that_was_never_seen_working_is_left_alone() -> None:
+    course = Course(online_before=False)
+
+    plan = course.decide(LOST)
+
+    assert "never been seen" in str(course.values(plan, "net.left-alone")["reason"])
+    assert plan.step is None
+
+
+def test_names_are_flushed_where_nobody_holds_the_interface() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(NO_DNS, held=Held(by=Holder.NOBODY)))
+
+    assert course.steps == [Step.DNS_FLUSH]
+
+
+def test_without_rounds_it_only_reports() -> None:
+    course = Course(dataclasses.replace(CONFIG, max_rounds=0, reboot=True))
+
+    course.pass_minutes(60, LOST)
+
+    assert (course.steps, course.asked) == ([], 0)
+    assert course.told == ["net.lost", "net.left-alone"]
+
+
+def test_what_cannot_be_told_is_neither_lost_nor_back() -> None:
+    course = Course()
+    course.pass_minutes(3, NOWHERE)
+    assert course.told == ["net.unknown"]
+
+    course.check(UPSTREAM)
+    course.pass_minutes(3, NOWHERE)
+
+    assert course.told == ["net.unknown", "net.lost", "net.left-alone", "net.unknown"]
+    assert course.state.problem is not None
+
+
+def test_an_interface_switched_off_after_our_hard_reset_was_seen_up_is_left_alone() -> None:
+    course = Course()
+    course.check(LOST, until=Step.HARD)
+    assert course.decide(OFF).step is Step.RESTART  # it may be ours
+
+    course.check(LOST)
+    course.pass_minutes(1, OFF)
+
+    assert course.told[-2:] == ["net.lost", "net.left-alone"]
+
+
+# -- who watches ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("watching", [Watching.SOMEBODY, Watching.UNKNOWN])
+def test_an_interface_with_a_carrier_is_not_touched_while_somebody_may_watch(watching: Watching) -> None:
+    course = Course(dataclasses.replace(CONFIG, reboot=True))
+    seen = dataclasses.replace(LOST, watching=watching)
+
+    course.pass_minutes(600, seen)
+    assert (course.steps, course.asked) == ([], 0)
+    assert course.told == ["net.lost", "net.put-off"]
+
+    # and when the film is over it begins
+    course.check(LOST)
+    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+
+
+def test_without_a_carrier_nobody_can_be_interrupted() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(NO_LINK, watching=Watching.SOMEBODY))
+
+    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+
+
+def test_a_cache_is_flushed_whoever_watches_and_the_rest_of_the_round_waits() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(NO_DNS, watching=Watching.SOMEBODY))
+    assert course.steps == [Step.DNS_FLUSH]
+    course.check(NO_DNS)
+
+    assert course.steps == [Step.DNS_FLUSH, Step.SOFT]
+    assert course.told.count("net.put-off") == 1
+
+
+def test_who_begins_to_watch_in_the_middle_of_a_round_stops_it() -> None:
+    course = Course()
+    course.check(LOST, until=Step.SOFT)
+
+    course.pass_minutes(5, dataclasses.replace(LOST, watching=Watching.SOMEBODY))
+    assert course.steps == [Step.SOFT]
+    course.check(LOST)
+
+    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+
+
+# -- the reboot -------------------------------------------------------------------------------------------------------
+
+
+def give_up(config: Config) -> Course:
+    course = Course(config)
+    course.check(LOST)
+    course.pass_minutes(20, LOST)
+    return course
+
+
+def test_a_reboot_is_asked_for_when_all_rounds_are_over_and_again_every_five_minutes_and_told_once() -> None:
+    course = give_up(dataclasses.replace(CONFIG, reboot=True))
+    assert course.told.count("net.gave-up") == 1
+    before = course.asked
+
+    course.pass_minutes(60, LOST)
+
+    assert course.asked == before + 12
+    assert course.told.count("reboot.asked") == 1
+
+
+def test_no_reboot_is_asked_for_before_or_where_it_is_off() -> None:
+    assert give_up(CONFIG).asked == 0
+    course = Course(dataclasses.replace(CONFIG, reboot=True))
+    course.check(LOST)
+    course.pass_minutes(4, LOST)
+    assert course.asked == 0
+
+
+@pytest.mark.parametrize("seen", [UPSTREAM, NO_DNS, OFF], ids=["upstream", "names", "off"])
+def test_no_reboot_is_asked_for_what_it_does_not_mend(seen: Observation) -> None:
+    course = give_up(dataclasses.replace(CONFIG, reboot=True))
+    before = course.asked
+
+    course.pass_minutes(120, seen)
+
+    assert course.asked == before
+
+
+def test_a_clock_that_went_backwards_in_a_reboot_does_not_stop_the_asking() -> None:
+    course = give_up(dataclasses.replace(CONFIG, reboot=True))
+    before = course.asked
+    course.clock.reboot(down_s=-400 * 86_400.0)
+
+    course.pass_minutes(10, LOST)
+
+    assert course.asked > before
+
+
+def test_the_state_survives_its_file() -> None:
+    moment = FakeClock().moment()
+    problem = Problem(verdict=Verdict.NO_DNS, began=moment, told=(Verdict.NO_DNS,), round=1, todo=(Step.SOFT,), step=Step.DNS_FLUSH)
+    state = State(problem=problem, rounds=(moment,), last_online=moment, interface="eth0")
+
+    assert decode(State, encode(state)) == state
+
+
+def test_the_pause_is_the_configured_one() -> None:
+    course = Course(dataclasses.replace(CONFIG, round_pause=timedelta(minutes=1)))
+    course.check(LOST)
+
+    course.pass_minutes(3, LOST)
+
+    assert course.told.count("net.gave-up") == 1
