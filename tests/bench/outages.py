@@ -58,26 +58,23 @@ def measure() -> Iterator[Row]:
 
 
 def _rows(samples: dict[str, list[Sample]]) -> Iterator[Row]:
-    for fault, taken in samples.items():
-        yield _row(f"probe.detect-{fault}", [s.detect_s for s in taken], "first failed look to certainty")
     both = [sample for taken in samples.values() for sample in taken]
-    yield _row("probe.alert", [s.alert_s for s in both], "certainty to the event in the journal; at most 10 s")
+    detect = {fault: [s.detect_s for s in taken] for fault, taken in samples.items()}
+    medians = ", ".join(f"{fault} {statistics.median(seconds):.1f} s" for fault, seconds in detect.items())
+    most = max(max(seconds) for seconds in detect.values())
+    yield _row("probe.detect", most, f"first failed look to certainty: the most of {len(both)}; medians: {medians}")
+    alert = [s.alert_s for s in both]
+    yield _row("probe.alert", max(alert), f"certainty to its event in the journal: the most of {len(both)}; at most 10 s")
     for fault, taken in samples.items():
-        yield _row(f"probe.recover-{fault}", [s.recover_s for s in taken], "fault to healthy again, with its event; at most 45 s")
+        recover = [s.recover_s for s in taken]
+        note = f"fault to healthy again: the median of {len(taken)}, most {max(recover):.1f} s; at most 45 s"
+        yield _row(f"probe.recover-{fault}", statistics.median(recover), note)
     recover = [s.recover_s for s in both]
-    yield Row(
-        name="probe.recover-p99",
-        ours=round(_percentile(recover, 99), 1),
-        reference=None,
-        unit="s",
-        ratio=None,
-        note=f"99th percentile of both, by rank, of {len(recover)}; at most 75 s",
-    )
+    yield _row("probe.recover-p99", _percentile(recover, 99), f"99th percentile of both, by rank, of {len(both)}; at most 75 s")
 
 
-def _row(name: str, seconds: list[float], what: str) -> Row:
-    note = f"median of {len(seconds)}, most {max(seconds):.1f} s; {what}"
-    return Row(name=name, ours=round(statistics.median(seconds), 2), reference=None, unit="s", ratio=None, note=note)
+def _row(name: str, seconds: float, note: str) -> Row:
+    return Row(name=name, ours=round(seconds, 3), reference=None, unit="s", ratio=None, note=note)
 
 
 def _percentile(values: list[float], percent: int) -> float:
