@@ -101,7 +101,8 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
     if output == "json":
         click.echo(json.dumps(encode(plan.state), indent=1))
     elif explain:
-        click.echo(explain_check(found, seen, plan, config, in_day=_read_budget(ports).in_day(ports.clock.moment())))
+        in_day = _read_budget(ports).in_day(ports.clock.moment())
+        click.echo(explain_check(found, seen, plan, config, past=past, in_day=in_day))
     elif ports.by_hand:
         click.echo(describe(plan.state))
     return 0 if plan.state.verdict in _WELL else FOUND_PROBLEMS
