@@ -23,6 +23,8 @@ from plexguard.net_recover.steps import Patient, Step, find_steps
 HOUR_S = 3_600.0
 # How often a reboot is asked for while it is refused: what it waits for (a film, an update, its budget) passes.
 ASK_AGAIN_S = 300.0
+# A loss that follows a recovery so soon is the same one again, and is not told anew unless it lasts as long.
+FLAPPING_S = 600.0
 
 
 class Verdict(enum.Enum):
@@ -47,7 +49,8 @@ class Problem:
     """A time without network. began: its first failed look. told: what of it has been told. round: of max_rounds, the one
     that is at work or was last. todo: its steps that were not begun. step: the one that was begun, and has no result yet.
     round_ended: None while a round is at work. left_alone, put_off: why, as told. spent: the kinds
-    whose rounds are over; gave_up: this one is among them. taken: all rounds. went_down: a hard reset was begun, and the
+    whose rounds are over; gave_up: this one is among them. taken: all rounds.
+    is_silent: it follows another so closely that nothing of it has been told. went_down: a hard reset was begun, and the
     interface has not been seen up since."""
 
     verdict: Verdict
@@ -63,6 +66,7 @@ class Problem:
     gave_up: bool = False
     spent: tuple[Verdict, ...] = ()
     taken: int = 0
+    is_silent: bool = False
     reboot_asked: Moment | None = None
 
 
@@ -70,7 +74,7 @@ class Problem:
 class State:
     """What is known from check to check, published for status. interface, version, last_online: by which interface ("" when it is
     none that could be mended), by which IP and when the network was last seen. rounds: when rounds were begun, of the last hour.
-    told_reboot: the last reboot whose end has been told."""
+    told_reboot: the last reboot whose end has been told. last, recovered: the last problem, and when it was over."""
 
     verdict: Verdict = Verdict.UNKNOWN
     detail: str = ""
@@ -79,6 +83,8 @@ class State:
     checked: Moment | None = None
     last_online: Moment | None = None
     problem: Problem | None = None
+    last: Problem | None = None
+    recovered: Moment | None = None
     rounds: tuple[Moment, ...] = ()
     told_unknown: bool = False
     told_reboot: Moment | None = None
@@ -185,7 +191,9 @@ def decide(
     if verdict is Verdict.ONLINE:
         return _recover(seen, past, state, now, rebooted=rebooted)
     tells: list[Tell] = []
-    problem = problem or Problem(verdict=verdict, began=began)
+    problem = problem or _begin(past, verdict, began)
+    if problem.is_silent and _age_s(problem.began, now) >= FLAPPING_S:
+        problem = dataclasses.replace(problem, is_silent=False, told=(), left_alone=())
     problem = _conclude_step(seen, problem, verdict, failure, tells)
     if problem.round_ended is not None and problem.round_ended.boot_id != now.boot_id:
         # A boot is a new beginning.
@@ -199,10 +207,21 @@ def decide(
     return _consider_steps(seen, config, dataclasses.replace(state, problem=problem), problem, tells, now)
 
 
+def _begin(past: State, verdict: Verdict, began: Moment) -> Problem:
+    """Return a new problem; one that comes soon after another remembers what was told of that."""
+    last = past.last
+    if last is None or past.recovered is None or _age_s(past.recovered, began) >= FLAPPING_S:
+        return Problem(verdict=verdict, began=began)
+    return Problem(verdict=verdict, began=began, told=last.told, left_alone=last.left_alone, put_off=last.put_off, is_silent=True)
+
+
 def _recover(seen: Observation, past: State, state: State, now: Moment, *, rebooted: bool) -> Plan:
     state = dataclasses.replace(state, problem=None, last_online=now, interface=seen.interface, version=seen.version)
     problem = past.problem
     if problem is None:
+        return Plan(state)
+    state = dataclasses.replace(state, last=problem, recovered=now)
+    if problem.is_silent:
         return Plan(state)
     tells = []
     helped = "reboot" if rebooted else "by itself"
@@ -384,4 +403,6 @@ def _find_obstacle(seen: Observation, step: Step) -> str:
 
 
 def _plan(state: State, problem: Problem, tells: list[Tell]) -> Plan:
+    if tells:
+        problem = dataclasses.replace(problem, is_silent=False)
     return Plan(dataclasses.replace(state, problem=problem), tuple(tells))

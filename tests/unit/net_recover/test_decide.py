@@ -172,6 +172,45 @@ def test_a_reboot_that_helped_is_named() -> None:
     assert course.values(course.decide(ONLINE, rebooted=True), "net.recovered")["helped"] == "reboot"
 
 
+def test_a_network_that_comes_and_goes_every_minute_is_told_once() -> None:
+    course = Course()
+    for _ in range(200):
+        course.pass_minutes(1, UPSTREAM)
+        course.pass_minutes(1, ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"]
+
+
+def test_a_loss_that_stays_after_coming_and_going_is_told_and_so_is_its_end() -> None:
+    course = Course()
+    for _ in range(5):
+        course.pass_minutes(1, UPSTREAM)
+        course.pass_minutes(1, ONLINE)
+    course.pass_minutes(30, UPSTREAM)
+    course.pass_minutes(1, ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"] * 2
+
+
+def test_another_kind_of_loss_soon_after_one_is_told() -> None:
+    course = Course()
+    course.pass_minutes(1, UPSTREAM)
+    course.pass_minutes(1, ONLINE)
+    course.pass_minutes(1, OFF)
+    course.pass_minutes(1, ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"] * 2
+
+
+def test_a_loss_long_after_one_is_another() -> None:
+    course = Course()
+    course.pass_minutes(1, UPSTREAM)
+    course.pass_minutes(11, ONLINE)
+    course.pass_minutes(1, UPSTREAM)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered", "net.lost", "net.left-alone"]
+
+
 # -- rounds -----------------------------------------------------------------------------------------------------------
 
 
