@@ -22,7 +22,7 @@ from plexguard.net_recover.config import Config
 from plexguard.net_recover.decide import State, Verdict, decide
 from plexguard.net_recover.history import PROGRAM, REBOOT, Teller, open_history, read_all
 from plexguard.net_recover.network import SystemNetwork
-from plexguard.net_recover.observe import Eyes, Watching, find_watching, observe
+from plexguard.net_recover.observe import Eyes, Watching, observe
 from plexguard.net_recover.reboot.decide import Budget, Notice
 
 NAME = "net-recover"
@@ -45,8 +45,7 @@ def cli(context: click.Context, dry_run: bool, reset_budget: bool, output: str, 
     config = program.load_config(config_path, Config)
     if reset_budget:
         return _reset_budget(ports)
-    plex_config = program.load_config(config_path, PlexConfig)
-    return (_look if dry_run else _check)(ports, config, plex_config, output=output)
+    return (_look if dry_run else _check)(ports, config, config_path, output=output)
 
 
 @cli.command()
@@ -70,7 +69,7 @@ def history(context: click.Context, words: str | None) -> int:
 def reboot(context: click.Context) -> int:
     """Reboot, if that is right and within the budget (root)."""
     ports, config_path, _ = context.obj
-    return _reboot(ports, program.load_config(config_path, Config), program.load_config(config_path, PlexConfig))
+    return _reboot(ports, program.load_config(config_path, Config), config_path)
 
 
 def _open_state(ports: Ports, folder: Path) -> StateFile[State]:
@@ -81,25 +80,27 @@ def _open_budget(ports: Ports, folder: Path) -> StateFile[Budget]:
     return StateFile(folder / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
 
 
-def _open_eyes(ports: Ports, plex_config: PlexConfig, *, strict: bool) -> Eyes:
+def _open_eyes(ports: Ports, config_path: Path, *, strict: bool) -> Eyes:
     def ask_watching() -> Watching:
         from plexguard.core.plex import HttpPlex  # what a healthy check does not need
         from plexguard.core.token import read_token
+        from plexguard.net_recover.watching import find_watching
 
+        paused_limit = program.load_config(config_path, PlexConfig).paused_limit
         found = read_plex(ports.journal)
         plex = HttpPlex(found.url or DEFAULT_URL, read_token(), owners=found.owners) if found else HttpPlex(DEFAULT_URL, None)
-        return find_watching(plex, found, ports.clock.moment(), paused_limit=plex_config.paused_limit, strict=strict)
+        return find_watching(plex, found, ports.clock.moment(), paused_limit=paused_limit, strict=strict)
 
     return Eyes(network=SystemNetwork(), host=ports.host, manager=ports.manager, clock=ports.clock, ask_watching=ask_watching)
 
 
-def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str) -> int:
+def _check(ports: Ports, config: Config, config_path: Path, *, output: str) -> int:
     folder = state_directory(NAME)
     file = _open_state(ports, folder)
-    eyes = _open_eyes(ports, plex_config, strict=False)
+    eyes = _open_eyes(ports, config_path, strict=False)
     if ports.by_hand and not os.access(folder, os.W_OK):
         # A person without the unit's rights may look, and nothing is kept or done.
-        return _look(ports, config, plex_config, output=output)
+        return _look(ports, config, config_path, output=output)
     with exclusive_lock(folder / "lock"):
         past = file.load() or State()
         began = ports.clock.moment()
@@ -150,13 +151,13 @@ def _exit_code(verdict: Verdict) -> int:
     return 0 if verdict is Verdict.ONLINE else FOUND_PROBLEMS
 
 
-def _look(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str) -> int:
+def _look(ports: Ports, config: Config, config_path: Path, *, output: str) -> int:
     from plexguard.net_recover.report import make_report, render  # what a check does not need
 
     past = _open_state(ports, STATE_ROOT / PROGRAM).load() if (STATE_ROOT / PROGRAM / "state.json").exists() else None
     past = past or State()
     began = ports.clock.moment()
-    seen = observe(_open_eyes(ports, plex_config, strict=False), config, remembered=past.interface, whole=True)
+    seen = observe(_open_eyes(ports, config_path, strict=False), config, remembered=past.interface, whole=True)
     plan = decide(seen, config, past, began, ports.clock.moment())
     report = make_report(seen, plan)
     click.echo(json.dumps(encode(report), indent=1) if output == "json" else render(report))
@@ -179,7 +180,7 @@ def _reset_budget(ports: Ports) -> int:
     return 0
 
 
-def _reboot(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
+def _reboot(ports: Ports, config: Config, config_path: Path) -> int:
     from plexguard.net_recover.reboot import act as reboot_act  # what a check does not need
     from plexguard.net_recover.reboot.decide import Known, find_early_refusal, find_refusal
     from plexguard.net_recover.reboot.observe import is_clock_synchronised, look_again
@@ -196,7 +197,7 @@ def _reboot(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
         return reboot_act.refuse(early, budget, file=file, teller=teller)
     found = read_plex(ports.journal)
     container = read_container(ports.journal) if found is not None and found.server is Server.CONTAINER else None
-    seen = look_again(_open_eyes(ports, plex_config, strict=True), config, checked, container)
+    seen = look_again(_open_eyes(ports, config_path, strict=True), config, checked, container)
     refusal = find_refusal(seen)
     if refusal is not None:
         return reboot_act.refuse(refusal, budget, file=file, teller=teller)

@@ -105,7 +105,7 @@ def judge(seen: Observation, *, went_down: bool = False) -> Verdict:
         return Verdict.SWITCHED_OFF
     if not seen.link.exists or not seen.link.is_up or not seen.link.carrier:
         return Verdict.NO_LINK
-    if seen.addresses == ():
+    if seen.addresses is not None and not seen.addresses.found:
         return Verdict.NO_ADDRESS
     if seen.route is None or seen.gateway is Neighbour.SILENT:
         return Verdict.NO_GATEWAY
@@ -210,7 +210,8 @@ def _conclude_step(seen: Observation, problem: Problem, verdict: Verdict, failur
 
 def _consider_steps(seen: Observation, config: Config, state: State, problem: Problem, tells: list[Tell], now: Moment) -> Plan:
     """Return the next step of this round, or of the next one if it is time for it; else say once why there is none."""
-    steps = find_steps(make_patient(seen, problem.verdict))
+    number = problem.round + (problem.round == 0 or problem.round_ended is not None)
+    steps = find_steps(make_patient(seen, problem.verdict, is_last_round=number >= config.max_rounds))
     barrier = _find_barrier(seen, config, state, problem.verdict, steps)
     if barrier:
         if barrier not in problem.left_alone:
@@ -229,15 +230,18 @@ def _consider_steps(seen: Observation, config: Config, state: State, problem: Pr
     return _take_step(seen, config, state, problem, steps, tells, now)
 
 
-def make_patient(seen: Observation, verdict: Verdict) -> Patient:
+def make_patient(seen: Observation, verdict: Verdict, *, is_last_round: bool = False) -> Patient:
+    """Return what the steps are for. is_last_round: only matters for which steps there are, not for what they do."""
     return Patient(
         holder=seen.held.by,
         interface=seen.interface,
         is_stacked=seen.link is not None and seen.link.is_stacked,
         for_names=verdict is Verdict.NO_DNS,
         has_resolved=seen.has_resolved,
-        has_address=bool(seen.addresses),
+        has_address=seen.addresses is not None and bool(seen.addresses.found),
+        is_leased=seen.addresses is not None and seen.addresses.is_leased,
         route=seen.route,
+        is_last_round=is_last_round,
     )
 
 

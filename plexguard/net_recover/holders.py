@@ -6,7 +6,7 @@ Asked in that order as long as each runs: with NetworkManager, Debian's networki
 import enum
 from dataclasses import dataclass
 
-from plexguard.core.host import CommandError, Host
+from plexguard.core.host import CommandError, CommandTimeout, Host
 from plexguard.core.manager import Manager
 from plexguard.net_recover.config import INTERFACE_NAME
 from plexguard.net_recover.links import Link
@@ -40,13 +40,15 @@ class Held:
 def find_holder(link: Link, *, network: Network, manager: Manager, host: Host) -> Held:
     if not INTERFACE_NAME.fullmatch(link.name):
         return Held(by=Holder.NOBODY)
-    if is_running(NETWORK_MANAGER_UNIT, manager) and _is_held_by_network_manager(link, host):
-        return Held(by=Holder.NETWORK_MANAGER, switched_off=_find_switch(link, host))
+    states = _ask_network_manager(host) if is_running(NETWORK_MANAGER_UNIT, manager) else {}
+    if states is not None and (state := states.get(link.name, _FOREIGN[0])) not in _FOREIGN:
+        return Held(by=Holder.NETWORK_MANAGER, switched_off=_find_switch(link, state, host))
     if is_running(NETWORKD_UNIT, manager) and _is_held_by_networkd(link, network):
         return Held(by=Holder.NETWORKD)
     if _is_held_by_ifupdown(link, network, host):
         return Held(by=Holder.IFUPDOWN)
-    return Held(by=Holder.NOBODY)
+    # A NetworkManager that runs and gives no answer hangs: what nobody else holds is its own, and a restart may help it.
+    return Held(by=Holder.NETWORK_MANAGER if states is None else Holder.NOBODY)
 
 
 def is_running(unit: str, manager: Manager) -> bool:
@@ -57,17 +59,28 @@ def is_running(unit: str, manager: Manager) -> bool:
         return False
 
 
-def _is_held_by_network_manager(link: Link, host: Host) -> bool:
-    lines = _ask(host, "nmcli", "-t", "-f", "DEVICE,STATE", "device").splitlines()
+def _ask_network_manager(host: Host) -> dict[str, str] | None:
+    """Return the states of NetworkManager's devices, None when it gives no answer in time."""
+    try:
+        lines = host.run(["nmcli", "-t", "-f", "DEVICE,STATE", "device"], timeout_s=_ASK_TIMEOUT_S).stdout.splitlines()
+    except CommandTimeout:
+        return None
+    except CommandError:
+        return {}
     # nmcli escapes the colons that are part of a name.
-    states = {device.replace("\\:", ":"): state for device, _, state in (line.rpartition(":") for line in lines)}
-    return link.name in states and states[link.name] not in _FOREIGN
+    return {device.replace("\\:", ":"): state for device, _, state in (line.rpartition(":") for line in lines)}
 
 
-def _find_switch(link: Link, host: Host) -> str:
-    """`nmcli device disconnect` also forbids the device to connect by itself; no failure does that."""
-    answer = _ask(host, "nmcli", "-t", "-f", "GENERAL.AUTOCONNECT", "device", "show", link.name)
-    return f"nmcli device disconnect {link.name}" if answer.strip().endswith(":no") else ""
+def _find_switch(link: Link, state: str, host: Host) -> str:
+    """Return that a person disconnected a device, "" when none did. NetworkManager keeps the reason of each state.
+
+    Source: NM_DEVICE_STATE_REASON_USER_REQUESTED, NetworkManager's D-Bus API; seen after `nmcli device disconnect` and `nmcli
+    connection down` with 1.42 and 1.52, and after no failure.
+    """
+    if state != "disconnected":
+        return ""
+    reason = _ask(host, "nmcli", "-t", "-f", "GENERAL.REASON", "device", "show", link.name)
+    return "disconnected by a person through NetworkManager" if reason.startswith("GENERAL.REASON:39 ") else ""
 
 
 def _is_held_by_networkd(link: Link, network: Network) -> bool:

@@ -2,10 +2,10 @@
 
 import enum
 import json
+import math
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from plexguard.core.clock import Clock
@@ -18,8 +18,8 @@ _RTF_UP, _RTF_REJECT, _IFF_UP = 0x1, 0x200, 0x1
 _ETHER = 1
 # What is built of other interfaces: taking it down takes what hangs on it with it.
 _STACKED = ("bridge", "bond", "vlan", "macvlan", "vxlan", "team")
-# A neighbour that was known goes from STALE over DELAY (5 s) and PROBE (3 s) to REACHABLE or FAILED; arp(7).
-_NEIGHBOUR_S = 10.0
+# A neighbour is REACHABLE for up to 45 s, and then goes over DELAY (5 s) and PROBE (3 s) to REACHABLE or FAILED; arp(7).
+_NEIGHBOUR_S = 60.0
 _NEIGHBOUR_POLL_S = 0.5
 
 
@@ -96,8 +96,8 @@ def parse_ipv6_routes(table: str) -> tuple[Route, ...]:
 
 
 def _show_ipv6(digits: str) -> str:
-    number = int(digits, 16)
-    return str(IPv6Address(number)) if number else ""
+    packed = bytes.fromhex(digits)
+    return "" if packed == bytes(16) else socket.inet_ntop(socket.AF_INET6, packed)
 
 
 def _is_used(flags: str) -> bool:
@@ -149,55 +149,75 @@ def _find_real(network: Network) -> str:
     return next((name for name in real if read_link(network, name).carrier), real[0] if real else "")
 
 
-def read_addresses(host: Host, interface: str) -> tuple[str, ...] | None:
-    """Return the addresses that lead beyond the link, None when that cannot be told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """The addresses of an interface that lead beyond its link. is_leased: one was given for a time, by a DHCP server or a router,
+    and may not be given again while that is away."""
+
+    found: tuple[str, ...] = ()
+    is_leased: bool = False
+
+
+def read_addresses(host: Host, interface: str) -> Addresses | None:
+    """Return the addresses of an interface, None when they cannot be told."""
     try:
-        found = _ask_ip(host, "address", "show", "dev", interface)
-        return tuple(a["local"] for item in found for a in item.get("addr_info", ()) if a.get("scope") == "global")
+        items = [a for item in _ask_ip(host, "address", "show", "dev", interface) for a in item.get("addr_info", ())]
+        beyond = [a for a in items if a.get("scope") == "global"]
+        return Addresses(found=tuple(str(a["local"]) for a in beyond), is_leased=any(a.get("dynamic") for a in beyond))
     except (CommandError, ValueError, TypeError, AttributeError, KeyError):
         return None
 
 
 def _ask_ip(host: Host, *words: str) -> list[dict[str, Any]]:
-    done = host.run(["ip", "-json", *words], timeout_s=_ASK_TIMEOUT_S)
+    # -s: with the times of neighbours.
+    done = host.run(["ip", "-s", "-json", *words], timeout_s=_ASK_TIMEOUT_S)
     found = json.loads(done.stdout or "[]")
     # `ip -json` shows what is not there as {}.
     return [item for item in found if item]
 
 
-def read_neighbour(host: Host, route: Route) -> tuple[Neighbour, bool]:
-    """Return what the kernel knows of a gateway, and whether it is still finding out."""
+def read_neighbour(host: Host, route: Route, *, asked_s: float) -> tuple[Neighbour, bool]:
+    """Return what the kernel knows of a gateway, and whether it is still finding out.
+
+    asked_s: how long ago it was first asked something. The kernel calls a neighbour REACHABLE for up to 45 s after its last word,
+    without asking; only a word that came since is an answer.
+    """
     try:
-        ip_address(route.gateway)
         found = _ask_ip(host, "neighbour", "show", "to", route.gateway, "dev", route.interface)
         states = {state for item in found for state in item.get("state", ())}
+        confirmed_s = min((float(item["confirmed"]) for item in found if "confirmed" in item), default=math.inf)
     except (CommandError, ValueError, TypeError, AttributeError):
         return Neighbour.UNKNOWN, False
-    if "REACHABLE" in states:
+    # Whole seconds, cut off.
+    if "REACHABLE" in states and confirmed_s < math.floor(asked_s):
         return Neighbour.ANSWERS, False
-    if states & {"DELAY", "PROBE", "STALE"}:
+    if states & {"REACHABLE", "DELAY", "PROBE", "STALE"}:
         return Neighbour.UNKNOWN, True
     # No entry at all: nothing was sent its way. PERMANENT, NOARP: somebody else answers for it.
     return (Neighbour.SILENT if states & {"FAILED", "INCOMPLETE"} else Neighbour.UNKNOWN), "INCOMPLETE" in states
 
 
-def await_neighbour(host: Host, clock: Clock, route: Route, *, touch: Callable[[], object]) -> Neighbour:
-    """Return whether a gateway is there, once the kernel knows. touch: sends something its way, so that the kernel asks."""
+def await_neighbour(host: Host, clock: Clock, route: Route, *, since_s: float, ask: Callable[[], bool]) -> Neighbour:
+    """Return whether a gateway is there, once it or the kernel has said so.
+
+    since_s: from when on something was sent its way, on the monotonic clock. ask: asks it something more, so that the kernel has
+    to find out, and tells whether it answered.
+    """
     deadline_s = clock.monotonic_s() + _NEIGHBOUR_S
-    touch()
-    state, is_open = read_neighbour(host, route)
-    while is_open and clock.monotonic_s() < deadline_s:
+    while True:
+        if ask():
+            return Neighbour.ANSWERS
+        state, is_open = read_neighbour(host, route, asked_s=clock.monotonic_s() - since_s)
+        if not is_open or clock.monotonic_s() >= deadline_s:
+            return state
         clock.sleep(_NEIGHBOUR_POLL_S)
-        state, is_open = read_neighbour(host, route)
-    return state
 
 
-def read_others(host: Host, interface: str, *, gateway: str) -> tuple[tuple[str, ...], bool]:
-    """Return the other neighbours that the kernel has known on a link, and whether one of them is known to be there just now."""
+def read_others(host: Host, interface: str, *, gateway: str) -> tuple[str, ...]:
+    """Return the other neighbours that the kernel has known on a link."""
     try:
         found = _ask_ip(host, "neighbour", "show", "dev", interface)
-        others = [(str(item["dst"]), item.get("state", ())) for item in found if item.get("dst") != gateway]
+        others = [(str(item["dst"]), set(item.get("state", ()))) for item in found if item.get("dst") != gateway]
     except (CommandError, ValueError, TypeError, AttributeError, KeyError):
-        return (), False
-    known = tuple(address for address, states in others if not {"NOARP", "PERMANENT"} & set(states))
-    return known, any("REACHABLE" in states for _, states in others)
+        return ()
+    return tuple(address for address, states in others if not states & {"NOARP", "PERMANENT", "FAILED"})

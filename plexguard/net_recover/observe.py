@@ -4,17 +4,14 @@ import dataclasses
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from plexguard.core.clock import Clock, Moment
-from plexguard.core.found import FoundPlex, Server
+from plexguard.core.clock import Clock
 from plexguard.core.host import CommandError, Host
 from plexguard.core.manager import Manager
-from plexguard.core.plex import Plex, PlexError, PlexRefused, PlexTimeout, PlexUnreachable
-from plexguard.core.viewers import ask_viewers
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import RESOLVED_UNIT, Held, Holder, find_holder, is_running
 from plexguard.net_recover.links import (
+    Addresses,
     Link,
     Neighbour,
     Route,
@@ -22,6 +19,7 @@ from plexguard.net_recover.links import (
     choose_interface,
     read_addresses,
     read_link,
+    read_neighbour,
     read_others,
     read_routes,
 )
@@ -33,7 +31,6 @@ _PORTS = (ICMP, 443, 53)
 _FIRST = 2
 # glibc waits 5 s for a name server before it asks the next: that is slow, and not lost.
 _RESOLVE_TIMEOUT_S = 8.0
-_PLEX_TIMEOUT_S = 3.0
 _ADDRESSES_OF_NAMES = 4
 _OTHERS = 8
 
@@ -71,7 +68,7 @@ class Observation:
     interface: str = ""
     link: Link | None = None
     held: Held = Held(by=Holder.NOBODY)
-    addresses: tuple[str, ...] | None = None
+    addresses: Addresses | None = None
     route: Route | None = None
     gateway: Neighbour = Neighbour.UNKNOWN
     others_answer: bool = False
@@ -108,6 +105,7 @@ def observe(eyes: Eyes, config: Config, *, remembered: str = "", looks: int = 0,
     remembered: the interface by which the network was last seen. looks: instead of the configured number. whole: ask everything,
     for a person to read.
     """
+    began_s = eyes.clock.monotonic_s()
     taken, seen = 1, take_look(eyes, config, whole=whole)
     while not seen.is_well and taken < (looks or config.looks):
         eyes.clock.sleep(config.pause.total_seconds())
@@ -117,7 +115,7 @@ def observe(eyes: Eyes, config: Config, *, remembered: str = "", looks: int = 0,
         seen = _ask_names(eyes, config, seen)
     interface = choose_interface(eyes.network, routes, configured=config.interface, remembered=remembered)
     seen = dataclasses.replace(seen, looks=taken, interface=interface)
-    return seen if seen.is_well and not whole else _examine(eyes, config, seen, routes)
+    return seen if seen.is_well and not whole else _examine(eyes, config, seen, routes, since_s=began_s)
 
 
 def take_look(eyes: Eyes, config: Config, *, whole: bool = False) -> Observation:
@@ -167,11 +165,11 @@ def _resolve_one(host: Host, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
 
 
-def _examine(eyes: Eyes, config: Config, seen: Observation, routes: tuple[Route, ...]) -> Observation:
-    """See what is missing between this machine and the internet."""
+def _examine(eyes: Eyes, config: Config, seen: Observation, routes: tuple[Route, ...], *, since_s: float) -> Observation:
+    """See what is missing between this machine and the internet. since_s: when the first look began."""
     link = read_link(eyes.network, seen.interface) if seen.interface else None
     route = next((route for route in routes if route.interface == seen.interface), None)
-    gateway = _ask_gateway(eyes, config, route) if route is not None else Neighbour.UNKNOWN
+    gateway = _ask_gateway(eyes, config, route, since_s=since_s) if route is not None else Neighbour.UNKNOWN
     return dataclasses.replace(
         seen,
         link=link,
@@ -191,52 +189,32 @@ def _find_held(eyes: Eyes, link: Link | None) -> Held:
     return find_holder(link, network=eyes.network, manager=eyes.manager, host=eyes.host)
 
 
-def _ask_gateway(eyes: Eyes, config: Config, route: Route) -> Neighbour:
+def _ask_gateway(eyes: Eyes, config: Config, route: Route, *, since_s: float) -> Neighbour:
     """Ask the gateway itself; one that answers nothing, as many do by design, is known by its link layer address."""
     if not route.gateway:
         return Neighbour.UNKNOWN
-    answers: list[Answer] = []
+    targets = [Target(route.gateway_address, port) for port in _PORTS]
 
-    def touch() -> None:
-        targets = [Target(route.gateway_address, port) for port in _PORTS]
-        answers.extend(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False))
+    def ask() -> bool:
+        return _spoke(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False))
 
-    state = await_neighbour(eyes.host, eyes.clock, route, touch=touch)
-    return Neighbour.ANSWERS if _spoke(answers) else state
-
-
-def _ask_others(eyes: Eyes, config: Config, route: Route) -> bool:
-    """Tell whether somebody else on the link answers: then the link works, and it is the gateway that is away."""
-    known, is_there = read_others(eyes.host, route.interface, gateway=route.gateway)
-    if is_there or not known:
-        return is_there
-    addresses = [Route(interface=route.interface, gateway=address).gateway_address for address in known[:_OTHERS]]
-    targets = [Target(address, port) for address in addresses for port in _PORTS]
-    answers = eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False)
-    # Who answers nothing else has answered for its link layer address by now.
-    return _spoke(answers) or read_others(eyes.host, route.interface, gateway=route.gateway)[1]
+    return await_neighbour(eyes.host, eyes.clock, route, since_s=since_s, ask=ask)
 
 
 def _spoke(answers: Sequence[Answer]) -> bool:
     return any(answer.reply in (Reply.ANSWERED, Reply.REFUSED) for answer in answers)
 
 
-def find_watching(plex: Plex, found: FoundPlex | None, now: Moment, *, paused_limit: timedelta, strict: bool = False) -> Watching:
-    """Tell whether somebody watches. A Plex that does not answer at all plays to nobody.
-
-    strict: only where nobody listens nobody watches, and a Plex that is silent may be about to answer.
-    """
-    if found is None or found.server is Server.NONE:
-        return Watching.NOBODY
-    viewers = ask_viewers(plex, now, limit=paused_limit, timeout_s=_PLEX_TIMEOUT_S)
-    if viewers is not None:
-        return Watching.SOMEBODY if viewers else Watching.NOBODY
-    if strict:
-        return Watching.UNKNOWN
-    try:
-        plex.identity(timeout_s=_PLEX_TIMEOUT_S)
-    except (PlexTimeout, PlexRefused, PlexUnreachable):
-        return Watching.NOBODY
-    except PlexError:
-        return Watching.UNKNOWN
-    return Watching.UNKNOWN
+def _ask_others(eyes: Eyes, config: Config, route: Route) -> bool:
+    """Tell whether somebody else on the link answers: then the link works, and it is the gateway that is away."""
+    known = read_others(eyes.host, route.interface, gateway=route.gateway)[:_OTHERS]
+    others = [Route(interface=route.interface, gateway=address) for address in known]
+    targets = [Target(other.gateway_address, port) for other in others for port in _PORTS]
+    if not targets:
+        return False
+    began_s = eyes.clock.monotonic_s()
+    if _spoke(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False)):
+        return True
+    # Who answers nothing else may just have answered for its link layer address.
+    asked_s = eyes.clock.monotonic_s() - began_s
+    return any(read_neighbour(eyes.host, other, asked_s=asked_s)[0] is Neighbour.ANSWERS for other in others)

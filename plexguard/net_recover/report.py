@@ -53,7 +53,8 @@ def render(report: Report) -> str:
 def _show_interface(seen: Observation) -> str:
     if seen.link is None:
         return "none"
-    states = ["carrier" if seen.link.carrier else "no carrier", *(seen.addresses or ("no address",))]
+    addresses = seen.addresses.found if seen.addresses is not None else ()
+    states = ["carrier" if seen.link.carrier else "no carrier", *(addresses or ("no address",))]
     return f"{seen.interface} ({seen.link.kind}, held by {seen.held.by.value}): {', '.join(states)}"
 
 

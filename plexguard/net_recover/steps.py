@@ -32,8 +32,8 @@ class Step(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What the steps are for. has_address: it has one that a step should not take away. route: its default route, which the
-    kernel forgets with the link."""
+    """What the steps are for. has_address, is_leased: it has one, and one that was given for a time. route: its default route,
+    which the kernel forgets with the link. is_last_round: what is not tried now is not tried at all."""
 
     holder: Holder
     interface: str
@@ -41,7 +41,14 @@ class Patient:
     for_names: bool = False
     has_resolved: bool = False
     has_address: bool = False
+    is_leased: bool = False
     route: Route | None = None
+    is_last_round: bool = False
+
+    @property
+    def may_lose_its_address(self) -> bool:
+        """Whether address and route are there, so that it is the gateway that is silent, who may be the one that gave them."""
+        return self.is_leased and self.route is not None
 
 
 def find_steps(patient: Patient) -> tuple[Step, ...]:
@@ -57,6 +64,10 @@ def find_steps(patient: Patient) -> tuple[Step, ...]:
     if holder is Holder.IFUPDOWN:
         # It knows no gentle way: another `ifup` leaves another DHCP client behind. And its service takes every interface down.
         return (Step.HARD,)
+    if patient.may_lose_its_address and not patient.is_last_round:
+        # Taking it down loses the address, by which this machine is reached in the house, until somebody gives it again. Only
+        # that revives a switch's port that hangs, so it comes at the very end, when nobody on the link has answered for long.
+        return (*soft, *((Step.RESTART,) if holder is Holder.NETWORKD else ()))
     return (*soft, Step.HARD, Step.RESTART)
 
 
@@ -68,8 +79,8 @@ def make_commands(step: Step, patient: Patient) -> tuple[Command, ...]:
             flush = (("resolvectl", "flush-caches"), ("resolvectl", "reset-server-features")) if patient.has_resolved else ()
             return (*flush, *(((*_NMCLI, "general", "reload", "dns-full"),) if holder is Holder.NETWORK_MANAGER else ()))
         case Step.SOFT, Holder.NETWORKD:
-            # Reconfiguring drops the address for a moment: too much where only names are missing.
-            return (("networkctl", "renew" if patient.for_names else "reconfigure", interface),)
+            # Reconfiguring drops the address first: too much where only names are missing, or a lease may not be given again.
+            return (("networkctl", "renew" if patient.for_names or patient.is_leased else "reconfigure", interface),)
         case Step.SOFT, Holder.NETWORK_MANAGER:
             return ((*_NMCLI, "device", "reapply", interface),)
         case Step.HARD, Holder.NETWORKD:

@@ -1,6 +1,6 @@
 """A network that consists of what files say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from plexguard.net_recover.network import Answer, Reply, Target
 
@@ -13,6 +13,7 @@ class FilesNetwork:
         self.answering = set(answering)
         self.replies = replies or {}
         self.asked: list[tuple[str, ...]] = []
+        self.ask_takes: Callable[[], None] = lambda: None
 
     @classmethod
     def with_link(
@@ -37,6 +38,7 @@ class FilesNetwork:
 
     def ask(self, targets: Sequence[Target], *, timeout_s: float, whole: bool) -> tuple[Answer, ...]:
         assert timeout_s > 0
+        self.ask_takes()
         self.asked.append(tuple(f"{target.address} {target.method}" for target in targets))
         return tuple(self._answer(target) for target in targets)
 

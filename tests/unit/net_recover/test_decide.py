@@ -9,7 +9,7 @@ from plexguard.core.records import decode, encode
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.decide import Plan, Problem, State, Verdict, decide, describe, judge
 from plexguard.net_recover.holders import Held, Holder
-from plexguard.net_recover.links import Link, Neighbour, Route
+from plexguard.net_recover.links import Addresses, Link, Neighbour, Route
 from plexguard.net_recover.network import Answer, Reply, Target
 from plexguard.net_recover.observe import Name, Observation, Watching
 from plexguard.net_recover.steps import Step
@@ -29,7 +29,7 @@ LOST = Observation(
     interface="eth0",
     link=Link(name="eth0", index=2),
     held=Held(by=Holder.NETWORKD),
-    addresses=("192.0.2.2",),
+    addresses=Addresses(found=("192.0.2.2",)),
     route=ROUTE,
     gateway=Neighbour.SILENT,
     has_resolved=True,
@@ -37,7 +37,7 @@ LOST = Observation(
 ONLINE = Observation(looks=1, answers=ANSWERED, names=RESOLVES, interface="eth0")
 UPSTREAM = dataclasses.replace(LOST, gateway=Neighbour.ANSWERS)
 NO_DNS = dataclasses.replace(LOST, answers=ANSWERED, names=NO_NAMES)
-NO_LINK = dataclasses.replace(LOST, link=Link(name="eth0", index=2, carrier=False), addresses=(), route=None)
+NO_LINK = dataclasses.replace(LOST, link=Link(name="eth0", index=2, carrier=False), addresses=Addresses(), route=None)
 OFF = dataclasses.replace(LOST, link=Link(name="eth0", index=2, is_up=False, carrier=False))
 NOWHERE = dataclasses.replace(LOST, interface="", link=None)
 
@@ -93,7 +93,7 @@ class Course:
         (dataclasses.replace(LOST, gateway=Neighbour.UNKNOWN), Verdict.NO_INTERNET),
         (LOST, Verdict.NO_GATEWAY),
         (dataclasses.replace(LOST, route=None, gateway=Neighbour.UNKNOWN), Verdict.NO_GATEWAY),
-        (dataclasses.replace(LOST, addresses=()), Verdict.NO_ADDRESS),
+        (dataclasses.replace(LOST, addresses=Addresses()), Verdict.NO_ADDRESS),
         (dataclasses.replace(UPSTREAM, addresses=None), Verdict.NO_INTERNET),
         (NO_LINK, Verdict.NO_LINK),
         (dataclasses.replace(LOST, link=Link(name="eth0", exists=False, is_up=False, carrier=False)), Verdict.NO_LINK),
@@ -206,7 +206,7 @@ def test_after_three_rounds_it_gives_up_once_and_goes_on_checking() -> None:
     course = Course()
     course.check(LOST)
 
-    course.pass_minutes(3 * 1440, LOST)
+    course.pass_minutes(600, LOST)
 
     assert len(course.steps) == 9
     assert course.told.count("net.round") == 3
@@ -279,6 +279,17 @@ def test_rounds_of_an_earlier_boot_are_forgotten_by_a_machine_whose_clock_went_b
     course.pass_minutes(40, LOST)
 
     assert len(course.steps) == 6
+
+
+def test_a_leased_address_is_kept_until_the_last_round_while_the_gateway_is_silent() -> None:
+    course = Course()
+    seen = dataclasses.replace(LOST, addresses=Addresses(found=("192.0.2.2",), is_leased=True))
+
+    course.check(seen)
+    course.pass_minutes(60, seen)
+
+    assert course.steps == [Step.SOFT, Step.RESTART] * 2 + [Step.SOFT, Step.HARD, Step.RESTART]
+    assert course.told.count("net.gave-up") == 1
 
 
 # -- left alone -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plexguard.core.host import CommandFailed, Completed
+from plexguard.core.host import CommandFailed, CommandTimeout, Completed
 from plexguard.core.manager import Unit
 from plexguard.net_recover.holders import Held, Holder, find_holder, is_running
 from plexguard.net_recover.links import Link
@@ -58,25 +58,39 @@ def test_a_name_with_a_colon_is_read_as_nmcli_writes_it() -> None:
     assert find(NETWORK_MANAGER, link=link, nmcli=done("eth0\\:1:connected\n")).by is Holder.NETWORK_MANAGER
 
 
-def test_a_device_that_was_disconnected_by_hand_is_switched_off() -> None:
-    held = find(
-        NETWORK_MANAGER,
-        **{"nmcli -t -f DEVICE,STATE device": done("eth0:disconnected\n"), "nmcli -t -f GENERAL": done("GENERAL.AUTOCONNECT:no\n")},
-    )
+def find_with_reason(state: str, reason: str) -> Held:
+    answers = {
+        "nmcli -t -f DEVICE,STATE device": done(f"eth0:{state}\nlo:connected (externally)\n"),
+        "nmcli -t -f GENERAL.REASON device show eth0": done(f"GENERAL.REASON:{reason}\n"),
+    }
+    return find(NETWORK_MANAGER, **answers)
 
-    assert held.switched_off == "nmcli device disconnect eth0"
+
+def test_a_device_that_was_disconnected_by_a_person_is_switched_off() -> None:
+    assert find_with_reason("disconnected", "39 (Device disconnected by user or client)").switched_off
 
 
-def test_a_device_that_failed_is_not_switched_off() -> None:
-    held = find(
-        NETWORK_MANAGER,
-        **{
-            "nmcli -t -f DEVICE,STATE device": done("eth0:disconnected\n"),
-            "nmcli -t -f GENERAL": done("GENERAL.AUTOCONNECT:yes\n"),
-        },
-    )
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("disconnected", "5 (IP configuration could not be reserved (no available address, timeout, etc.))"),
+        ("disconnected", "0 (No reason given)"),
+        ("disconnected", ""),
+        ("unavailable", "40 (Carrier/link changed)"),
+        ("connected", "39 (Device disconnected by user or client)"),
+    ],
+)
+def test_a_device_that_failed_or_is_back_is_not_switched_off(state: str, reason: str) -> None:
+    assert find_with_reason(state, reason) == Held(by=Holder.NETWORK_MANAGER)
 
-    assert held == Held(by=Holder.NETWORK_MANAGER)
+
+def test_a_network_manager_that_hangs_holds_what_nobody_else_does() -> None:
+    hangs = CommandTimeout("nmcli: no end within 5 s")
+
+    assert find(NETWORK_MANAGER, nmcli=hangs).by is Holder.NETWORK_MANAGER
+    assert find(NETWORK_MANAGER, nmcli=hangs, files={"/run/network/ifstate": "eth0=eth0\n"}).by is Holder.IFUPDOWN
+    assert find(NETWORK_MANAGER, nmcli=CommandFailed("not running")).by is Holder.NOBODY
+    assert find(nmcli=hangs).by is Holder.NOBODY
 
 
 def test_ifupdown_holds_what_is_up_and_what_is_only_configured() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from plexguard.core.host import CommandFailed, Completed
 from plexguard.net_recover.links import (
+    Addresses,
     Link,
     Neighbour,
     Route,
@@ -153,21 +154,27 @@ def test_only_addresses_that_lead_beyond_the_link_count() -> None:
         ]
     }
 
-    assert read_addresses(host("ip -json address show dev eth0", found), "eth0") == ("192.0.2.2",)
-    assert read_addresses(host("ip -json address show dev eth0", {}), "eth0") == ()
+    assert read_addresses(host("ip -s -json address show dev eth0", found), "eth0") == Addresses(found=("192.0.2.2",))
+    assert read_addresses(host("ip -s -json address show dev eth0", {}), "eth0") == Addresses()
+
+
+def test_an_address_that_was_given_for_a_time_is_known() -> None:
+    found = {"addr_info": [{"family": "inet", "local": "192.0.2.2", "scope": "global", "dynamic": True}]}
+
+    assert read_addresses(host("ip -s -json address", found), "eth0") == Addresses(found=("192.0.2.2",), is_leased=True)
 
 
 @pytest.mark.parametrize("text", ["", "not JSON", '[{"addr_info": [7]}]', "[7]", '{"a": 1}'])
 def test_an_answer_that_makes_no_sense_is_no_address_and_no_lack_of_one(text: str) -> None:
     found = read_addresses(FakeHost({"ip": Completed(code=0, stdout=text, stderr="")}), "eth0")
 
-    assert found is None or (text == "" and found == ())
+    assert found == (None if text else Addresses())
 
 
 def test_without_the_command_nothing_can_be_told() -> None:
     assert read_addresses(FakeHost(), "eth0") is None
-    assert read_neighbour(FakeHost({"ip": CommandFailed("x")}), ROUTE) == (Neighbour.UNKNOWN, False)
-    assert read_others(FakeHost(), "eth0", gateway="192.0.2.1") == ((), False)
+    assert read_neighbour(FakeHost({"ip": CommandFailed("x")}), ROUTE, asked_s=5.0) == (Neighbour.UNKNOWN, False)
+    assert read_others(FakeHost(), "eth0", gateway="192.0.2.1") == ()
 
 
 @pytest.mark.parametrize(
@@ -184,13 +191,20 @@ def test_without_the_command_nothing_can_be_told() -> None:
     ],
 )
 def test_only_what_the_kernel_has_found_out_just_now_is_taken(state: str, known: Neighbour, is_open: bool) -> None:
-    found = host("ip -json neighbour show to 192.0.2.1 dev eth0", {"dst": "192.0.2.1", "state": [state]})
+    found = host("ip -s -json neighbour show to 192.0.2.1 dev eth0", {"dst": "192.0.2.1", "confirmed": 1, "state": [state]})
 
-    assert read_neighbour(found, ROUTE) == (known, is_open)
+    assert read_neighbour(found, ROUTE, asked_s=5.0) == (known, is_open)
+
+
+@pytest.mark.parametrize(("confirmed", "asked_s"), [(35, 5.0), (2, 2.9), (0, 0.5)])
+def test_a_neighbour_that_has_not_spoken_since_it_was_asked_is_not_known_to_be_there(confirmed: int, asked_s: float) -> None:
+    found = host("ip -s -json neighbour", {"dst": "192.0.2.1", "confirmed": confirmed, "state": ["REACHABLE"]})
+
+    assert read_neighbour(found, ROUTE, asked_s=asked_s) == (Neighbour.UNKNOWN, True)
 
 
 def test_a_neighbour_that_was_never_asked_is_not_silent() -> None:
-    assert read_neighbour(host("ip -json neighbour"), ROUTE) == (Neighbour.UNKNOWN, False)
+    assert read_neighbour(host("ip -s -json neighbour"), ROUTE, asked_s=5.0) == (Neighbour.UNKNOWN, False)
 
 
 class Changing:
@@ -201,32 +215,66 @@ class Changing:
 
     def __call__(self, _argv: object) -> Completed:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return answer({"dst": "192.0.2.1", "state": [state]})
+        return answer({"dst": "192.0.2.1", "confirmed": 10_000, "state": [state]})
 
 
-def test_the_kernel_gets_its_time_to_find_out() -> None:
-    clock, touched = FakeClock(), []
-    changing = FakeHost({"ip": Changing("DELAY", "DELAY", "PROBE", "FAILED")})
+class Asking:
+    """Asks, which takes a while; answers from the nth time on."""
 
-    assert await_neighbour(changing, clock, ROUTE, touch=lambda: touched.append(1)) is Neighbour.SILENT
-    assert touched == [1]
-    assert len(clock.slept) == 3
+    def __init__(self, clock: FakeClock, *, answers_from: int = 1000) -> None:
+        self.times = 0
+        self._clock = clock
+        self._answers_from = answers_from
+
+    def __call__(self) -> bool:
+        self.times += 1
+        self._clock.pass_time(2.0)
+        return self.times >= self._answers_from
+
+
+def wait(clock: FakeClock, asking: Asking, *states: str) -> Neighbour:
+    return await_neighbour(FakeHost({"ip": Changing(*states)}), clock, ROUTE, since_s=clock.uptime_s, ask=asking)
+
+
+def test_a_gateway_that_speaks_is_there_whatever_the_kernel_knows() -> None:
+    clock = FakeClock()
+
+    assert wait(clock, Asking(clock, answers_from=1), "FAILED") is Neighbour.ANSWERS
+    assert wait(clock, Asking(clock, answers_from=3), "DELAY") is Neighbour.ANSWERS
+
+
+def test_the_kernel_gets_its_time_to_find_out_and_is_asked_again_meanwhile() -> None:
+    clock = FakeClock()
+    asking = Asking(clock)
+
+    assert wait(clock, asking, "REACHABLE", "DELAY", "PROBE", "FAILED") is Neighbour.SILENT
+    assert asking.times == 4
+
+
+def test_a_gateway_that_died_a_moment_ago_is_found_out_before_the_wait_is_over() -> None:
+    # 45 s REACHABLE, 5 s DELAY, 3 s PROBE: the longest that a kernel takes.
+    clock = FakeClock()
+    states = ["REACHABLE"] * 18 + ["DELAY", "DELAY", "PROBE", "FAILED"]
+
+    assert wait(clock, Asking(clock), *states) is Neighbour.SILENT
 
 
 def test_a_kernel_that_never_finds_out_is_not_waited_for_without_end() -> None:
     clock = FakeClock()
+    began_s = clock.uptime_s
 
-    assert await_neighbour(FakeHost({"ip": Changing("STALE")}), clock, ROUTE, touch=lambda: None) is Neighbour.UNKNOWN
-    assert sum(clock.slept) <= 11
+    assert wait(clock, Asking(clock), "STALE") is Neighbour.UNKNOWN
+    assert clock.uptime_s - began_s < 65
 
 
 def test_others_on_the_link_are_those_who_are_not_the_gateway() -> None:
     found = host(
-        "ip -json neighbour show dev eth0",
+        "ip -s -json neighbour show dev eth0",
         {"dst": "192.0.2.1", "state": ["REACHABLE"]},
         {"dst": "192.0.2.9", "state": ["STALE"]},
+        {"dst": "192.0.2.10", "state": ["FAILED"]},
         {"dst": "ff02::1", "state": ["NOARP"]},
     )
 
-    assert read_others(found, "eth0", gateway="192.0.2.1") == (("192.0.2.9",), False)
-    assert read_others(found, "eth0", gateway="192.0.2.9") == (("192.0.2.1",), True)
+    assert read_others(found, "eth0", gateway="192.0.2.1") == ("192.0.2.9",)
+    assert read_others(found, "eth0", gateway="192.0.2.9") == ("192.0.2.1",)

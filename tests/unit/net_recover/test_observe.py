@@ -2,20 +2,17 @@
 
 import dataclasses
 import json
-from datetime import timedelta
 
 import pytest
 
-from plexguard.core.found import FoundPlex, Server
 from plexguard.core.host import CommandTimeout, Completed
 from plexguard.core.manager import Unit
-from plexguard.core.plex import PlexError, PlexFailing, PlexRefused, PlexTimeout, PlexUnauthorized, PlexUnreachable, Session
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import Holder
-from plexguard.net_recover.links import Neighbour
+from plexguard.net_recover.links import Addresses, Neighbour
 from plexguard.net_recover.network import Reply
-from plexguard.net_recover.observe import Eyes, Observation, Watching, find_watching, observe, take_look
-from tests.fakes.ports import FakeClock, FakeHost, FakeManager, FakePlex
+from plexguard.net_recover.observe import Eyes, Observation, Watching, observe, take_look
+from tests.fakes.ports import FakeClock, FakeHost, FakeManager
 from tests.unit.net_recover.files import FilesNetwork
 
 CONFIG = Config()
@@ -25,7 +22,9 @@ NOT_FOUND = Completed(code=2, stdout="", stderr="")
 
 
 def neighbours(*states: tuple[str, str]) -> Completed:
-    return Completed(code=0, stdout=json.dumps([{"dst": dst, "state": [state]} for dst, state in states]), stderr="")
+    return Completed(
+        code=0, stdout=json.dumps([{"dst": dst, "confirmed": 0, "state": [state]} for dst, state in states]), stderr=""
+    )
 
 
 class Bench:
@@ -37,9 +36,9 @@ class Bench:
         self.host = FakeHost(
             {
                 "getent ahosts": names,  # type: ignore[dict-item]
-                "ip -json address": addresses,
-                "ip -json neighbour show to": neighbours(("192.0.2.1", gateway)),
-                "ip -json neighbour show dev": neighbours(*((address, "STALE") for address in others)),
+                "ip -s -json address": addresses,
+                "ip -s -json neighbour show to": neighbours(("192.0.2.1", gateway)),
+                "ip -s -json neighbour show dev": neighbours(*((address, "STALE") for address in others)),
             }
         )
         self.clock = FakeClock()
@@ -162,7 +161,7 @@ def test_what_is_missing_is_examined() -> None:
     seen = bench.see()
 
     assert seen.link is not None and seen.link.carrier
-    assert seen.addresses == ("192.0.2.2",)
+    assert seen.addresses == Addresses(found=("192.0.2.2",))
     assert seen.route is not None and seen.route.gateway == "192.0.2.1"
     assert (seen.gateway, seen.held.by, seen.has_resolved) == (Neighbour.SILENT, Holder.NETWORKD, True)
     assert not seen.others_answer
@@ -194,6 +193,14 @@ def test_others_that_are_silent_too_tell_nothing() -> None:
 
     assert not bench.see().others_answer
     assert ("192.0.2.9 icmp", "192.0.2.9 tcp 443", "192.0.2.9 tcp 53") in bench.network.asked
+
+
+def test_others_that_answer_for_their_link_layer_address_alone_are_there() -> None:
+    bench = Bench(names=NOT_FOUND, gateway="FAILED", others=("192.0.2.9",))
+    bench.network.ask_takes = lambda: bench.clock.pass_time(2.0)
+    bench.host.answers["ip -s -json neighbour show to 192.0.2.9"] = neighbours(("192.0.2.9", "REACHABLE"))
+
+    assert bench.see().others_answer
 
 
 def test_others_are_left_in_peace_while_the_gateway_answers() -> None:
@@ -232,54 +239,3 @@ def test_a_look_that_gets_no_answer_does_not_wait_for_names() -> None:
     take_look(bench.eyes(), CONFIG)
 
     assert bench.host.ran == []
-
-
-# -- who watches ------------------------------------------------------------------------------------------------------
-
-FOUND = FoundPlex(server=Server.UNIT, name="plexmediaserver.service")
-VIEWER = Session(kind="movie", title="A", user="u", state="playing", key="1", player="tv")
-
-
-def watching(plex: FakePlex, found: FoundPlex | None = FOUND, *, strict: bool = False) -> Watching:
-    return find_watching(plex, found, FakeClock().moment(), paused_limit=timedelta(hours=2), strict=strict)
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_somebody_watches_or_nobody_does(strict: bool) -> None:
-    plex = FakePlex()
-    assert watching(plex, strict=strict) is Watching.NOBODY
-
-    plex.session_lists = [(VIEWER,)]
-    assert watching(plex, strict=strict) is Watching.SOMEBODY
-
-
-def test_where_there_is_no_plex_nobody_watches() -> None:
-    plex = FakePlex()
-    plex.session_lists = [(VIEWER,)]
-
-    assert watching(plex, None) is watching(plex, FoundPlex(server=Server.NONE)) is Watching.NOBODY
-    assert plex.asked == []
-
-
-@pytest.mark.parametrize("error", [PlexUnauthorized("401"), PlexFailing("500"), PlexTimeout("x")])
-def test_a_plex_that_is_alive_and_does_not_tell_may_be_playing(error: PlexError) -> None:
-    plex = FakePlex()
-    plex.session_lists = [error]
-
-    assert watching(plex) is watching(plex, strict=True) is Watching.UNKNOWN
-
-
-@pytest.mark.parametrize("error", [PlexTimeout("x"), PlexUnreachable("x")])
-def test_a_plex_that_gives_no_answer_at_all_plays_to_nobody_but_is_no_reason_to_reboot(error: PlexError) -> None:
-    plex = FakePlex()
-    plex.session_lists, plex.identities = [error], [error]
-
-    assert watching(plex) is Watching.NOBODY
-    assert watching(plex, strict=True) is Watching.UNKNOWN
-
-
-def test_where_nobody_listens_nobody_watches() -> None:
-    plex = FakePlex()
-    plex.session_lists = [PlexRefused("x")]
-
-    assert watching(plex, strict=True) is Watching.NOBODY

@@ -86,7 +86,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.machine = Machine(World(), dataclasses.replace(REBOOTING, interval=timedelta(minutes=self.random.choice((1, 5, 20)))))
-        self.rounds: list[float] = []
+        self.machine.world.is_leased = self.random.random() < 0.5
 
     def live(self, ticks: int, *, only: tuple[str, ...] = (), chance: float = 0.03) -> None:
         happenings = only or tuple(name for name in dir(self) if name.startswith("do_"))
@@ -144,12 +144,12 @@ class Life:
         self.machine.world.gone = True
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_no_life_however_wild_exceeds_a_budget(seed: int) -> None:
     life = Life(seed)
     true_s = TrueTime(life.machine)
 
-    life.live(2000)
+    life.live(1500)
 
     # Reboots: never two in 24 hours of true time, whatever clocks said.
     assert all(later - earlier >= DAY_S for earlier, later in zip(true_s.reboots, true_s.reboots[1:], strict=False))
@@ -162,7 +162,7 @@ def test_no_life_however_wild_exceeds_a_budget(seed: int) -> None:
     # and it never stopped looking
     assert life.machine.state.checked is not None
     assert life.machine.state.checked.boot_id == life.machine.world.clock.boot_id
-    assert life.machine.checks >= 2000
+    assert life.machine.checks >= 1500
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -202,9 +202,9 @@ class TrueTime:
 
 
 def test_the_lives_are_as_eventful_as_they_should_be() -> None:
-    lives = [Life(seed) for seed in range(12)]
+    lives = [Life(seed) for seed in range(8)]
     for life in lives:
-        life.live(2000)
+        life.live(1500)
 
     told = {name for life in lives for name in life.machine.journal.names}
     assert {
@@ -219,7 +219,7 @@ def test_the_lives_are_as_eventful_as_they_should_be() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_every_recovery_has_its_loss_and_giving_up_is_told_once_for_a_fault(seed: int) -> None:
     life = Life(seed)
-    life.live(2000)
+    life.live(1500)
 
     open_loss = False
     for name in life.machine.journal.names:

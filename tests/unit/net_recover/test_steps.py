@@ -67,6 +67,18 @@ def test_the_soft_reset_is_the_managers_own() -> None:
     assert line(Step.SOFT, patient(Holder.NETWORK_MANAGER)) == "nmcli --wait 30 device reapply eth0"
 
 
+def test_a_leased_address_is_not_thrown_away_while_the_gateway_that_may_give_it_is_silent() -> None:
+    keeping = {"has_address": True, "is_leased": True, "route": Route(interface="eth0", gateway="192.0.2.1")}
+
+    assert find_steps(patient(Holder.NETWORKD, **keeping)) == (Step.SOFT, Step.RESTART)
+    assert line(Step.SOFT, patient(Holder.NETWORKD, **keeping)) == "networkctl renew eth0"
+    assert find_steps(patient(Holder.NETWORK_MANAGER, **keeping)) == (Step.SOFT,)
+    assert "ifdown" not in line(Step.HARD, patient(Holder.IFUPDOWN, **keeping))
+    # but at the very end, since it may be a port of the switch that hangs
+    for holder in (Holder.NETWORKD, Holder.NETWORK_MANAGER):
+        assert Step.HARD in find_steps(patient(holder, is_last_round=True, **keeping))
+
+
 def test_the_flush_reaches_every_cache_there_is() -> None:
     assert line(Step.DNS_FLUSH, PATIENT) == "resolvectl flush-caches\nresolvectl reset-server-features"
     assert line(Step.DNS_FLUSH, patient(Holder.NETWORK_MANAGER, has_resolved=False)) == "nmcli --wait 30 general reload dns-full"

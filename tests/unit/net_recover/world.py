@@ -47,6 +47,7 @@ class World:
         self.gone = False
         self.others: tuple[str, ...] = ()
         self.has_resolved = True
+        self.is_leased = False
         self.watching = Watching.NOBODY
         self.steps: list[str] = []
         self.interrupted: list[str] = []
@@ -109,12 +110,15 @@ class World:
         if line.startswith("getent ahosts"):
             found = self.is_reachable and self.fault != "dns"
             return _done("203.0.113.7 STREAM plex.tv\n") if found else _done("", code=2)
-        if line.startswith("ip -json address"):
+        if line.startswith("ip -s -json address"):
             has_address = self.has_link and self.fault != "address"
-            return _done(json.dumps([{"addr_info": [{"local": "192.0.2.2", "scope": "global"}] if has_address else []}]))
-        if line.startswith("ip -json neighbour show to"):
-            return _done(json.dumps([{"dst": "192.0.2.1", "state": ["REACHABLE" if self.has_gateway else "FAILED"]}]))
-        if line.startswith("ip -json neighbour show dev"):
+            address = {"local": "192.0.2.2", "scope": "global", "dynamic": self.is_leased}
+            return _done(json.dumps([{"addr_info": [address] if has_address else []}]))
+        if line.startswith("ip -s -json neighbour show to"):
+            return _done(
+                json.dumps([{"dst": "192.0.2.1", "confirmed": 0, "state": ["REACHABLE" if self.has_gateway else "FAILED"]}])
+            )
+        if line.startswith("ip -s -json neighbour show dev"):
             return _done(json.dumps([{"dst": address, "state": ["STALE"]} for address in self.others]))
         if line.startswith(("nmcli -t", "ifquery")):
             raise CommandMissing("not here")
