@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
+from plexguard.core.config import show_span
 from plexguard.core.events import Event
 from plexguard.net_recover import events
 from plexguard.net_recover.config import Config
@@ -270,12 +271,9 @@ def _age_s(moment: Moment, now: Moment) -> float:
 
 
 def _end_round(config: Config, problem: Problem, tells: list[Tell], now: Moment) -> Problem:
-    values = {
-        "round": problem.round,
-        "limit": config.max_rounds,
-        "kind": problem.verdict.value,
-        "next_s": _pause_s(config, problem) if problem.round < config.max_rounds else 0.0,
-    }
+    pause = show_span(config.round_pause * problem.round)
+    coming = f"the next begins in {pause}" if problem.round < config.max_rounds else "there is no further one"
+    values = {"round": problem.round, "limit": config.max_rounds, "kind": problem.verdict.value, "next": coming}
     tells.append(Tell(events.ROUND, values))
     return dataclasses.replace(problem, round_ended=now)
 

@@ -182,6 +182,19 @@ def test_a_round_takes_its_steps_in_order_and_tells_each() -> None:
     assert course.told == ["net.lost", *["net.step", "net.step-failed"] * 3, "net.round"]
 
 
+def test_the_end_of_a_round_says_when_the_next_begins() -> None:
+    course = Course()
+    said = []
+    for _ in range(30):
+        plan = course.decide(LOST)
+        while plan.step is not None:
+            plan = course.decide(LOST)
+        said += [tell.values["next"] for tell in plan.tells if tell.event.name == "net.round"]
+        course.clock.pass_time(60.0)
+
+    assert said == ["the next begins in 5min", "the next begins in 10min", "there is no further one"]
+
+
 def test_for_names_the_cache_is_flushed_first() -> None:
     course = Course()
 
