@@ -95,6 +95,8 @@ def test_a_network_manager_that_hangs_holds_what_nobody_else_does() -> None:
 
 def test_ifupdown_holds_what_is_up_and_what_is_only_configured() -> None:
     assert find(files={"/run/network/ifstate": "lo=lo\neth0=eth0\n"}).by is Holder.IFUPDOWN
+    assert find(ifquery=done("address: 192.0.2.2\n")).by is Holder.IFUPDOWN
+    # By DHCP there are no options to print.
     assert find(ifquery=done("")).by is Holder.IFUPDOWN
     assert find(files={"/run/network/ifstate": "lo=lo\n"}, ifquery=CommandFailed("unknown interface eth0")).by is Holder.NOBODY
 
