@@ -416,6 +416,14 @@ def test_what_cannot_be_told_of_addresses_is_treated_as_what_could_be_lost() -> 
     assert Step.HARD not in course.steps
 
 
+def test_ifupdown_is_not_asked_to_take_down_what_may_have_an_address() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(LOST, held=Held(by=Holder.IFUPDOWN), addresses=None))
+
+    assert (course.steps, course.told) == ([], ["net.lost", "net.left-alone"])
+
+
 def test_an_interface_that_never_came_up_in_this_boot_was_switched_off_by_nobody() -> None:
     course = Course()
     course.clock.reboot()

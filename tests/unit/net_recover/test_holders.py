@@ -107,6 +107,12 @@ def test_an_interface_with_a_name_that_no_command_should_see_is_nobodys() -> Non
     assert find(NETWORKD, files={"/run/systemd/netif/links/2": "ADMIN_STATE=configured\n"}, link=link).by is Holder.NOBODY
 
 
+def test_an_interface_that_is_gone_is_nobodys_though_it_is_configured() -> None:
+    gone = Link(name="eth0", exists=False, is_up=False, carrier=False)
+
+    assert find(link=gone, ifquery=done("")).by is Holder.NOBODY
+
+
 def test_a_service_manager_that_does_not_answer_runs_nothing() -> None:
     class Deaf(FakeManager):
         def unit(self, name: str) -> Unit:
