@@ -80,16 +80,21 @@ def _open_budget(ports: Ports, folder: Path) -> StateFile[Budget]:
     return StateFile(folder / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
 
 
-def _open_eyes(ports: Ports, config_path: Path, *, strict: bool) -> Eyes:
+def _open_eyes(ports: Ports, config_path: Path) -> Eyes:
     def ask_watching() -> Watching:
         from plexguard.core.plex import HttpPlex  # what a healthy check does not need
         from plexguard.core.token import read_token
         from plexguard.net_recover.watching import find_watching
 
         paused_limit = program.load_config(config_path, PlexConfig).paused_limit
-        found = read_plex(ports.journal)
-        plex = HttpPlex(found.url or DEFAULT_URL, read_token(), owners=found.owners) if found else HttpPlex(DEFAULT_URL, None)
-        return find_watching(plex, found, ports.clock.moment(), paused_limit=paused_limit, strict=strict)
+        try:
+            found = read_plex(ports.journal)
+            token = read_token() if found is not None else None
+        except PlexguardError:
+            # What others publish is theirs to mend: the check goes on.
+            return Watching.UNKNOWN
+        plex = HttpPlex(found.url or DEFAULT_URL, token, owners=found.owners) if found else HttpPlex(DEFAULT_URL, None)
+        return find_watching(plex, found, ports.clock.moment(), paused_limit=paused_limit)
 
     return Eyes(network=SystemNetwork(), host=ports.host, manager=ports.manager, clock=ports.clock, ask_watching=ask_watching)
 
@@ -97,14 +102,14 @@ def _open_eyes(ports: Ports, config_path: Path, *, strict: bool) -> Eyes:
 def _check(ports: Ports, config: Config, config_path: Path, *, output: str) -> int:
     folder = state_directory(NAME)
     file = _open_state(ports, folder)
-    eyes = _open_eyes(ports, config_path, strict=False)
+    eyes = _open_eyes(ports, config_path)
     if ports.by_hand and not os.access(folder, os.W_OK):
         # A person without the unit's rights may look, and nothing is kept or done.
         return _look(ports, config, config_path, output=output)
     with exclusive_lock(folder / "lock"):
         past = file.load() or State()
         began = ports.clock.moment()
-        seen = observe(eyes, config, remembered=past.interface)
+        seen = observe(eyes, config, known=past.seen)
         teller = Teller(ports.journal, open_history(folder), ports.clock)
         past, rebooted = _tell_reboot(ports, past, seen.is_well, teller)
         state = act.carry_out(seen, config, past, began, act.Hands(eyes=eyes, teller=teller, state=file), rebooted=rebooted)
@@ -157,7 +162,7 @@ def _look(ports: Ports, config: Config, config_path: Path, *, output: str) -> in
     past = _open_state(ports, STATE_ROOT / PROGRAM).load() if (STATE_ROOT / PROGRAM / "state.json").exists() else None
     past = past or State()
     began = ports.clock.moment()
-    seen = observe(_open_eyes(ports, config_path, strict=False), config, remembered=past.interface, whole=True)
+    seen = observe(_open_eyes(ports, config_path), config, known=past.seen, whole=True)
     plan = decide(seen, config, past, began, ports.clock.moment())
     report = make_report(seen, plan)
     click.echo(json.dumps(encode(report), indent=1) if output == "json" else render(report))
@@ -171,10 +176,9 @@ def _reset_budget(ports: Ports) -> int:
         state, budget = state_file.load() or State(), budget_file.load() or Budget()
         problem = state.problem
         if problem is not None:
-            problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, gave_up=False, reboot_asked=None)
-        state_file.save(dataclasses.replace(state, rounds=(), problem=problem))
-        if budget != Budget():
-            budget_file.save(Budget(notice=budget.notice))
+            problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, gave_up=False, spent=(), reboot_asked=None)
+        state_file.save(dataclasses.replace(state, rounds=(), problem=problem, told_reboot=None))
+        budget_file.save(Budget())
     teller = Teller(ports.journal, open_history(folder), ports.clock)
     teller.tell(events.BUDGET_RESET, reboots=len(budget.reboots))
     return 0
@@ -187,17 +191,19 @@ def _reboot(ports: Ports, config: Config, config_path: Path) -> int:
 
     folder = state_directory(REBOOT)
     file = _open_budget(ports, folder)
-    budget = file.load() or Budget()
+    loaded = file.load()
+    budget = loaded or Budget()
+    is_lost = loaded is None and file.path.with_name(file.path.name + ".bad").exists()
     teller = Teller(ports.journal, open_history(folder), ports.clock)
     checked = _open_state(ports, STATE_ROOT / PROGRAM).load()
-    known = Known(checked=checked, is_synchronised=is_clock_synchronised(ports.host))
+    known = Known(checked=checked, is_synchronised=is_clock_synchronised(ports.host), is_budget_lost=is_lost)
     early = find_early_refusal(known, config, budget, ports.clock.moment())
     if early is not None or checked is None:
         assert early is not None
         return reboot_act.refuse(early, budget, file=file, teller=teller)
     found = read_plex(ports.journal)
     container = read_container(ports.journal) if found is not None and found.server is Server.CONTAINER else None
-    seen = look_again(_open_eyes(ports, config_path, strict=True), config, checked, container)
+    seen = look_again(_open_eyes(ports, config_path), config, checked, container)
     refusal = find_refusal(seen)
     if refusal is not None:
         return reboot_act.refuse(refusal, budget, file=file, teller=teller)

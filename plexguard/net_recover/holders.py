@@ -38,7 +38,7 @@ class Held:
 
 
 def find_holder(link: Link, *, network: Network, manager: Manager, host: Host) -> Held:
-    if not INTERFACE_NAME.fullmatch(link.name):
+    if not link.exists or not INTERFACE_NAME.fullmatch(link.name):
         return Held(by=Holder.NOBODY)
     states = _ask_network_manager(host) if is_running(NETWORK_MANAGER_UNIT, manager) else {}
     if states is not None and (state := states.get(link.name, _FOREIGN[0])) not in _FOREIGN:
@@ -92,16 +92,15 @@ def _is_held_by_networkd(link: Link, network: Network) -> bool:
 def _is_held_by_ifupdown(link: Link, network: Network, host: Host) -> bool:
     up = {line.partition("=")[0] for line in network.read("/run/network/ifstate").splitlines()}
     # An interface that ifup failed on is in no list of what is up, but configured all the same.
-    return link.name in up or _is_configured_by_ifupdown(link, host)
+    return link.name in up or _succeeds(host, "ifquery", link.name)
 
 
-def _is_configured_by_ifupdown(link: Link, host: Host) -> bool:
-    """ifquery fails on what it does not know; of what it does it prints the options, and "inet dhcp" has none."""
+def _succeeds(host: Host, *argv: str) -> bool:
+    """Tell whether a command ends well: `ifquery` prints nothing of an interface that has no options."""
     try:
-        host.run(["ifquery", link.name], timeout_s=_ASK_TIMEOUT_S)
+        return host.run(list(argv), timeout_s=_ASK_TIMEOUT_S, check=False).code == 0
     except CommandError:
         return False
-    return True
 
 
 def _ask(host: Host, *argv: str) -> str:

@@ -95,8 +95,6 @@ def test_a_network_manager_that_hangs_holds_what_nobody_else_does() -> None:
 
 def test_ifupdown_holds_what_is_up_and_what_is_only_configured() -> None:
     assert find(files={"/run/network/ifstate": "lo=lo\neth0=eth0\n"}).by is Holder.IFUPDOWN
-    assert find(ifquery=done("address: 192.0.2.2\n")).by is Holder.IFUPDOWN
-    # By DHCP there are no options to print.
     assert find(ifquery=done("")).by is Holder.IFUPDOWN
     assert find(files={"/run/network/ifstate": "lo=lo\n"}, ifquery=CommandFailed("unknown interface eth0")).by is Holder.NOBODY
 
@@ -105,6 +103,12 @@ def test_an_interface_with_a_name_that_no_command_should_see_is_nobodys() -> Non
     link = Link(name="-x;reboot", index=2)
 
     assert find(NETWORKD, files={"/run/systemd/netif/links/2": "ADMIN_STATE=configured\n"}, link=link).by is Holder.NOBODY
+
+
+def test_an_interface_that_is_gone_is_nobodys_though_it_is_configured() -> None:
+    gone = Link(name="eth0", exists=False, is_up=False, carrier=False)
+
+    assert find(link=gone, ifquery=done("")).by is Holder.NOBODY
 
 
 def test_a_service_manager_that_does_not_answer_runs_nothing() -> None:
