@@ -23,7 +23,7 @@ def cli(config_path: Path) -> int:
     ports = program.open_ports(NAME)
     plex = program.load_config(config_path, PlexConfig)
     file = StateFile(CONTAINER_FILE, FoundContainer, schema=SCHEMA, journal=ports.journal)
-    watcher = Watcher(plex.container, file, ports)
+    watcher = Watcher(plex.container, file, ports, any_name=plex.takes_any_container)
     try:
         run_cycles(watcher.cycle, ports.notifier)
     finally:

@@ -22,6 +22,27 @@ CHANGED = Event(
         """,
 )
 
+AMBIGUOUS = Event(
+    name="container.ambiguous",
+    message_id="92f4dc0b71974c6f9de526674d42782f",
+    priority=Priority.WARNING,
+    message="Several containers could be Plex's, so none is watched: {containers}",
+    subject="Several containers could be Plex's",
+    page=_PAGE,
+    fields={"containers": str},
+    meaning="""
+        No container has the name that is looked for, and more than one was made from an image of Plex: {containers}. Which of
+        them to watch and to restart is not guessed. While one takes another's place, both may be there for 5 minutes.
+        """,
+    action="""
+        Name yours as container in [plex]:
+          editor /etc/plexguard/plexguard.toml
+          plexguard-status apply
+        Or remove those that are not needed any more:
+          docker ps -a
+        """,
+)
+
 DOCKER_LOST = Event(
     name="container.docker-lost",
     message_id="27be38e0e76d424aa028b1f506d78093",

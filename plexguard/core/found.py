@@ -79,9 +79,10 @@ class FoundContainer:
     """The state of Plex's container.
 
     status: docker's word (created, running, paused, restarting, removing, exited, dead) or "absent". stopped_on_purpose:
-    it was ended by `docker stop` and its like, not by itself. started_s, seen_s: CLOCK_BOOTTIME of its start and of the look,
-    so that an old file is known as old, and no clock that is set moves either. uid, gid: PLEX_UID and PLEX_GID, -1 when not
-    given.
+    it was ended by `docker stop` and its like, not by itself. It does not tell by whom: also `docker restart` of our own first
+    stops it, and leaves it so when the start fails. started_s, seen_s: CLOCK_BOOTTIME of its start and of the look, so that an
+    old file is known as old, and no clock that is set moves either. uid, gid: PLEX_UID and PLEX_GID, -1 when not given.
+    candidates: while absent, the names of several of which each could be it.
     """
 
     name: str
@@ -96,6 +97,7 @@ class FoundContainer:
     uid: int = -1
     gid: int = -1
     mounts: tuple[Mount, ...] = ()
+    candidates: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:

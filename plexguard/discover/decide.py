@@ -28,7 +28,7 @@ def choose_server(seen: Observation, config: PlexConfig) -> FoundPlex:
         )
     if container_there and seen.container is not None:
         return _from_container(seen.container, url, seen)
-    return FoundPlex(server=Server.NONE, missing=_describe_missing(config))
+    return FoundPlex(server=Server.NONE, missing=_describe_missing(config, seen.container))
 
 
 def _from_container(container: FoundContainer, url: str, seen: Observation) -> FoundPlex:
@@ -45,13 +45,16 @@ def _from_container(container: FoundContainer, url: str, seen: Observation) -> F
     )
 
 
-def _describe_missing(config: PlexConfig) -> str:
+def _describe_missing(config: PlexConfig, container: FoundContainer | None) -> str:
+    called = f"Docker container called {config.container}" + (" or of a Plex image" if config.takes_any_container else "")
     sought = {
-        "auto": f"neither {config.unit} nor a Docker container called {config.container}",
-        "unit": f"no {config.unit}",
-        "container": f"no Docker container called {config.container}",
+        "auto": f"there is neither {config.unit} nor a {called}",
+        "unit": f"there is no {config.unit}",
+        "container": f"there is no {called}",
     }[config.server]
-    return f"there is {sought}; name yours in [plex] of /etc/plexguard/plexguard.toml"
+    if container is not None and container.candidates:
+        sought = f"several Docker containers could be Plex's ({', '.join(container.candidates)})"
+    return f"{sought}; name yours in [plex] of /etc/plexguard/plexguard.toml"
 
 
 def add_folders(

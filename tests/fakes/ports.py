@@ -83,9 +83,11 @@ class FakeStream:
 
     def __init__(self, lines: Sequence[str | None]) -> None:
         self.lines = list(lines)
+        self.waits_s: list[float] = []
         self.closed = False
 
     def read_line(self, timeout_s: float) -> str | None:
+        self.waits_s.append(timeout_s)
         if not self.lines:
             raise CommandFailed("ended with code 1")
         return self.lines.pop(0)

@@ -27,12 +27,19 @@ _PARTS = (
 _LEFT_OUT = ("usr/bin/docker*", "usr/bin/containerd*", "usr/sbin/*")
 
 
-def install_plex(machine: Machine) -> None:
+def install_plex(machine: Machine, *, name: str = "plex") -> None:
     """Make the image, start the container as the image's documentation says, and give it a library of one film."""
     prepare_plex(machine)
+    run_plex(machine, name=name)
+    query = "name=Films&type=movie&agent=tv.plex.agents.movie&scanner=Plex%20Movie&language=en-US&location=/data/films"
+    curl(machine, "-X", "POST", f"{URL}/library/sections?{query}")
+
+
+def run_plex(machine: Machine, *, name: str) -> None:
+    """Start a container as the image's documentation says, and wait until Plex answers."""
     machine.run(
         [
-            *("docker", "run", "--detach", "--name", "plex", "--network", "host", "--user", "1500:1500"),
+            *("docker", "run", "--detach", "--name", name, "--network", "host", "--user", "1500:1500"),
             *("--env", "PLEX_UID=1500", "--env", "PLEX_GID=1500", "--env", "PLEX_CLAIM=claim-abcdefghijklmnop"),
             *("--volume", f"{CONFIG}:/config", "--volume", f"{FILMS}:/data/films", "--volume", "/srv/simulator:/simulator:ro"),
             *(IMAGE, *COMMAND),
@@ -40,8 +47,6 @@ def install_plex(machine: Machine) -> None:
         timeout_s=60,
     )
     machine.wait_for(lambda: ask_plex(machine, "/identity") is not None, timeout_s=30, what="Plex answers in its container")
-    query = "name=Films&type=movie&agent=tv.plex.agents.movie&scanner=Plex%20Movie&language=en-US&location=/data/films"
-    curl(machine, "-X", "POST", f"{URL}/library/sections?{query}")
 
 
 def run_updating_plex(machine: Machine) -> None:
@@ -71,7 +76,7 @@ def run_updating_plex(machine: Machine) -> None:
 def prepare_plex(machine: Machine) -> None:
     """Make the image, and on the host all that the container mounts."""
     machine.push(SIMULATOR, "/srv/simulator")
-    _make_image(machine)
+    make_image(machine)
     machine.run(["mkdir", "-p", f"{CONFIG}/{PMS}", FILMS])
     machine.write(f"{FILMS}/Film 1.mkv", "film 1\n")
     machine.run(["chown", "-R", "1500:1500", CONFIG])
@@ -85,7 +90,8 @@ def set_plex(machine: Machine, **settings: str) -> None:
     machine.run(["chmod", "666", CONTROL])
 
 
-def _make_image(machine: Machine) -> None:
+def make_image(machine: Machine) -> None:
+    """Make the image anew: another one has its name then, as after a pull."""
     parts = " ".join(_PARTS)
     left_out = " ".join(f"--exclude={pattern}" for pattern in _LEFT_OUT)
     machine.run(["sh", "-c", f"cd / && tar {left_out} -c {parts} | docker import - {IMAGE}"], timeout_s=120)

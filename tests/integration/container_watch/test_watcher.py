@@ -15,7 +15,7 @@ from plexguard.core.found import FoundContainer
 from plexguard.core.host import CommandError, CommandFailed, LocalHost
 from plexguard.core.state import StateFile
 from tests.fakes.ports import FakeClock, FakeJournal, FakeManager, fake_ports
-from tests.unit.container_watch.samples import plex
+from tests.unit.container_watch.samples import ID, named, plex
 
 BIN = Path(__file__).parents[2] / "fakes/bin"
 
@@ -28,7 +28,7 @@ class Engine:
         self.journal, self.manager = FakeJournal(), FakeManager()
         self.file = StateFile(folder / "published.json", FoundContainer, schema=1, journal=self.journal)
         ports = fake_ports(host=LocalHost(), journal=self.journal, manager=self.manager, clock=FakeClock())
-        self.watcher = Watcher("plex", self.file, ports)
+        self.watcher = Watcher("plex", self.file, ports, any_name=True)
         self.be(plex())
 
     def be(self, container: dict[str, object]) -> None:
@@ -75,7 +75,7 @@ def test_a_container_that_runs_is_published(engine: Engine) -> None:
 def test_a_stop_on_purpose_is_published_as_soon_as_docker_tells(engine: Engine) -> None:
     engine.follow()
     engine.be(plex(Status="exited", ExitCode=1))
-    engine.tell("kill", "die", "stop")
+    engine.tell(f"kill {ID} 15", f"die {ID} ", f"stop {ID} ")
 
     found = engine.cycle()
 
@@ -86,7 +86,7 @@ def test_a_stop_on_purpose_is_published_as_soon_as_docker_tells(engine: Engine) 
 def test_a_crash_is_published_as_one(engine: Engine) -> None:
     engine.follow()
     engine.be(plex(Status="exited", ExitCode=139))
-    engine.tell("die")
+    engine.tell(f"die {ID} ")
 
     found = engine.cycle()
 
@@ -114,12 +114,21 @@ def test_a_docker_that_goes_is_told_and_found_again(engine: Engine, mode: str) -
 def test_a_container_that_is_removed_is_absent(engine: Engine) -> None:
     engine.follow()
     (engine.folder / "container.json").unlink()
-    engine.tell("destroy")
+    engine.tell(f"destroy {ID} ")
 
     found = engine.cycle()
 
     assert found is not None
     assert found.status == "absent"
+
+
+def test_a_container_with_another_name_is_found_by_its_image(engine: Engine) -> None:
+    engine.be(named("media-plex-1", image="linuxserver/plex:latest"))
+
+    found = engine.follow()
+
+    assert found is not None
+    assert (found.name, found.status) == ("media-plex-1", "running")
 
 
 def test_a_docker_that_lies_is_no_answer(engine: Engine) -> None:

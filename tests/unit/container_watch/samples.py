@@ -2,6 +2,8 @@
 
 from typing import Any
 
+ID = "3f1c9e0b6f4e"
+
 STATE = {
     "Status": "running",
     "Running": True,
@@ -18,10 +20,16 @@ STATE = {
 }
 
 
+def named(name: str, *, image: str = "plexinc/pms-docker", id: str = ID, **state: object) -> dict[str, Any]:
+    """Return the answer for a container with another name, image or id."""
+    found = plex(**state)
+    return found | {"Id": id, "Name": f"/{name}", "Config": found["Config"] | {"Image": image}}
+
+
 def plex(**state: object) -> dict[str, Any]:
     """Return the answer for a container of the official image; state: what differs in State."""
     return {
-        "Id": "3f1c9e0b6f4e",
+        "Id": ID,
         "Created": "2026-02-01T00:00:00.5Z",
         "Path": "/init",
         "State": STATE | {"Running": state.get("Status", "running") in ("running", "paused", "restarting")} | state,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plexguard.container_watch.observe import inspect, parse_inspect
+from plexguard.container_watch.observe import ContainerEvent, Listed, inspect, list_containers, parse_event, parse_inspect
 from plexguard.core.errors import PeerError
 from plexguard.core.found import FoundContainer, Mount
 from plexguard.core.host import CommandFailed, Completed
@@ -15,8 +15,8 @@ from tests.fakes.ports import FakeHost
 from tests.unit.container_watch.samples import plex
 
 
-def parse(found: dict[str, Any] | None, *, stop_seen: bool = False) -> FoundContainer:
-    return parse_inspect("plex", found, stop_seen=stop_seen, seen_s=12.5)
+def parse(found: dict[str, Any] | None) -> FoundContainer:
+    return parse_inspect("plex", found, seen_s=12.5)
 
 
 def ended(code: int, **state: object) -> dict[str, Any]:
@@ -45,6 +45,11 @@ def test_no_secret_of_its_environment_is_kept() -> None:
     assert "SECRET" not in json.dumps(encode(parse(plex())))
 
 
+@pytest.mark.parametrize("name", ["/media-plex-1", "media-plex-1"], ids=["docker", "podman"])
+def test_the_name_is_dockers_own(name: str) -> None:
+    assert parse(plex() | {"Name": name}).name == "media-plex-1"
+
+
 def test_a_container_that_does_not_exist_is_absent() -> None:
     assert parse(None) == FoundContainer(name="plex", status="absent", seen_s=12.5)
 
@@ -59,14 +64,9 @@ def test_a_crash_is_known_by_its_exit_code(code: int) -> None:
     assert not parse(ended(code)).stopped_on_purpose
 
 
-@pytest.mark.parametrize("code", [0, 1, 137])
-def test_an_event_that_told_of_the_stop_outweighs_the_exit_code(code: int) -> None:
-    assert parse(ended(code), stop_seen=True).stopped_on_purpose
-
-
 @pytest.mark.parametrize("status", ["running", "paused", "restarting"])
 def test_a_container_that_has_not_ended_was_not_stopped(status: str) -> None:
-    assert not parse(plex(Status=status), stop_seen=True).stopped_on_purpose
+    assert not parse(plex(Status=status)).stopped_on_purpose
 
 
 def test_an_end_for_want_of_memory_is_nobodys_purpose() -> None:
@@ -129,6 +129,8 @@ def without(*path: str) -> dict[str, Any]:
     "found",
     [
         {},
+        without("Id"),
+        without("Name"),
         without("State"),
         without("State", "Status"),
         without("State", "ExitCode"),
@@ -210,3 +212,69 @@ def test_the_name_cannot_become_an_option() -> None:
     inspect(host, "plex")
 
     assert host.ran == [["docker", "container", "inspect", "--", "plex"]]
+
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        ("kill 3f1c 15\n", ContainerEvent(action="kill", id="3f1c", signal="15")),
+        ("die 3f1c \n", ContainerEvent(action="die", id="3f1c")),
+        ("die 3f1c", ContainerEvent(action="die", id="3f1c")),
+        ("die", None),
+        ("", None),
+        ("WARNING: Error loading config file", None),
+        ("unexpected EOF", None),
+    ],
+)
+def test_a_line_is_an_event_or_nothing(line: str, event: ContainerEvent | None) -> None:
+    assert parse_event(line) == event
+
+
+# -- the list of all --------------------------------------------------------------------------------------------------
+
+LIST = '["a1", "/plex-server", "plexinc/pms-docker"]\n["b2", "/db", "postgres:16"]\n'
+
+
+def list_all(ids: str, inspected: Completed | None = None) -> tuple[FakeHost, tuple[Listed, ...]]:
+    host = FakeHost({"docker ps": Completed(code=0, stdout=ids, stderr="")})
+    if inspected is not None:
+        host.answers["docker container inspect"] = inspected
+    return host, list_containers(host)
+
+
+def test_all_containers_are_listed_with_the_image_they_were_made_from() -> None:
+    host, found = list_all("a1\nb2\n", Completed(code=0, stdout=LIST, stderr=""))
+
+    assert found == (
+        Listed(id="a1", name="plex-server", image="plexinc/pms-docker"),
+        Listed(id="b2", name="db", image="postgres:16"),
+    )
+    assert host.ran[0] == ["docker", "ps", "--all", "--quiet", "--no-trunc"]
+    assert host.ran[1][-3:] == ["--", "a1", "b2"]
+
+
+def test_an_engine_without_containers_is_not_asked_about_none() -> None:
+    host, found = list_all("\n")
+
+    assert found == ()
+    assert len(host.ran) == 1
+
+
+def test_a_container_that_goes_while_all_are_listed_takes_no_other_with_it() -> None:
+    _, found = list_all("c3\na1\n", Completed(code=1, stdout=LIST, stderr="Error: No such container: c3"))
+
+    assert [c.name for c in found] == ["plex-server", "db"]
+
+
+def test_an_engine_that_goes_while_all_are_listed_is_no_empty_list() -> None:
+    with pytest.raises(CommandFailed, match="daemon"):
+        list_all("a1\n", Completed(code=1, stdout="", stderr="Cannot connect to the Docker daemon"))
+
+
+@pytest.mark.parametrize("line", ["<html>", "5", "null", '["a1"]', '["a1", "/plex", "image", "more"]', "[" * 100_000])
+def test_a_list_that_is_not_dockers_is_a_fault_of_the_peer(line: str) -> None:
+    with pytest.raises(PeerError):
+        list_all("a1\n", Completed(code=0, stdout=line, stderr=""))

@@ -104,6 +104,26 @@ def test_a_server_that_is_not_there_is_named_with_what_to_configure(mode: str, w
     assert all(word in found.missing for word in [*words, "/etc/plexguard/plexguard.toml"])
 
 
+@pytest.mark.parametrize("mode", ["auto", "container"])
+def test_a_container_by_its_image_is_missing_only_where_it_was_looked_for(mode: str) -> None:
+    assert "called plex or of a Plex image" in choose_server(see(NO_UNIT, ABSENT), PlexConfig(server=mode)).missing
+    assert "image" not in choose_server(see(NO_UNIT, ABSENT), PlexConfig(server=mode, container="plex-server")).missing
+
+
+@pytest.mark.parametrize("mode", ["auto", "container"])
+def test_several_containers_are_named_with_what_to_configure(mode: str) -> None:
+    several = FoundContainer(name="plex", candidates=("one", "two"))
+
+    found = choose_server(see(NO_UNIT, several), PlexConfig(server=mode))
+
+    assert found.server is Server.NONE
+    assert all(word in found.missing for word in ["one, two", "/etc/plexguard/plexguard.toml"])
+
+
+def test_the_name_of_a_container_is_its_own_and_not_the_configured_one() -> None:
+    assert choose_server(see(None, dataclasses.replace(UP, name="media-plex-1")), PlexConfig()).name == "media-plex-1"
+
+
 # -- folders ----------------------------------------------------------------------------------------------------------
 
 UNIT = FoundPlex(server=Server.UNIT, name=RUNS.name)
