@@ -8,9 +8,15 @@ CONFIG = "/srv/plex/config"
 PMS = "Library/Application Support/Plex Media Server"
 FILMS = "/srv/films on host"
 CONTROL = f"{CONFIG}/simulator.json"
+# Under its own name, by which its process is known.
+PROGRAM = "/usr/lib/plexmediaserver/Plex Media Server"
 COMMAND = (
-    *("/usr/bin/python3", "/simulator/server.py"),
+    PROGRAM,
     *("--data", f"/config/{PMS}", "--control", "/config/simulator.json"),
+)
+SIMULATOR_VOLUMES = (
+    "/srv/simulator:/usr/lib/plexmediaserver/simulator:ro",
+    f"/srv/simulator/plex-media-server:{PROGRAM}:ro",
 )
 # What a Python program needs of the machine's own files; Docker itself is left out.
 _PARTS = (
@@ -41,7 +47,7 @@ def run_plex(machine: Machine, *, name: str) -> None:
         [
             *("docker", "run", "--detach", "--name", name, "--network", "host", "--user", "1500:1500"),
             *("--env", "PLEX_UID=1500", "--env", "PLEX_GID=1500", "--env", "PLEX_CLAIM=claim-abcdefghijklmnop"),
-            *("--volume", f"{CONFIG}:/config", "--volume", f"{FILMS}:/data/films", "--volume", "/srv/simulator:/simulator:ro"),
+            *("--volume", f"{CONFIG}:/config", "--volume", f"{FILMS}:/data/films", *_simulator()),
             *(IMAGE, *COMMAND),
         ],
         timeout_s=60,
@@ -53,7 +59,7 @@ def run_updating_plex(machine: Machine) -> None:
     """Start a container as the image does that updates itself: its script runs for as many seconds as CONFIG/update_s says, and
     then Plex is started under its own name."""
     machine.write("/srv/cont-init.d/50-plex-update", '#!/bin/sh\nsleep "$(cat /config/update_s || echo 0)"\n', mode=0o755)
-    start = '/etc/cont-init.d/50-plex-update; exec "/usr/lib/plexmediaserver/Plex Media Server" --data "$0" --control "$1"'
+    start = '/etc/cont-init.d/50-plex-update; exec "$@"'
     machine.run(
         [
             *("docker", "run", "--detach", "--name", "plex", "--network", "host", "--user", "1500:1500"),
@@ -65,9 +71,8 @@ def run_updating_plex(machine: Machine) -> None:
                 "--volume",
                 "/srv/cont-init.d:/etc/cont-init.d:ro",
             ),
-            *("--volume", "/srv/simulator:/usr/lib/plexmediaserver/simulator:ro"),
-            *("--volume", "/srv/simulator/plex-media-server:/usr/lib/plexmediaserver/Plex Media Server:ro"),
-            *(IMAGE, "/bin/sh", "-c", start, f"/config/{PMS}", "/config/simulator.json"),
+            *_simulator(),
+            *(IMAGE, "/bin/sh", "-c", start, "start", *COMMAND),
         ],
         timeout_s=60,
     )
@@ -88,6 +93,10 @@ def set_plex(machine: Machine, **settings: str) -> None:
     words = [f"{name}={value}" for name, value in settings.items()]
     machine.run(["/usr/bin/python3", "/srv/simulator/server.py", "--control", CONTROL, "set", *words])
     machine.run(["chmod", "666", CONTROL])
+
+
+def _simulator() -> list[str]:
+    return [word for volume in SIMULATOR_VOLUMES for word in ("--volume", volume)]
 
 
 def make_image(machine: Machine) -> None:

@@ -21,7 +21,7 @@ _SECOND = 1_000_000_000
 _OVERRIDE = {
     "user": "1500:1500",
     "command": list(docker_plex.COMMAND),
-    "volumes": [f"{docker_plex.CONFIG}:/config", f"{docker_plex.FILMS}:/data:ro,rslave", "/srv/simulator:/simulator:ro"],
+    "volumes": [f"{docker_plex.CONFIG}:/config", f"{docker_plex.FILMS}:/data:ro,rslave", *docker_plex.SIMULATOR_VOLUMES],
     "healthcheck": {"interval": "1s"},
 }
 

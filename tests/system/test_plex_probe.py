@@ -175,6 +175,7 @@ def test_the_budget_of_a_day_is_the_root_sides_own(probed: Machine) -> None:
     await_event(machine, "plex.restarted", timeout_s=OUTAGE_TIMEOUT_S)
     await_event(machine, "plex.recovered", timeout_s=60)
     machine.run(["rm", "-r", "/var/lib/plexguard/plex-probe"])  # as a watcher that forgot, or was made to forget
+    assert check_now(machine)["verdict"] == "healthy"
 
     set_plex(machine, mode="hung")
     refused = await_event(machine, "plex.restart-refused", timeout_s=OUTAGE_TIMEOUT_S)

@@ -58,7 +58,7 @@ def test_maintenance_that_stands_still_is_told_once(plex_machine: Machine) -> No
         check_now(machine)
 
     assert long["PRIORITY"] == "3"
-    assert "stand still" in long["PLEXGUARD_HOW"]
+    assert "stands still" in long["PLEXGUARD_HOW"]
     assert story(machine).count("plex.maintenance-long") == 1
     assert restarts(machine) == 0
 
@@ -280,8 +280,9 @@ def test_who_watches_is_counted_and_a_player_left_paused_is_not(plex_machine: Ma
 
     file = f"{FOLDER}/paused.json"
     paused: dict[str, Any] = json.loads(machine.read(file))
-    assert list(paused["since"]) == ["shield"]
-    paused["since"]["shield"]["uptime_s"] -= 400.0
+    (player,) = paused["since"]
+    assert player.startswith("shield")
+    paused["since"][player]["uptime_s"] -= 400.0
     machine.write(file, json.dumps(paused))
     assert check_now(machine)["viewers"] == 0
 
