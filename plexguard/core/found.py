@@ -106,12 +106,12 @@ class FoundContainer:
 
 def read_plex(journal: Journal, folder: Path = RUNTIME) -> FoundPlex | None:
     """Return the server that was found, or None when plexguard-discover has not run yet."""
-    return StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=journal).load()
+    return StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=journal).peek()
 
 
 def read_container(journal: Journal, folder: Path = RUNTIME) -> FoundContainer | None:
     """Return the state of Plex's container, or None when nobody watches it."""
-    return StateFile(folder / CONTAINER_FILE.name, FoundContainer, schema=SCHEMA, journal=journal).load()
+    return StateFile(folder / CONTAINER_FILE.name, FoundContainer, schema=SCHEMA, journal=journal).peek()
 
 
 def host_path(path: str, mounts: tuple[Mount, ...]) -> str | None:

@@ -8,6 +8,8 @@ from plexguard.core.host import CommandFailed, Host
 
 # A question to the manager; a job may take longer and says so itself.
 _ASK_TIMEOUT_S = 10.0
+# Results (systemd.service(5)) of a unit that nobody asked to stop.
+_ENDED_BY_MANAGER = ("oom-kill", "watchdog", "start-limit-hit", "resources", "protocol")
 _PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -52,8 +54,9 @@ class Unit:
 
     @property
     def was_told_to_stop(self) -> bool:
-        """Whether its last end was asked for: the unit left "active" before its process ended, and not after it."""
-        return 0.0 < self.left_active_s < self.ended_s
+        """Whether its last end was asked for: the unit left "active" before its process ended, and not after it. What the
+        manager itself ends, for want of memory or of a sign of life, looks the same, and was asked for by nobody."""
+        return 0.0 < self.left_active_s < self.ended_s and self.result not in _ENDED_BY_MANAGER
 
     @property
     def runs(self) -> bool:

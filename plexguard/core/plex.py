@@ -155,7 +155,7 @@ class HttpPlex:
         identifier = root.text("machineIdentifier")
         if not identifier:
             raise PlexBroken("/identity: no machineIdentifier: something else than Plex answers there")
-        return Identity(machine_identifier=identifier, version=root.text("version"), claimed=root.flag("claimed"))
+        return Identity(machine_identifier=identifier, version=_show_version(root.text("version")), claimed=root.flag("claimed"))
 
     def libraries(self, *, timeout_s: float) -> tuple[Library, ...]:
         root = self._ask("/library/sections", timeout_s)
@@ -247,6 +247,11 @@ class HttpPlex:
             raise PlexUnreachable(f"{target}: {_reason(error)}") from error
         finally:
             plain.close()
+
+
+def _show_version(text: str) -> str:
+    """Return a version as it may be told: whoever took Plex's port may send anything."""
+    return "".join(character for character in text if character.isascii() and character.isprintable())[:64]
 
 
 def _check_token(token: str) -> str:

@@ -30,7 +30,7 @@ def is_plex(process: Process) -> bool:
 
 def find_plex() -> tuple[Process, ...]:
     """Return every Plex Media Server process on the machine, those in containers included."""
-    return tuple(process for process in _processes() if is_plex(process))
+    return tuple(process for process in _processes(with_command=False) if is_plex(process))
 
 
 def find_in_container(container_id: str) -> tuple[Process, ...]:
@@ -38,13 +38,23 @@ def find_in_container(container_id: str) -> tuple[Process, ...]:
     return tuple(process for process in _processes() if container_id in _read(f"/proc/{process.pid}/cgroup"))
 
 
-def find_plex_start(container_id: str) -> float | None:
-    """Return when the youngest Plex of a container was started, in seconds of CLOCK_BOOTTIME; None when it has none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What runs in a container. has_plex: None when nothing of it can be seen. plex_started_s: when its Plex was started, in
+    seconds of CLOCK_BOOTTIME: an image's own supervisor does that long after the container's start, or again and again."""
 
-    An image's own supervisor starts it long after the container, or again and again.
-    """
-    starts = (_read_start_s(process.pid) for process in find_in_container(container_id) if is_plex(process))
-    return max((start for start in starts if start is not None), default=None)
+    has_plex: bool | None = None
+    plex_started_s: float | None = None
+
+
+def look_inside(container_id: str) -> Inside:
+    """Look at the processes of a container."""
+    processes = find_in_container(container_id) if container_id else ()
+    plexes = [process for process in processes if is_plex(process)]
+    starts = (_read_start_s(process.pid) for process in plexes)
+    # "Plex SQLite" is the server's program too, and younger.
+    started_s = min((start for start in starts if start is not None), default=None)
+    return Inside(has_plex=bool(plexes) if processes else None, plex_started_s=started_s)
 
 
 def _read_start_s(pid: int) -> float | None:
@@ -65,15 +75,16 @@ def _read(file: str) -> str:
         return ""
 
 
-def _processes() -> Iterator[Process]:
+def _processes(*, with_command: bool = True) -> Iterator[Process]:
+    """with_command: asking for it waits for a process that waits for a disk."""
     import psutil  # 20 ms of CPU that a healthy tick does not need
 
-    for process in psutil.process_iter(["name", "status", "uids", "cmdline"]):
+    for process in psutil.process_iter(["name", "status", "uids", *(["cmdline"] if with_command else [])]):
         found = process.info
         yield Process(
             pid=process.pid,
             name=found["name"] or "",
             state=found["status"] or "",
             uid=found["uids"].real if found["uids"] else -1,
-            command=" ".join(found["cmdline"] or ()),
+            command=" ".join(found.get("cmdline") or ()),
         )

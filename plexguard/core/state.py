@@ -7,6 +7,7 @@ program must be safe without its state. Histories are JSON lines, trimmed.
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -80,7 +81,10 @@ class StateFile(Generic[T]):
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # A folder that another user may write to may hold anything: a pipe must not hang whoever reads it.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError("no regular file")
             text = file.read(MAX_STATE_BYTES + 1)
     except FileNotFoundError:
         raise

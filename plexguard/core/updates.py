@@ -17,7 +17,10 @@ LOCK_TABLE = Path("/proc/locks")
 _PACKAGE_TOOLS = ("apt", "dpkg", "unattended-upgr", "packagekit", "synaptic", "python3", "perl", "frontend")
 # What the command lines of an image's own start show before there is a Plex process: its scripts that set up and update
 # (plexinc, linuxserver, hotio), and what these run. No "curl" alone: the image's health check runs that all the time.
-_PREPARING = ("/cont-init.d/", "init-plex", "plex-update", "plex-first-run", "plexmediaserver.deb", "dpkg", "apt-get")
+_PREPARING = (
+    *("cont-init.d/", "init-plex", "init-mods", "init-custom-files", "plex-update", "plex-first-run", "plexmediaserver.deb"),
+    *("dpkg", "apt-get"),
+)
 
 
 def find_update(container: FoundContainer | None, *, locks: tuple[Path, ...] = DPKG_LOCKS, table: Path = LOCK_TABLE) -> str:

@@ -22,8 +22,8 @@ _FRESH_S = 4_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """since: when each player, by `Session.player`, was first seen paused at what it is paused at now. seen: when it was last
-    looked at; nobody knows what a player did since the probe has stopped looking."""
+    """since: when each player, by its name and the key of its session, was first seen paused. seen: when it was last looked at;
+    nobody knows what a player did since the probe has stopped looking."""
 
     since: dict[str, Moment] = field(default_factory=dict)
     seen: Moment | None = None
@@ -35,7 +35,7 @@ class Paused:
 def note_paused(sessions: Sequence[Session], known: Paused, now: Moment) -> Paused:
     """Return what is known after a look: a player that plays, or is gone, begins anew."""
     since = known.since if known.is_fresh(now) else {}
-    return Paused(since={s.player: since.get(s.player, now) for s in sessions if s.is_paused and s.player}, seen=now)
+    return Paused(since={_name(s): since.get(_name(s), now) for s in sessions if s.is_paused and s.player}, seen=now)
 
 
 def pick_viewers(sessions: Sequence[Session], paused: Paused, now: Moment, *, limit: timedelta) -> tuple[Session, ...]:
@@ -46,8 +46,12 @@ def pick_viewers(sessions: Sequence[Session], paused: Paused, now: Moment, *, li
     return tuple({s.player or f"session {s.key}": s for s in awake}.values())
 
 
+def _name(session: Session) -> str:
+    return f"{session.player} {session.key}"
+
+
 def _is_abandoned(session: Session, since: Mapping[str, Moment], now: Moment, limit: timedelta) -> bool:
-    begin = since.get(session.player) if session.is_paused else None
+    begin = since.get(_name(session)) if session.is_paused else None
     return begin is not None and now.seconds_since(begin) >= limit.total_seconds()
 
 

@@ -46,8 +46,7 @@ def cli(context: click.Context, dry_run: bool, reset_budget: bool, output: str, 
     config = program.load_config(config_path, Config)
     if reset_budget:
         return _reset_budget(ports)
-    plex_config = program.load_config(config_path, PlexConfig)
-    return (_look if dry_run else _check)(ports, config, plex_config, output=output)
+    return (_look if dry_run else _check)(ports, config, config_path, output=output)
 
 
 @cli.command()
@@ -71,7 +70,7 @@ def history(context: click.Context, words: str | None) -> int:
 def reboot(context: click.Context) -> int:
     """Reboot, if that is right and within the budget (root)."""
     ports, config_path, _ = context.obj
-    return _reboot(ports, program.load_config(config_path, Config), program.load_config(config_path, PlexConfig))
+    return _reboot(ports, program.load_config(config_path, Config), config_path)
 
 
 def _open_state(ports: Ports, folder: Path) -> StateFile[State]:
@@ -82,32 +81,36 @@ def _open_budget(ports: Ports, folder: Path) -> StateFile[Budget]:
     return StateFile(folder / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
 
 
-def _open_eyes(ports: Ports, plex_config: PlexConfig, *, strict: bool) -> Eyes:
+def _open_eyes(ports: Ports, config_path: Path) -> Eyes:
     def ask_watching() -> Watching:
         from plexguard.core.plex import HttpPlex  # what a healthy check does not need
         from plexguard.core.token import read_token
         from plexguard.net_recover.watching import find_watching
 
-        found = read_plex(ports.journal)
-        plex = HttpPlex(found.url or DEFAULT_URL, read_token(), owners=found.owners) if found else HttpPlex(DEFAULT_URL, None)
-        return find_watching(
-            plex, found, read_paused(ports.journal), ports.clock.moment(), paused_limit=plex_config.paused_limit, strict=strict
-        )
+        paused_limit = program.load_config(config_path, PlexConfig).paused_limit
+        try:
+            found = read_plex(ports.journal)
+            token = read_token() if found is not None else None
+        except PlexguardError:
+            # What others publish is theirs to mend: the check goes on.
+            return Watching.UNKNOWN
+        plex = HttpPlex(found.url or DEFAULT_URL, token, owners=found.owners) if found else HttpPlex(DEFAULT_URL, None)
+        return find_watching(plex, found, read_paused(ports.journal), ports.clock.moment(), paused_limit=paused_limit)
 
     return Eyes(network=SystemNetwork(), host=ports.host, manager=ports.manager, clock=ports.clock, ask_watching=ask_watching)
 
 
-def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str) -> int:
+def _check(ports: Ports, config: Config, config_path: Path, *, output: str) -> int:
     folder = state_directory(NAME)
     file = _open_state(ports, folder)
-    eyes = _open_eyes(ports, plex_config, strict=False)
+    eyes = _open_eyes(ports, config_path)
     if ports.by_hand and not os.access(folder, os.W_OK):
         # A person without the unit's rights may look, and nothing is kept or done.
-        return _look(ports, config, plex_config, output=output)
+        return _look(ports, config, config_path, output=output)
     with exclusive_lock(folder / "lock"):
         past = file.load() or State()
         began = ports.clock.moment()
-        seen = observe(eyes, config, remembered=past.interface)
+        seen = observe(eyes, config, known=past.seen)
         teller = Teller(ports.journal, open_history(folder), ports.clock)
         past, rebooted = _tell_reboot(ports, past, seen.is_well, teller)
         state = act.carry_out(seen, config, past, began, act.Hands(eyes=eyes, teller=teller, state=file), rebooted=rebooted)
@@ -154,13 +157,13 @@ def _exit_code(verdict: Verdict) -> int:
     return 0 if verdict is Verdict.ONLINE else FOUND_PROBLEMS
 
 
-def _look(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str) -> int:
+def _look(ports: Ports, config: Config, config_path: Path, *, output: str) -> int:
     from plexguard.net_recover.report import make_report, render  # what a check does not need
 
     past = _open_state(ports, STATE_ROOT / PROGRAM).load() if (STATE_ROOT / PROGRAM / "state.json").exists() else None
     past = past or State()
     began = ports.clock.moment()
-    seen = observe(_open_eyes(ports, plex_config, strict=False), config, remembered=past.interface, whole=True)
+    seen = observe(_open_eyes(ports, config_path), config, known=past.seen, whole=True)
     plan = decide(seen, config, past, began, ports.clock.moment())
     report = make_report(seen, plan)
     click.echo(json.dumps(encode(report), indent=1) if output == "json" else render(report))
@@ -174,33 +177,34 @@ def _reset_budget(ports: Ports) -> int:
         state, budget = state_file.load() or State(), budget_file.load() or Budget()
         problem = state.problem
         if problem is not None:
-            problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, gave_up=False, reboot_asked=None)
-        state_file.save(dataclasses.replace(state, rounds=(), problem=problem))
-        if budget != Budget():
-            budget_file.save(Budget(notice=budget.notice))
+            problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, gave_up=False, spent=(), reboot_asked=None)
+        state_file.save(dataclasses.replace(state, rounds=(), problem=problem, told_reboot=None))
+        budget_file.save(Budget())
     teller = Teller(ports.journal, open_history(folder), ports.clock)
     teller.tell(events.BUDGET_RESET, reboots=len(budget.reboots))
     return 0
 
 
-def _reboot(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
+def _reboot(ports: Ports, config: Config, config_path: Path) -> int:
     from plexguard.net_recover.reboot import act as reboot_act  # what a check does not need
     from plexguard.net_recover.reboot.decide import Known, find_early_refusal, find_refusal
     from plexguard.net_recover.reboot.observe import is_clock_synchronised, look_again
 
     folder = state_directory(REBOOT)
     file = _open_budget(ports, folder)
-    budget = file.load() or Budget()
+    loaded = file.load()
+    budget = loaded or Budget()
+    is_lost = loaded is None and file.path.with_name(file.path.name + ".bad").exists()
     teller = Teller(ports.journal, open_history(folder), ports.clock)
     checked = _open_state(ports, STATE_ROOT / PROGRAM).load()
-    known = Known(checked=checked, is_synchronised=is_clock_synchronised(ports.host))
+    known = Known(checked=checked, is_synchronised=is_clock_synchronised(ports.host), is_budget_lost=is_lost)
     early = find_early_refusal(known, config, budget, ports.clock.moment())
     if early is not None or checked is None:
         assert early is not None
         return reboot_act.refuse(early, budget, file=file, teller=teller)
     found = read_plex(ports.journal)
     container = read_container(ports.journal) if found is not None and found.server is Server.CONTAINER else None
-    seen = look_again(_open_eyes(ports, plex_config, strict=True), config, checked, container)
+    seen = look_again(_open_eyes(ports, config_path), config, checked, container)
     refusal = find_refusal(seen)
     if refusal is not None:
         return reboot_act.refuse(refusal, budget, file=file, teller=teller)

@@ -55,10 +55,20 @@ def carry_out(seen: Observation, config: Config, past: State, began: Moment, han
         failure = take_step(plan.step, make_patient(seen, plan.state.verdict), hands.host)
         seen = _look_until_back(config, plan.state, hands)
         past = plan.state
-    if plan.ask_reboot:
-        # Only queued: that unit looks for itself, and this check must not wait for it.
+    return _ask_reboot(plan.state, hands) if plan.ask_reboot else plan.state
+
+
+def _ask_reboot(state: State, hands: Hands) -> State:
+    """Only queue it: that unit looks for itself, and this check must not wait for it. One that is masked is told once."""
+    try:
         hands.manager.start(REBOOT_UNIT)
-    return plan.state
+    except CommandError as error:
+        problem = state.problem
+        if problem is not None and REBOOT_UNIT not in problem.left_alone:
+            hands.teller.tell(events.REBOOT_REFUSED, reason=str(error))
+            state = dataclasses.replace(state, problem=dataclasses.replace(problem, left_alone=(*problem.left_alone, REBOOT_UNIT)))
+            hands.state.save(state)
+    return state
 
 
 def _save_and_tell(plan: Plan, hands: Hands) -> None:
@@ -71,7 +81,8 @@ def _save_and_tell(plan: Plan, hands: Hands) -> None:
     for tell in plan.tells:
         if problem is None or tell.event not in (events.STEP, events.REBOOT_ASKED):
             hands.teller.tell(tell.event, **tell.values)
-    if problem is not None:
+    # A check that found nothing new has lost nothing either.
+    if problem is not None and (plan.tells or plan.step is not None or plan.ask_reboot):
         raise problem
 
 
@@ -91,4 +102,4 @@ def _look_until_back(config: Config, state: State, hands: Hands) -> Observation:
     deadline_s = hands.clock.monotonic_s() + config.step_timeout.total_seconds()
     while not take_look(hands.eyes, config).is_well and hands.clock.monotonic_s() < deadline_s:
         hands.clock.sleep(_POLL_S)
-    return observe(hands.eyes, config, remembered=state.interface, looks=1)
+    return observe(hands.eyes, config, known=state.seen, looks=1)

@@ -68,6 +68,9 @@ class Config:
     timeout: timedelta = option(span("500ms", "10s"), timedelta(seconds=2), "How long one question to an endpoint may take.")
     looks: int = option(count(2, 5), 3, "Failed looks in a row until a loss is certain.")
     pause: timedelta = option(span("100ms", "10s"), timedelta(seconds=2), "Time between two looks of one check.")
+    grace: timedelta = option(
+        span("0s", "1h"), timedelta(seconds=60), "How long a loss must have lasted before a step: most mend themselves."
+    )
     max_rounds: int = option(
         count(0, 3), 3, "Rounds of steps for one fault, and in any hour; then it is left to a person. 0: only report."
     )

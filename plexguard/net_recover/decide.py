@@ -10,17 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
+from plexguard.core.config import show_span
 from plexguard.core.events import Event
 from plexguard.net_recover import events
 from plexguard.net_recover.config import Config
+from plexguard.net_recover.holders import Holder
 from plexguard.net_recover.links import Neighbour
 from plexguard.net_recover.network import Reply
-from plexguard.net_recover.observe import Observation, Watching
+from plexguard.net_recover.observe import Observation, Seen, Watching
 from plexguard.net_recover.steps import Patient, Step, find_steps
 
 HOUR_S = 3_600.0
 # How often a reboot is asked for while it is refused: what it waits for (a film, an update, its budget) passes.
 ASK_AGAIN_S = 300.0
+# A loss that follows a recovery so soon is the same one again, and is not told anew unless it lasts as long.
+FLAPPING_S = 600.0
 
 
 class Verdict(enum.Enum):
@@ -36,8 +40,6 @@ class Verdict(enum.Enum):
     UNKNOWN = "unknown"
 
 
-# What a step on this machine may mend.
-MENDABLE = frozenset({Verdict.NO_LINK, Verdict.NO_ADDRESS, Verdict.NO_GATEWAY, Verdict.NO_DNS})
 # What a reboot may: not names, and nothing beyond the gateway.
 REBOOTABLE = frozenset({Verdict.NO_LINK, Verdict.NO_ADDRESS, Verdict.NO_GATEWAY})
 
@@ -46,7 +48,9 @@ REBOOTABLE = frozenset({Verdict.NO_LINK, Verdict.NO_ADDRESS, Verdict.NO_GATEWAY}
 class Problem:
     """A time without network. began: its first failed look. told: what of it has been told. round: of max_rounds, the one
     that is at work or was last. todo: its steps that were not begun. step: the one that was begun, and has no result yet.
-    round_ended: None while a round is at work. left_alone, put_off: why, as told. went_down: a hard reset was begun, and the
+    round_ended: None while a round is at work. left_alone, put_off: why, as told. spent: the kinds
+    whose rounds are over; gave_up: this one is among them. taken: all rounds.
+    is_silent: it follows another so closely that nothing of it has been told. went_down: a hard reset was begun, and the
     interface has not been seen up since."""
 
     verdict: Verdict
@@ -60,23 +64,34 @@ class Problem:
     left_alone: tuple[str, ...] = ()
     put_off: str = ""
     gave_up: bool = False
+    spent: tuple[Verdict, ...] = ()
+    taken: int = 0
+    is_silent: bool = False
     reboot_asked: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What is known from check to check, published for status. interface, last_online: by which interface and when the network was
-    last seen. rounds: when rounds were begun, of the last hour. told_reboot: the last reboot whose end has been told."""
+    """What is known from check to check, published for status. interface, version, last_online: by which interface ("" when it is
+    none that could be mended), by which IP and when the network was last seen. rounds: when rounds were begun, of the last hour.
+    told_reboot: the last reboot whose end has been told. last, recovered: the last problem, and when it was over."""
 
     verdict: Verdict = Verdict.UNKNOWN
     detail: str = ""
     interface: str = ""
+    version: int = 0
     checked: Moment | None = None
     last_online: Moment | None = None
     problem: Problem | None = None
+    last: Problem | None = None
+    recovered: Moment | None = None
     rounds: tuple[Moment, ...] = ()
     told_unknown: bool = False
     told_reboot: Moment | None = None
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(interface=self.interface, version=self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +110,24 @@ class Plan:
     ask_reboot: bool = False
 
 
-def judge(seen: Observation, *, went_down: bool = False) -> Verdict:
-    """Return the verdict on what was seen. went_down: this program itself may have left the interface switched off."""
+def judge(seen: Observation, *, is_excused: bool = False) -> Verdict:
+    """Return the verdict on what was seen. is_excused: an interface that is switched off may be so by no person's will: by a step
+    that was broken off, or because it never came up in this boot."""
     if seen.answered is not None:
         return Verdict.ONLINE if seen.resolves else Verdict.NO_DNS
     if seen.link is None or all(answer.reply is Reply.DENIED for answer in seen.answers):
         return Verdict.UNKNOWN
-    if seen.held.switched_off or (seen.link.exists and not seen.link.is_up and not went_down):
+    if seen.held.switched_off or (seen.link.exists and not seen.link.is_up and not is_excused):
         return Verdict.SWITCHED_OFF
     if not seen.link.exists or not seen.link.is_up or not seen.link.carrier:
         return Verdict.NO_LINK
     if seen.addresses is not None and not seen.addresses.found:
         return Verdict.NO_ADDRESS
-    if seen.route is None or seen.gateway is Neighbour.SILENT:
+    if seen.route is None and not any(answer.reply in (Reply.SILENT, Reply.REFUSED) for answer in seen.answers):
         return Verdict.NO_GATEWAY
+    if seen.route is not None and seen.gateway is Neighbour.SILENT:
+        return Verdict.NO_GATEWAY
+    # Without a route in the main table, but not without a way: another table, or a tunnel, whose other end is away.
     return Verdict.NO_INTERNET
 
 
@@ -129,6 +148,8 @@ def describe(seen: Observation, verdict: Verdict) -> str:
             return f"{seen.interface} has a carrier and no address"
         case Verdict.NO_GATEWAY if seen.route is None:
             return f"{seen.interface} has an address and no default route"
+        case _ if seen.route is None:
+            return f"{seen.interface} has no default route, but there is a way out of this machine, and no endpoint answers"
         case _:
             gateway = seen.route.gateway if seen.route is not None else ""
             return f"gateway {gateway or 'of ' + seen.interface} {seen.gateway.value}, and no endpoint does"
@@ -147,13 +168,19 @@ def _describe_answers(seen: Observation) -> str:
     return ", ".join(parts)
 
 
+def is_excused(past: State, now: Moment) -> bool:
+    """Tell whether an interface may be switched off without a person having done it."""
+    was_seen = past.last_online is not None and past.last_online.boot_id == now.boot_id
+    return not was_seen or (past.problem is not None and past.problem.went_down)
+
+
 def decide(
     seen: Observation, config: Config, past: State, began: Moment, now: Moment, *, failure: str = "", rebooted: bool = False
 ) -> Plan:
     """Return what to tell and do next. began: the moment before the first look; now: after the last. failure: what the commands
     of the step that was just taken said. rebooted: this machine has just come back from a reboot that was asked for."""
     problem = past.problem
-    verdict = judge(seen, went_down=problem is not None and problem.went_down)
+    verdict = judge(seen, is_excused=is_excused(past, now))
     state = dataclasses.replace(past, verdict=verdict, detail=describe(seen, verdict), checked=now)
     if verdict is Verdict.UNKNOWN:
         # Not to be told is neither well nor lost: what was told stays as it is.
@@ -164,13 +191,15 @@ def decide(
     if verdict is Verdict.ONLINE:
         return _recover(seen, past, state, now, rebooted=rebooted)
     tells: list[Tell] = []
-    problem = problem or Problem(verdict=verdict, began=began)
+    problem = problem or _begin(past, verdict, began)
+    if problem.is_silent and _age_s(problem.began, now) >= FLAPPING_S:
+        problem = dataclasses.replace(problem, is_silent=False, told=(), left_alone=())
     problem = _conclude_step(seen, problem, verdict, failure, tells)
-    if (problem.verdict is Verdict.NO_DNS) is not (verdict is Verdict.NO_DNS):
-        # The way and the names are two faults with steps of their own; what both may cost in an hour is bounded below.
-        problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, gave_up=False, put_off="")
+    if problem.round_ended is not None and problem.round_ended.boot_id != now.boot_id:
+        # A boot is a new beginning.
+        problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, spent=())
     is_down = problem.went_down and seen.link is not None and not seen.link.is_up
-    problem = dataclasses.replace(problem, verdict=verdict, went_down=is_down)
+    problem = dataclasses.replace(problem, verdict=verdict, went_down=is_down, gave_up=verdict in problem.spent)
     if verdict not in problem.told:
         lost_s = now.seconds_since(problem.began)
         tells.append(Tell(events.LOST, {"kind": verdict.value, "detail": state.detail, "looks": seen.looks, "lost_s": lost_s}))
@@ -178,10 +207,21 @@ def decide(
     return _consider_steps(seen, config, dataclasses.replace(state, problem=problem), problem, tells, now)
 
 
+def _begin(past: State, verdict: Verdict, began: Moment) -> Problem:
+    """Return a new problem; one that comes soon after another remembers what was told of that."""
+    last = past.last
+    if last is None or past.recovered is None or _age_s(past.recovered, began) >= FLAPPING_S:
+        return Problem(verdict=verdict, began=began)
+    return Problem(verdict=verdict, began=began, told=last.told, left_alone=last.left_alone, put_off=last.put_off, is_silent=True)
+
+
 def _recover(seen: Observation, past: State, state: State, now: Moment, *, rebooted: bool) -> Plan:
-    state = dataclasses.replace(state, problem=None, last_online=now, interface=seen.interface or past.interface)
+    state = dataclasses.replace(state, problem=None, last_online=now, interface=seen.interface, version=seen.version)
     problem = past.problem
     if problem is None:
+        return Plan(state)
+    state = dataclasses.replace(state, last=problem, recovered=now)
+    if problem.is_silent:
         return Plan(state)
     tells = []
     helped = "reboot" if rebooted else "by itself"
@@ -192,7 +232,7 @@ def _recover(seen: Observation, past: State, state: State, now: Moment, *, reboo
         "kind": problem.verdict.value,
         "downtime_s": now.seconds_since(problem.began),
         "helped": helped,
-        "rounds": problem.round,
+        "rounds": problem.taken,
         "detail": state.detail,
     }
     return Plan(state, (*tells, Tell(events.RECOVERED, values)))
@@ -210,14 +250,19 @@ def _conclude_step(seen: Observation, problem: Problem, verdict: Verdict, failur
 
 def _consider_steps(seen: Observation, config: Config, state: State, problem: Problem, tells: list[Tell], now: Moment) -> Plan:
     """Return the next step of this round, or of the next one if it is time for it; else say once why there is none."""
-    number = problem.round + (problem.round == 0 or problem.round_ended is not None)
-    steps = find_steps(make_patient(seen, problem.verdict, is_last_round=number >= config.max_rounds))
+    number = problem.round + (problem.round_ended is not None or problem.round == 0)
+    is_last = 1 < config.max_rounds <= number and not seen.others_known
+    steps = find_steps(make_patient(seen, problem.verdict, is_last_round=is_last))
     barrier = _find_barrier(seen, config, state, problem.verdict, steps)
     if barrier:
         if barrier not in problem.left_alone:
             values = {"kind": problem.verdict.value, "reason": barrier, "detail": state.detail}
             tells.append(Tell(events.LEFT_ALONE, values))
             problem = dataclasses.replace(problem, left_alone=(*problem.left_alone, barrier))
+        return _plan(state, problem, tells)
+    if problem.gave_up:
+        return _give_up(config, state, problem, tells, now)
+    if problem.round == 0 and _age_s(problem.began, now) < config.grace.total_seconds():
         return _plan(state, problem, tells)
     problem = dataclasses.replace(problem, todo=tuple(step for step in problem.todo if step in steps))
     if problem.round > 0 and not problem.todo and problem.round_ended is None:
@@ -238,8 +283,9 @@ def make_patient(seen: Observation, verdict: Verdict, *, is_last_round: bool = F
         is_stacked=seen.link is not None and seen.link.is_stacked,
         for_names=verdict is Verdict.NO_DNS,
         has_resolved=seen.has_resolved,
-        has_address=seen.addresses is not None and bool(seen.addresses.found),
-        is_leased=seen.addresses is not None and seen.addresses.is_leased,
+        # What cannot be told is treated as what could be lost.
+        has_address=seen.addresses is None or bool(seen.addresses.found),
+        is_leased=seen.addresses is None or seen.addresses.is_leased,
         route=seen.route,
         is_last_round=is_last_round,
     )
@@ -253,10 +299,12 @@ def _find_barrier(seen: Observation, config: Config, state: State, verdict: Verd
         return "the fault lies beyond the gateway, where nothing on this machine can help"
     if verdict is Verdict.NO_GATEWAY and seen.others_answer:
         return "others on the link answer, so the gateway is away, and a reset could only take this machine's address"
-    if state.last_online is None:
-        return "it has never been seen working here, so there is nothing known to go back to"
-    if not steps:
+    if state.last_online is None or not (state.interface or config.interface):
+        return "it has never been seen working over an interface here that could be mended"
+    if not steps and seen.held.by is Holder.NOBODY:
         return "nobody here holds the interface: neither systemd-networkd, NetworkManager nor ifupdown"
+    if not steps:
+        return f"{seen.held.by.value} knows no step for this that could not make it worse"
     return "max_rounds = 0 in [net-recover]" if config.max_rounds == 0 else ""
 
 
@@ -270,12 +318,9 @@ def _age_s(moment: Moment, now: Moment) -> float:
 
 
 def _end_round(config: Config, problem: Problem, tells: list[Tell], now: Moment) -> Problem:
-    values = {
-        "round": problem.round,
-        "limit": config.max_rounds,
-        "kind": problem.verdict.value,
-        "next_s": _pause_s(config, problem) if problem.round < config.max_rounds else 0.0,
-    }
+    pause = show_span(config.round_pause * problem.round)
+    coming = f"the next begins in {pause}" if problem.round < config.max_rounds else "there is no further one"
+    values = {"round": problem.round, "limit": config.max_rounds, "kind": problem.verdict.value, "next": coming}
     tells.append(Tell(events.ROUND, values))
     return dataclasses.replace(problem, round_ended=now)
 
@@ -291,7 +336,9 @@ def _give_up(config: Config, state: State, problem: Problem, tells: list[Tell], 
             "next": "a reboot is asked for" if may_reboot else "this needs a person",
         }
         tells.append(Tell(events.GAVE_UP, values))
-        problem = dataclasses.replace(problem, gave_up=True)
+        # A fault of another kind has rounds of its own, once: what was lost for want of a cable may then want an address.
+        spent = (*problem.spent, problem.verdict)
+        problem = dataclasses.replace(problem, gave_up=True, spent=spent, round=0, todo=())
     asked = problem.reboot_asked
     if not may_reboot or (asked is not None and _age_s(asked, now) < ASK_AGAIN_S):
         return _plan(state, problem, tells)
@@ -333,6 +380,7 @@ def _take_step(
     problem = dataclasses.replace(
         problem,
         round=number,
+        taken=problem.taken + begins_round,
         round_ended=None,
         todo=(steps if begins_round else problem.todo)[1:],
         step=step,
@@ -346,10 +394,15 @@ def _take_step(
 def _find_obstacle(seen: Observation, step: Step) -> str:
     """Return why the interface must not be touched now: streams in the house go on without the internet, with a link."""
     has_link = seen.link is not None and seen.link.carrier
-    if not step.touches_interface or not has_link or seen.watching is Watching.NOBODY:
+    serves = has_link and not (seen.addresses is not None and not seen.addresses.found)
+    # A service has other interfaces too, over which somebody may watch.
+    is_free = not serves and step is not Step.RESTART
+    if not step.touches_interface or is_free or seen.watching is Watching.NOBODY:
         return ""
     return str(seen.watching.value)
 
 
 def _plan(state: State, problem: Problem, tells: list[Tell]) -> Plan:
+    if tells:
+        problem = dataclasses.replace(problem, is_silent=False)
     return Plan(dataclasses.replace(state, problem=problem), tuple(tells))

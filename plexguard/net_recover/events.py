@@ -83,13 +83,13 @@ ROUND = Event(
     name="net.round",
     message_id="ab9e173c59204040bc459783c74ccede",
     priority=Priority.NOTICE,
-    message="Round {round} of {limit} is over and the network is still {kind}; next round in {next_s:.0f} s (0: none)",
+    message="Round {round} of {limit} is over and the network is still lost ({kind}); {next}",
     subject="A round of steps did not bring the network back",
     page=_PAGE,
-    fields={"round": int, "limit": int, "kind": str, "next_s": float},
+    fields={"round": int, "limit": int, "kind": str, "next": str},
     meaning="""
-        All steps that fit {kind} were taken and did not help. The next round begins in {next_s} s, with a longer pause after each;
-        after round {limit} there is none. Checking goes on meanwhile.
+        All steps that fit {kind} were taken and did not help; {next}. The pause grows with each round, and there are {limit} at
+        most. Checking goes on meanwhile.
         """,
     action="""
         Look at the cable, the switch and the router.

@@ -4,6 +4,7 @@ import enum
 import json
 import math
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,10 @@ _NEIGHBOUR_POLL_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A default route. gateway: "" where the interface itself is the way."""
+    """A default route. gateway: "" where the interface itself is the way. version: of IP."""
 
     interface: str
+    version: int = 4
     gateway: str = ""
     metric: int = 0
 
@@ -81,7 +83,7 @@ def parse_ipv4_routes(table: str) -> tuple[Route, ...]:
 
 def _show_ipv4(digits: str) -> str:
     # The kernel prints the address as a number of this machine's own byte order.
-    packed = int(digits, 16).to_bytes(4, "little")
+    packed = int(digits, 16).to_bytes(4, sys.byteorder)
     return "" if packed == bytes(4) else socket.inet_ntoa(packed)
 
 
@@ -89,7 +91,7 @@ def parse_ipv6_routes(table: str) -> tuple[Route, ...]:
     """Parse /proc/net/ipv6_route: destination, length, source, length, gateway, metric, two counters, flags, interface."""
     rows = [row for line in table.splitlines() if len(row := line.split()) == 10]
     return tuple(
-        Route(interface=row[9], gateway=_show_ipv6(row[4]), metric=int(row[5], 16))
+        Route(interface=row[9], version=6, gateway=_show_ipv6(row[4]), metric=int(row[5], 16))
         for row in rows
         if (row[0], row[1]) == ("0" * 32, "00") and _is_used(row[8]) and row[9] != "lo"
     )
@@ -130,18 +132,15 @@ def _number(text: str) -> int:
     return int(text) if text.strip().isdigit() else 0
 
 
-def choose_interface(network: Network, routes: tuple[Route, ...], *, configured: str, remembered: str) -> str:
-    """Return the interface to look at, "" when there is none.
+def find_route_interface(network: Network, routes: tuple[Route, ...]) -> str:
+    """Return the interface of the default route, "" without one. Tunnels are passed over: nothing here can mend them."""
+    return next((route.interface for route in routes if read_link(network, route.interface).kind != "tunnel"), "")
 
-    That is the configured one; else that of the default route, unless it is a tunnel, which nothing here can mend; else the
-    one by which the network was last seen; else the first real one, with a carrier if one has it.
-    """
-    if configured:
-        return configured
-    for route in routes:
-        if read_link(network, route.interface).kind != "tunnel":
-            return route.interface
-    return remembered or _find_real(network)
+
+def choose_interface(network: Network, routes: tuple[Route, ...], *, remembered: str) -> str:
+    """Return the interface to mend, "" when there is none: the one by which the network was last seen, whatever other has a
+    route now; else that of a default route; else, only to be shown, the first real one, with a carrier if one has it."""
+    return remembered or find_route_interface(network, routes) or _find_real(network)
 
 
 def _find_real(network: Network) -> str:
@@ -158,11 +157,12 @@ class Addresses:
     is_leased: bool = False
 
 
-def read_addresses(host: Host, interface: str) -> Addresses | None:
-    """Return the addresses of an interface, None when they cannot be told."""
+def read_addresses(host: Host, interface: str, *, version: int = 0) -> Addresses | None:
+    """Return the addresses of an interface, None when they cannot be told. version: only those of that IP; 0: of both."""
+    families = {4: ("inet",), 6: ("inet6",)}.get(version, ("inet", "inet6"))
     try:
         items = [a for item in _ask_ip(host, "address", "show", "dev", interface) for a in item.get("addr_info", ())]
-        beyond = [a for a in items if a.get("scope") == "global"]
+        beyond = [a for a in items if a.get("scope") == "global" and a.get("family") in families]
         return Addresses(found=tuple(str(a["local"]) for a in beyond), is_leased=any(a.get("dynamic") for a in beyond))
     except (CommandError, ValueError, TypeError, AttributeError, KeyError):
         return None

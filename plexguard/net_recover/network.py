@@ -18,7 +18,7 @@ _INTERFACES = Path("/sys/class/net")
 _MAX_FILE_BYTES = 1024 * 1024
 _DENIED = (errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 # Type of an echo request and of its reply, of ICMP (RFC 792) and of ICMPv6 (RFC 4443).
-_ECHO = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
+_ECHO: dict[int, tuple[int, int]] = {socket.AF_INET: (8, 0), socket.AF_INET6: (128, 129)}
 
 
 class Reply(enum.Enum):
@@ -135,11 +135,8 @@ class _Question:
             packet = self.socket.recv(2048)
         except OSError as error:
             return _judge_error(error.errno or errno.EIO)
-        # A raw socket hears every ICMP packet, our own request too, and for IPv4 with its IP header.
-        kind = _ECHO[self.socket.family][1]
-        if self.socket.type == socket.SOCK_RAW and self.socket.family == socket.AF_INET and packet:
-            packet = packet[(packet[0] & 0x0F) * 4 :]
-        return Reply.ANSWERED if packet[:1] == bytes([kind]) and packet[8:24] == self._token else None
+        is_raw = self.socket.type == socket.SOCK_RAW
+        return Reply.ANSWERED if is_echo_reply(packet, self.socket.family, self._token, is_raw=is_raw) else None
 
     def close(self) -> None:
         if self.socket is not None:
@@ -157,7 +154,17 @@ class _Question:
         self.socket = _open_icmp(family)
         self.socket.setblocking(False)
         self.socket.connect(address)
-        self.socket.send(_make_echo(_ECHO[family][0], self._token))
+        self.socket.send(make_echo(_ECHO[family][0], self._token))
+
+
+def is_echo_reply(packet: bytes, family: int, token: bytes, *, is_raw: bool) -> bool:
+    """Tell whether a packet answers the request with that token.
+
+    is_raw: from a raw socket, which hears every ICMP packet, the request itself too, and those of IPv4 with their IP header.
+    """
+    if is_raw and family == socket.AF_INET and packet:
+        packet = packet[(packet[0] & 0x0F) * 4 :]
+    return packet[:1] == bytes([_ECHO[family][1]]) and packet[8 : 8 + len(token)] == token
 
 
 def _judge_error(code: int) -> Reply:
@@ -189,7 +196,7 @@ def _open_icmp(family: socket.AddressFamily) -> socket.socket:
         return socket.socket(family, socket.SOCK_RAW, protocol)
 
 
-def _make_echo(kind: int, token: bytes) -> bytes:
+def make_echo(kind: int, token: bytes) -> bytes:
     head = struct.pack("!BBHHH", kind, 0, 0, os.getpid() & 0xFFFF, 1)
     return struct.pack("!BBHHH", kind, 0, _checksum(head + token), os.getpid() & 0xFFFF, 1) + token
 

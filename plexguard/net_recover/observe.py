@@ -17,6 +17,7 @@ from plexguard.net_recover.links import (
     Route,
     await_neighbour,
     choose_interface,
+    find_route_interface,
     read_addresses,
     read_link,
     read_neighbour,
@@ -25,14 +26,17 @@ from plexguard.net_recover.links import (
 )
 from plexguard.net_recover.network import ICMP, Answer, Network, Reply, Target
 
-# What public name servers answer on: an echo, DNS over TCP, DNS over HTTPS.
-_PORTS = (ICMP, 443, 53)
+# What public name servers answer on: an echo, DNS over HTTPS. Not 53: many routers answer that themselves, for everybody.
+_PORTS = (ICMP, 443)
+_NEAR_PORTS = (ICMP, 443, 53)
 # A healthy check asks these many, and stops at the first that answers.
 _FIRST = 2
 # glibc waits 5 s for a name server before it asks the next: that is slow, and not lost.
 _RESOLVE_TIMEOUT_S = 8.0
 _ADDRESSES_OF_NAMES = 4
 _OTHERS = 8
+# DELAY and PROBE of arp(7), and a little.
+_OTHERS_S = 10.0
 
 
 class Watching(enum.Enum):
@@ -57,7 +61,8 @@ class Observation:
     """looks: how many were taken. answers, names: of the last. What follows is only asked when something failed.
 
     interface: "" when there is none to look at. link: None with it. addresses: None when they cannot be told. route: the default
-    route over that interface. others_answer: while the gateway is silent, somebody else on the link does. has_resolved:
+    route over that interface. others_known, others_answer: while the gateway is silent, somebody else is known on the link, and
+    answers. has_resolved:
     systemd-resolved runs, so that there is a cache to flush.
     """
 
@@ -71,6 +76,7 @@ class Observation:
     addresses: Addresses | None = None
     route: Route | None = None
     gateway: Neighbour = Neighbour.UNKNOWN
+    others_known: bool = False
     others_answer: bool = False
     has_resolved: bool = False
     watching: Watching = Watching.NOBODY
@@ -80,12 +86,28 @@ class Observation:
         return next((answer for answer in self.answers if answer.reply is Reply.ANSWERED), None)
 
     @property
+    def version(self) -> int:
+        """The kind of IP by which it was answered, 0 without an answer."""
+        return 0 if self.answered is None else 6 if ":" in self.answered.target.address else 4
+
+    @property
     def resolves(self) -> bool:
         return not self.names_asked or any(name.addresses for name in self.names)
 
     @property
     def is_well(self) -> bool:
         return self.answered is not None and self.resolves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How the network was last seen: by which interface, and by which kind of IP, 0 for never."""
+
+    interface: str = ""
+    version: int = 0
+
+
+UNSEEN = Seen()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,23 +121,31 @@ class Eyes:
     ask_watching: Callable[[], Watching]
 
 
-def observe(eyes: Eyes, config: Config, *, remembered: str = "", looks: int = 0, whole: bool = False) -> Observation:
+def observe(eyes: Eyes, config: Config, *, known: Seen = UNSEEN, looks: int = 0, whole: bool = False) -> Observation:
     """Look until all is well, or as often as configured; then see what is missing.
 
-    remembered: the interface by which the network was last seen. looks: instead of the configured number. whole: ask everything,
-    for a person to read.
+    known: how the network was last seen. looks: instead of the configured number. whole: ask everything at last, for a person.
     """
     began_s = eyes.clock.monotonic_s()
-    taken, seen = 1, take_look(eyes, config, whole=whole)
+    taken, seen = 1, take_look(eyes, config)
     while not seen.is_well and taken < (looks or config.looks):
         eyes.clock.sleep(config.pause.total_seconds())
-        taken, seen = taken + 1, take_look(eyes, config, whole=whole)
+        taken, seen = taken + 1, take_look(eyes, config)
     routes = read_routes(eyes.network)
-    if seen.answered is None and routes and not whole:
-        seen = _ask_names(eyes, config, seen)
-    interface = choose_interface(eyes.network, routes, configured=config.interface, remembered=remembered)
+    if whole:
+        seen = take_look(eyes, config, whole=True)
+    elif seen.answered is None and routes:
+        seen = _ask_name(eyes, config, seen)
+    if seen.is_well:
+        routes = tuple(route for route in routes if route.version == seen.version)
+        interface = config.interface or find_route_interface(eyes.network, routes)
+        seen = dataclasses.replace(seen, looks=taken, interface=interface)
+        return _examine(eyes, config, seen, routes, since_s=began_s) if whole else seen
+    # Only the kind of IP by which it was seen: a router that still announces the other one is no way to the internet.
+    routes = tuple(route for route in routes if known.version in (0, route.version))
+    interface = config.interface or choose_interface(eyes.network, routes, remembered=known.interface)
     seen = dataclasses.replace(seen, looks=taken, interface=interface)
-    return seen if seen.is_well and not whole else _examine(eyes, config, seen, routes, since_s=began_s)
+    return _examine(eyes, config, seen, routes, since_s=began_s, version=known.version)
 
 
 def take_look(eyes: Eyes, config: Config, *, whole: bool = False) -> Observation:
@@ -132,12 +162,23 @@ def take_look(eyes: Eyes, config: Config, *, whole: bool = False) -> Observation
     return dataclasses.replace(seen, names=resolve(eyes, config.dns_names, whole=whole))
 
 
-def _ask_names(eyes: Eyes, config: Config, seen: Observation) -> Observation:
-    """Ask whom the names lead to: where the endpoints are blocked, or are of the other kind of IP, Plex's own service answers."""
-    names = resolve(eyes, config.dns_names, whole=False)
-    targets = [Target(address, 443) for name in names for address in name.addresses][:_ADDRESSES_OF_NAMES]
+def _ask_name(eyes: Eyes, config: Config, seen: Observation) -> Observation:
+    """Ask whom a name leads to: where the endpoints are blocked, or are of the other kind of IP, Plex's own service answers."""
+    names = resolve(eyes, config.dns_names[:1], whole=False)
+    # A router that has lost the internet may answer every name with an address of its own.
+    found = [address for name in names for address in name.addresses if _is_global(address)]
+    targets = [Target(address, 443) for address in found[:_ADDRESSES_OF_NAMES]]
     answers = eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False) if targets else ()
     return dataclasses.replace(seen, names=names, answers=(*seen.answers, *answers))
+
+
+def _is_global(address: str) -> bool:
+    import ipaddress  # only when no endpoint answers
+
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
 
 
 def _targets(endpoints: tuple[str, ...]) -> list[Target]:
@@ -165,19 +206,23 @@ def _resolve_one(host: Host, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
 
 
-def _examine(eyes: Eyes, config: Config, seen: Observation, routes: tuple[Route, ...], *, since_s: float) -> Observation:
-    """See what is missing between this machine and the internet. since_s: when the first look began."""
+def _examine(
+    eyes: Eyes, config: Config, seen: Observation, routes: tuple[Route, ...], *, since_s: float, version: int = 0
+) -> Observation:
+    """See what is missing between this machine and the internet. since_s: when the first look began. version: of IP, 0 for both."""
     link = read_link(eyes.network, seen.interface) if seen.interface else None
     route = next((route for route in routes if route.interface == seen.interface), None)
     gateway = _ask_gateway(eyes, config, route, since_s=since_s) if route is not None else Neighbour.UNKNOWN
+    others = find_others(eyes, route) if route is not None and gateway is Neighbour.SILENT else ()
     return dataclasses.replace(
         seen,
         link=link,
         held=_find_held(eyes, link),
-        addresses=read_addresses(eyes.host, seen.interface) if link is not None and link.exists else None,
+        addresses=read_addresses(eyes.host, seen.interface, version=version) if link is not None and link.exists else None,
         route=route,
         gateway=gateway,
-        others_answer=route is not None and gateway is Neighbour.SILENT and _ask_others(eyes, config, route),
+        others_known=bool(others),
+        others_answer=bool(others) and _ask_others(eyes, config, others),
         has_resolved=is_running(RESOLVED_UNIT, eyes.manager),
         watching=eyes.ask_watching(),
     )
@@ -193,7 +238,7 @@ def _ask_gateway(eyes: Eyes, config: Config, route: Route, *, since_s: float) ->
     """Ask the gateway itself; one that answers nothing, as many do by design, is known by its link layer address."""
     if not route.gateway:
         return Neighbour.UNKNOWN
-    targets = [Target(route.gateway_address, port) for port in _PORTS]
+    targets = [Target(route.gateway_address, port) for port in _NEAR_PORTS]
 
     def ask() -> bool:
         return _spoke(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False))
@@ -205,16 +250,24 @@ def _spoke(answers: Sequence[Answer]) -> bool:
     return any(answer.reply in (Reply.ANSWERED, Reply.REFUSED) for answer in answers)
 
 
-def _ask_others(eyes: Eyes, config: Config, route: Route) -> bool:
-    """Tell whether somebody else on the link answers: then the link works, and it is the gateway that is away."""
+def find_others(eyes: Eyes, route: Route) -> tuple[Route, ...]:
+    """Return who else has been known on the link, as if each were the gateway."""
     known = read_others(eyes.host, route.interface, gateway=route.gateway)[:_OTHERS]
-    others = [Route(interface=route.interface, gateway=address) for address in known]
+    return tuple(Route(interface=route.interface, gateway=address) for address in known)
+
+
+def _ask_others(eyes: Eyes, config: Config, others: Sequence[Route]) -> bool:
+    """Tell whether somebody else on the link answers: then the link works, and it is the gateway that is away."""
     targets = [Target(other.gateway_address, port) for other in others for port in _PORTS]
-    if not targets:
-        return False
     began_s = eyes.clock.monotonic_s()
-    if _spoke(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False)):
-        return True
-    # Who answers nothing else may just have answered for its link layer address.
-    asked_s = eyes.clock.monotonic_s() - began_s
-    return any(read_neighbour(eyes.host, other, asked_s=asked_s)[0] is Neighbour.ANSWERS for other in others)
+    while True:
+        if _spoke(eyes.network.ask(targets, timeout_s=config.timeout.total_seconds(), whole=False)):
+            return True
+        # Who answers nothing else answers for its link layer address, once the kernel has asked.
+        asked_s = eyes.clock.monotonic_s() - began_s
+        states = [read_neighbour(eyes.host, other, asked_s=asked_s) for other in others]
+        if any(state is Neighbour.ANSWERS for state, _ in states):
+            return True
+        if asked_s >= _OTHERS_S or not any(is_open for _, is_open in states):
+            return False
+        eyes.clock.sleep(1.0)

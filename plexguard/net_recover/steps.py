@@ -33,7 +33,7 @@ class Step(enum.Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """What the steps are for. has_address, is_leased: it has one, and one that was given for a time. route: its default route,
-    which the kernel forgets with the link. is_last_round: what is not tried now is not tried at all."""
+    whose gateway is silent. is_last_round: what is not tried now is not tried at all, and nobody on the link would miss us."""
 
     holder: Holder
     interface: str
@@ -54,6 +54,12 @@ class Patient:
 def find_steps(patient: Patient) -> tuple[Step, ...]:
     """Return the steps of one round."""
     holder = patient.holder
+    if holder is Holder.IFUPDOWN:
+        # It knows no gentle way: another `ifup` leaves another DHCP client behind, and its service takes every interface down.
+        # Nor does anything give back what `ifdown` takes while the DHCP server is away, or what the kernel forgets with a link.
+        is_lost = not (patient.for_names or patient.is_stacked or (patient.has_address and patient.route is not None))
+        flush = (Step.DNS_FLUSH,) if patient.for_names and patient.has_resolved else ()
+        return flush + ((Step.HARD,) if is_lost else ())
     soft = (Step.SOFT,) if holder is not Holder.NOBODY else ()
     if patient.for_names:
         flush = (Step.DNS_FLUSH,) if patient.has_resolved or holder is Holder.NETWORK_MANAGER else ()
@@ -61,9 +67,6 @@ def find_steps(patient: Patient) -> tuple[Step, ...]:
     if holder is Holder.NOBODY or patient.is_stacked:
         # Down and up would take what hangs on a bridge or bond with it, guests of this machine, say.
         return soft
-    if holder is Holder.IFUPDOWN:
-        # It knows no gentle way: another `ifup` leaves another DHCP client behind. And its service takes every interface down.
-        return (Step.HARD,)
     if patient.may_lose_its_address and not patient.is_last_round:
         # Taking it down loses the address, by which this machine is reached in the house, until somebody gives it again. Only
         # that revives a switch's port that hangs, so it comes at the very end, when nobody on the link has answered for long.
@@ -87,24 +90,13 @@ def make_commands(step: Step, patient: Patient) -> tuple[Command, ...]:
             return (_cycle_link(interface, f"-/usr/bin/networkctl reconfigure {interface}"),)
         case Step.HARD, Holder.NETWORK_MANAGER:
             return (_cycle_link(interface, f"-/usr/bin/{' '.join(_NMCLI)} device connect {interface}"),)
-        case Step.HARD, Holder.IFUPDOWN if patient.has_address and patient.route is not None:
-            # With the gateway silent nothing may be there to give the address again: it stays, and the route is put back.
-            return (_cycle_link(interface, *_put_back(patient.route)),)
-        case ((Step.SOFT | Step.HARD), Holder.IFUPDOWN):
+        case Step.HARD, Holder.IFUPDOWN:
             return (_run_unit("/sbin/ifdown", "--force", interface, after=(_pause(), f"/sbin/ifup --force {interface}")),)
         case Step.RESTART, Holder.NETWORKD:
             return (_restart(NETWORKD_UNIT),)
         case Step.RESTART, Holder.NETWORK_MANAGER:
             return (_restart(NETWORK_MANAGER_UNIT),)
     return ()
-
-
-def _put_back(route: Route) -> tuple[str, ...]:
-    # An IPv6 router announces itself.
-    if ":" in route.gateway:
-        return ()
-    via = f"via {route.gateway} " if route.gateway else ""
-    return (f"-/sbin/ip route replace default {via}dev {route.interface} metric {route.metric}",)
 
 
 def _restart(unit: str) -> Command:

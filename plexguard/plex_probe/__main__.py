@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -18,15 +18,18 @@ from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.secret import Secret
-from plexguard.core.state import STATE_ROOT, StateFile, state_directory
+from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, state_directory
 from plexguard.core.token import read_token
-from plexguard.core.viewers import paused_file, read_paused
+from plexguard.core.viewers import PROBE_FOLDER, paused_file, read_paused
 from plexguard.plex_probe import act, events
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import State, decide
 from plexguard.plex_probe.explain import describe, explain_check
 from plexguard.plex_probe.observe import observe
 from plexguard.plex_probe.states import Verdict
+
+if TYPE_CHECKING:
+    from plexguard.plex_probe.restart.decide import Budget
 
 NAME = "plex-probe"
 STATE_SCHEMA = 1
@@ -55,7 +58,9 @@ def cli(context: click.Context, output: str, config_path: Path, explain: bool) -
 @click.pass_context
 def restart(context: click.Context) -> int:
     """Restart Plex, if that is right and within the budget (root)."""
-    return _restart(*context.obj)
+    # By hand and by the unit at once both would find the same budget.
+    with exclusive_lock(state_directory(RESTART_STATE) / "lock"):
+        return _restart(*context.obj)
 
 
 def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str, explain: bool) -> int:
@@ -85,6 +90,7 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
         has_token=token is not None,
         paused=paused,
         paused_limit=plex_config.paused_limit,
+        was_ours=lambda: _read_budget(ports).was_ours(ports.clock.moment()),
         whole=explain,
     )
     plan = decide(seen, config, past, began, ports.clock.moment())
@@ -95,7 +101,8 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
     if output == "json":
         click.echo(json.dumps(encode(plan.state), indent=1))
     elif explain:
-        click.echo(explain_check(found, seen, plan, config, in_day=_count_restarts(ports)))
+        in_day = _read_budget(ports).in_day(ports.clock.moment())
+        click.echo(explain_check(found, seen, plan, config, past=past, in_day=in_day))
     elif ports.by_hand:
         click.echo(describe(plan.state))
     return 0 if plan.state.verdict in _WELL else FOUND_PROBLEMS
@@ -111,20 +118,21 @@ def _read_token(ports: Ports) -> Secret | None:
         return None
 
 
-def _count_restarts(ports: Ports) -> int:
-    """Return what the root side has spent of its budget today; a person asks, so what it costs to load does not matter."""
+def _read_budget(ports: Ports) -> "Budget":
+    """Return what the root side has published of its restarts; only read when something is the matter."""
     from plexguard.plex_probe.restart.decide import Budget
 
-    budget = StateFile(STATE_ROOT / RESTART_STATE / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal).peek()
-    return (budget or Budget()).in_day(ports.clock.moment())
+    file = StateFile(STATE_ROOT / RESTART_STATE / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
+    return file.peek() or Budget()
 
 
 def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
     from plexguard.core.unreadable import count_asking, open_record  # what a check does not need
     from plexguard.plex_probe.restart import act as restart_act
-    from plexguard.plex_probe.restart.decide import Budget, Refuse, decide
+    from plexguard.plex_probe.restart.decide import Budget, Refuse, decide, read_told
     from plexguard.plex_probe.restart.observe import observe
 
+    probe_file = StateFile(PROBE_FOLDER / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
     budget_file = StateFile(state_directory(RESTART_STATE) / "state.json", Budget, schema=STATE_SCHEMA, journal=ports.journal)
     budget = budget_file.load() or Budget()
     found = read_plex(ports.journal) or _NOT_FOUND
@@ -141,9 +149,10 @@ def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
         paused=read_paused(ports.journal),
         paused_limit=plex_config.paused_limit,
         unreadable=count_asking(open_record(ports.journal), now),
+        was_ours=lambda: budget.was_ours(now),
         open_with_token=lambda: HttpPlex(found.url, read_token(), owners=found.owners),
     )
-    step = decide(seen, config, budget, now)
+    step = decide(seen, config, budget, read_told(probe_file.peek(), found, now), now)
     if isinstance(step, Refuse):
         if ports.by_hand or not budget.has_told(step.reason, now):
             ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
@@ -161,6 +170,8 @@ def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
     answers = restart_act.carry_out(
         step, plex=plex, manager=ports.manager, host=ports.host, clock=ports.clock, journal=ports.journal
     )
+    if answers:
+        budget_file.save(dataclasses.replace(step.budget, unfinished=None))
     # Looked at at once, so that the recovery is told with its true downtime and not at the next tick.
     ports.manager.start(PROBE_UNIT)
     return 0 if answers else FOUND_PROBLEMS

@@ -12,7 +12,11 @@ class Config:
     SECTION: ClassVar[str] = "plex-probe"
 
     interval: timedelta = option(span("5s", "1h"), timedelta(seconds=30), "Time from one check to the next.")
-    timeout: timedelta = option(span("1s", "30s"), timedelta(seconds=5), "How long one look may take, all its levels together.")
+    timeout: timedelta = option(
+        span("1s", "30s"),
+        timedelta(seconds=5),
+        "How long Plex may take to be connected to and to say who it is, and again for each level behind that.",
+    )
     looks: int = option(count(2, 5), 3, "Failed looks in a row until a fault is certain.")
     pause: timedelta = option(span("100ms", "10s"), timedelta(milliseconds=1500), "Time between two looks of one check.")
     slow: timedelta = option(

@@ -76,10 +76,10 @@ DATABASE_BLOCKED = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        /identity is answered, from memory; the list of libraries, which needs the database, is not. Or nothing is answered, and
-        the database is being written to all the while. A weekly optimisation, a backup or a migration does this for minutes
-        and must not be broken off, so nothing is restarted at once: total silence is called hung after busy_limit, and a database
-        that nothing is written to is cured by a restart after blocked_limit, if nobody watches.
+        /identity is answered, from memory; what needs the database is not. Or nothing is answered, and the database is being
+        written to all the while. A weekly optimisation, a backup or a migration does this for minutes and must not be broken
+        off, so nothing is restarted at once: total silence is called hung after busy_limit, and a database that nothing is
+        written to is cured by a restart after blocked_limit, if nobody watches.
         """,
     action="""
         If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:
@@ -105,6 +105,27 @@ DEGRADED = Event(
         See which level is slow, and what the machine is busy with:
           plexguard-plex-probe --explain
           systemd-cgtop
+        """,
+)
+
+CRASH_LOOP = Event(
+    name="plex.crash-loop",
+    message_id="cfbe25e46bcc49e7918943c8301a1123",
+    priority=Priority.WARNING,
+    message="Plex was started {starts} times in {seconds:.0f} s, and served in between: {server}",
+    subject="Plex is started again and again",
+    page=_PAGE,
+    fields={"starts": int, "seconds": float, "server": str},
+    meaning="""
+        {starts} times in {seconds} s Plex was found starting though it had been well at the check before. What runs it starts it
+        again each time ({server}), so it is never down for long; but whoever watches is thrown out each time. A restart would be
+        one more, so none is made.
+        """,
+    action="""
+        See why it ends, unless it was you who started it:
+          systemctl status plexmediaserver
+          journalctl -u plexmediaserver -n 50
+          docker logs --tail 50 plex
         """,
 )
 
@@ -189,8 +210,8 @@ MAINTENANCE_LONG = Event(
     page=_PAGE,
     fields={"detail": str, "seconds": float, "how": str},
     meaning="""
-        Plex says "{detail}", and {how}, for {seconds} s. A migration that works makes the log and the -wal file of the database
-        move. One that stands still is a broken update: a restart does not help it, so none is made.
+        Plex says "{detail}", and {how}, for {seconds} s. A migration that works makes the -wal file of the database grow. One
+        that stands still is a broken update: a restart does not help it, so none is made.
         """,
     action="""
         See what Plex did last. If it is stuck, restore the database from before the update, or install the version before:

@@ -27,8 +27,9 @@ def describe(state: State) -> str:
     return " ".join(["Plex", state.version]).strip() + f": {state.verdict.value}" + (f" ({details})" if details else "")
 
 
-def explain_check(found: FoundPlex, seen: Observation, plan: Plan, config: Config, *, in_day: int) -> str:
-    """Return the levels from the outside in, then what follows from them. in_day: restarts in the last 24 hours."""
+def explain_check(found: FoundPlex, seen: Observation, plan: Plan, config: Config, *, past: State, in_day: int) -> str:
+    """Return the levels from the outside in, then what follows from them. past: the state before, in which nothing that would
+    follow is counted. in_day: restarts in the last 24 hours."""
     state = plan.state
     rows = [("server", f"{found.name or 'Plex'} at {found.url}: {seen.server.state.value} ({seen.server.detail})")]
     rows += [("update", seen.server.update or "none at work")]
@@ -37,7 +38,7 @@ def explain_check(found: FoundPlex, seen: Observation, plan: Plan, config: Confi
     rows += [("elsewhere", f"Plex answers at {seen.elsewhere}")] if seen.elsewhere else []
     rows += [("viewers", "not told" if state.viewers is None else str(state.viewers))]
     rows += [("looks", f"{len(seen.looks)}: " + ", ".join(look.answer.value for look in seen.looks))]
-    rows += [("restarts", _explain_budget(state, config, in_day))]
+    rows += [("restarts", _explain_budget(past if state.problem is not None else state, config, in_day))]
     rows += [("verdict", _explain_verdict(state))]
     rows += [("follows", text) for text in _explain_steps(plan)]
     return "\n".join(f"{name:<{_WIDTH}}{text}" for name, text in rows)

@@ -76,11 +76,15 @@ class Look:
 
 
 def take_look(plex: Plex, clock: Clock, *, timeout_s: float, has_token: bool, read_media: bool = False) -> Look:
-    """Look once, all levels together within the timeout. read_media: the last level, which wakes disks, as well."""
-    looking = _Looking(clock, clock.monotonic_s() + timeout_s)
+    """Look once. read_media: the last level, which wakes disks, as well.
+
+    A connection and /identity have the timeout together, each level behind them has it for itself: a Plex that is slow with
+    everything must not look like one whose database hangs.
+    """
+    looking = _Looking(clock, timeout_s)
     try:
         looking.ask(Level.TCP, plex.connect)
-        looking.version = looking.ask(Level.IDENTITY, plex.identity).version
+        looking.version = looking.ask(Level.IDENTITY, plex.identity, spent_s=looking.latency_s(Level.TCP)).version
         looking.sessions = looking.ask(Level.TOKEN, plex.sessions)
         libraries = looking.ask(Level.DATABASE, plex.libraries)
         if read_media and libraries:
@@ -95,18 +99,21 @@ def take_look(plex: Plex, clock: Clock, *, timeout_s: float, has_token: bool, re
 class _Looking:
     """What is known in the middle of a look."""
 
-    def __init__(self, clock: Clock, deadline_s: float) -> None:
+    def __init__(self, clock: Clock, timeout_s: float) -> None:
         self._clock = clock
-        self._deadline_s = deadline_s
+        self._timeout_s = timeout_s
         self._latencies: dict[str, float] = {}
         self.level = Level.TCP
         self.version = ""
         self.sessions: tuple[Session, ...] | None = None
 
-    def ask(self, level: Level, question: Callable[..., T]) -> T:
+    def latency_s(self, level: Level) -> float:
+        return self._latencies[level.value]
+
+    def ask(self, level: Level, question: Callable[..., T], *, spent_s: float = 0.0) -> T:
         self.level = level
         began_s = self._clock.monotonic_s()
-        answer = question(timeout_s=max(_LEAST_S, self._deadline_s - began_s))
+        answer = question(timeout_s=max(_LEAST_S, self._timeout_s - spent_s))
         self._latencies[level.value] = self._clock.monotonic_s() - began_s
         return answer
 

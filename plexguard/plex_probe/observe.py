@@ -14,7 +14,7 @@ from plexguard.core.plex import HttpPlex, Plex
 from plexguard.core.viewers import Paused, note_paused, pick_viewers
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.look import Answer, Level, Look, take_look
-from plexguard.plex_probe.progress import mark_database, mark_progress
+from plexguard.plex_probe.progress import Marks, mark_progress
 from plexguard.plex_probe.server import SeenServer, ServerState, observe_server
 
 RESTART_UNIT = "plexguard-plex-restart.service"
@@ -26,10 +26,10 @@ _DEADLOCK_CONNECTIONS = 1000
 class Observation:
     """looks: in order, the last one decides. server: what runs Plex. processes: Plex processes on this machine, as a line, ""
     when not asked. viewers: players at which somebody watches, None when Plex does not tell; paused: which are, and since when.
-    elsewhere: where Plex answers instead of at its configured address, "" when it does not. connections: how
-    many are open to a Plex that answers with errors. progress: see `mark_progress`. database_moves: it was
-    written to between the first look and the last. ask_was_put_off, ask_was_refused: the last
-    run of the restart's unit refused, for a reason that passes or for good."""
+    elsewhere: where Plex answers instead of at its configured address, url, "" when it does not. connections: how many are open
+    to a Plex that answers with errors. marks: of its log and database at the end. database_moves: it was written to between the
+    first look and the last, None when that cannot be told. ask_was_put_off, ask_was_refused: the last run of the restart's unit
+    refused, for a reason that passes or for good."""
 
     looks: tuple[Look, ...]
     server: SeenServer
@@ -38,8 +38,9 @@ class Observation:
     paused: Paused = Paused()
     elsewhere: str = ""
     connections: int = 0
-    progress: str = ""
-    database_moves: bool = False
+    url: str = ""
+    marks: Marks = Marks()
+    database_moves: bool | None = None
     ask_was_put_off: bool = False
     ask_was_refused: bool = False
     restart_is_masked: bool = False
@@ -79,6 +80,7 @@ def observe(
     paused_limit: timedelta,
     describe: Callable[[], str] = describe_processes,
     open_local: Callable[[], Plex] = lambda: HttpPlex(DEFAULT_URL, None),
+    was_ours: Callable[[], bool] = lambda: False,
     whole: bool = False,
 ) -> Observation:
     """Look until something is certain: one look that speaks for itself, or as many failures in a row as configured.
@@ -86,23 +88,30 @@ def observe(
     What runs Plex, and its processes, are only asked about when it did not answer, or when the whole is wanted, as for a
     person who asks why. open_local: Plex as this machine itself sees it, without a token.
     """
-    database = mark_database(found.preferences)
-    looks = _look_until_certain(plex, clock, config, has_token=has_token)
+    read_media = config.read_media
+    looks: tuple[Look, ...] = (
+        take_look(plex, clock, timeout_s=config.timeout.total_seconds(), has_token=has_token, read_media=read_media),
+    )
+    # Only looked at when something is the matter: it costs a process of its own.
+    before = Marks() if looks[0].answer.is_conclusive else mark_progress(found.preferences)
+    looks = _look_until_certain(looks, plex, clock, config, has_token=has_token)
     last = looks[-1].answer
     sessions, now = looks[-1].sessions, clock.moment()
     if sessions is not None:
         paused = note_paused(sessions, paused, now)
+    marks = mark_progress(found.preferences) if last not in (Answer.WELL, Answer.LIMITED) else Marks()
     seen = Observation(
         looks=looks,
         server=SeenServer(state=ServerState.RUNNING),
         viewers=None if sessions is None else len(pick_viewers(sessions, paused, now, limit=paused_limit)),
         paused=paused,
-        database_moves=bool(database) and database != mark_database(found.preferences),
-        progress=mark_progress(found.preferences) if last not in (Answer.WELL, Answer.LIMITED) else "",
+        url=found.url,
+        marks=marks,
+        database_moves=marks.database_moved(before),
     )
     if last.is_conclusive and not whole:
         return seen
-    server = observe_server(found, manager=manager, container=container, clock=clock, config=config)
+    server = observe_server(found, manager=manager, container=container, clock=clock, config=config, was_ours=was_ours)
     restart = manager.unit(RESTART_UNIT)
     if restart.active_state == "activating":
         server = SeenServer(state=ServerState.RESTARTING, detail=f"{RESTART_UNIT} is at work", update=server.update)
@@ -118,14 +127,12 @@ def observe(
     )
 
 
-def _look_until_certain(plex: Plex, clock: Clock, config: Config, *, has_token: bool) -> tuple[Look, ...]:
-    looks: list[Look] = []
-    while not looks or (not looks[-1].answer.is_conclusive and len(looks) < config.looks):
-        if looks:
-            clock.sleep(config.pause.total_seconds())
-        timeout_s = config.timeout.total_seconds()
-        looks.append(take_look(plex, clock, timeout_s=timeout_s, has_token=has_token, read_media=config.read_media))
-    return tuple(looks)
+def _look_until_certain(looks: tuple[Look, ...], plex: Plex, clock: Clock, config: Config, *, has_token: bool) -> tuple[Look, ...]:
+    while not looks[-1].answer.is_conclusive and len(looks) < config.looks:
+        clock.sleep(config.pause.total_seconds())
+        look = take_look(plex, clock, timeout_s=config.timeout.total_seconds(), has_token=has_token, read_media=config.read_media)
+        looks = (*looks, look)
+    return looks
 
 
 def find_elsewhere(found: FoundPlex, open_local: Callable[[], Plex], clock: Clock, config: Config) -> str:

@@ -1,12 +1,14 @@
 """What runs Plex, a unit or a container, and what state that is in: the level before all looks."""
 
+import dataclasses
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from plexguard.core.clock import Clock
 from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.manager import Manager, Unit
-from plexguard.core.processes import find_plex_start
+from plexguard.core.processes import look_inside
 from plexguard.core.updates import find_update
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.packages import was_stopped_by_update
@@ -24,6 +26,7 @@ class ServerState(enum.Enum):
     STOPPED = "stopped on purpose"
     LEFT_STOPPED = "left stopped by an update"
     DOWN = "ended by itself"
+    EMPTY = "running without a Plex in it"
     REMOTE = "on another machine"
     UNKNOWN = "not to be told"
 
@@ -38,9 +41,27 @@ class SeenServer:
 
 
 def observe_server(
-    found: FoundPlex, *, manager: Manager, container: FoundContainer | None, clock: Clock, config: Config
+    found: FoundPlex,
+    *,
+    manager: Manager,
+    container: FoundContainer | None,
+    clock: Clock,
+    config: Config,
+    was_ours: Callable[[], bool] = lambda: False,
 ) -> SeenServer:
-    """Return the state of the unit or container behind Plex."""
+    """Return the state of the unit or container behind Plex.
+
+    was_ours: whether a restart of plexguard's own stopped it lately, and never saw it answer again.
+    """
+    seen = _observe(found, manager=manager, container=container, clock=clock, config=config)
+    if seen.state is ServerState.STOPPED and was_ours():
+        return dataclasses.replace(
+            seen, state=ServerState.DOWN, detail=seen.detail + ", stopped for a restart of plexguard that did not succeed"
+        )
+    return seen
+
+
+def _observe(found: FoundPlex, *, manager: Manager, container: FoundContainer | None, clock: Clock, config: Config) -> SeenServer:
     match found.server:
         case Server.UNIT:
             return _observe_unit(found.name, manager, clock, config)
@@ -101,6 +122,8 @@ def _observe_container(container: FoundContainer | None, clock: Clock, config: C
     state = _judge_container(container, now.uptime_s, config)
     if state is ServerState.STARTING and container.status == "running":
         detail += ", started just now"
+    if state is ServerState.EMPTY:
+        detail += ", with no Plex in it: it was stopped inside, or is being set up"
     return SeenServer(state=state, detail=detail, update=update)
 
 
@@ -111,6 +134,9 @@ def _judge_container(container: FoundContainer, uptime_s: float, config: Config)
         return ServerState.STOPPED
     if container.status in ("restarting", "removing"):
         return ServerState.STARTING
-    starts = (container.started_s, find_plex_start(container.id) if container.id else None)
-    age_s = uptime_s - max((start for start in starts if start is not None), default=uptime_s)
-    return ServerState.STARTING if age_s < config.start_grace.total_seconds() else ServerState.RUNNING
+    inside = look_inside(container.id)
+    age_s = uptime_s - max((start for start in (container.started_s, inside.plex_started_s) if start is not None), default=uptime_s)
+    if age_s < config.start_grace.total_seconds():
+        return ServerState.STARTING
+    # An image's supervisor starts a Plex that ended within a second: where there is none, somebody means it (`s6-svc -d`).
+    return ServerState.EMPTY if inside.has_plex is False else ServerState.RUNNING

@@ -71,37 +71,67 @@ def advance(before: Verdict, found: Verdict, in_row: int) -> Verdict:
     return (row.to or found) if in_row >= row.checks else before
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What is known from the checks before. moves: its log or its database has moved since, None when that cannot be told.
+    is_busy: its database was written to in this silence, minutes ago at the most. has_answered: Plex has, at this address."""
+
+    verdict: Verdict = Verdict.HEALTHY
+    moves: bool | None = False
+    is_busy: bool = False
+    has_answered: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Excuse:
-    """While `holds`, and for no longer than `limit`, a Plex that does not answer is in `verdict`, and at no fault.
+    """While `holds`, and for no longer than `limit`, a Plex that does not answer is in `verdict`, and at no fault."""
 
-    holds: given what is seen, the state before, and whether its log or its database has moved since.
-    """
-
+    name: str
     verdict: Verdict
-    holds: Callable[[Observation, Verdict, bool], bool]
+    holds: Callable[[Observation, Before], bool]
     limit: Callable[[Config], timedelta]
+
+
+def _runs(seen: Observation) -> bool:
+    return seen.server.state is ServerState.RUNNING
 
 
 # In this order: a Plex that its package stops was not stopped by an administrator, and needs no start of ours.
 EXCUSES = (
-    Excuse(Verdict.UPDATING, lambda seen, _before, _moves: bool(seen.server.update), lambda config: config.update_limit),
     Excuse(
-        Verdict.STARTING,
-        lambda seen, _before, _moves: seen.server.state in (ServerState.STARTING, ServerState.RESTARTING),
-        lambda config: config.transition_limit,
+        name="update",
+        verdict=Verdict.UPDATING,
+        holds=lambda seen, _before: bool(seen.server.update),
+        limit=lambda config: config.update_limit,
     ),
-    # A start that takes long, over a database that it recovers or a library on a slow disk.
     Excuse(
-        Verdict.STARTING,
-        lambda seen, before, moves: seen.server.state is ServerState.RUNNING and before is Verdict.STARTING and moves,
-        lambda config: config.start_limit,
+        name="transition",
+        verdict=Verdict.STARTING,
+        holds=lambda seen, _before: seen.server.state in (ServerState.STARTING, ServerState.RESTARTING),
+        limit=lambda config: config.transition_limit,
+    ),
+    # A start that takes long, over a database that it recovers or a library on a slow disk; also where that cannot be seen.
+    Excuse(
+        name="start",
+        verdict=Verdict.STARTING,
+        holds=lambda seen, before: _runs(seen) and before.verdict is Verdict.STARTING and before.moves is not False,
+        limit=lambda config: config.start_limit,
+    ),
+    # From maintenance to service another part of Plex takes over, and a migration may leave no time for answers.
+    Excuse(
+        name="maintenance",
+        verdict=Verdict.MAINTENANCE,
+        holds=lambda seen, before: _runs(seen) and before.verdict is Verdict.MAINTENANCE,
+        limit=lambda config: config.maintenance_limit,
     ),
     # The weekly optimisation, and whatever else writes for minutes, makes Plex silent: it works, and is not hung.
     Excuse(
-        Verdict.DATABASE_BLOCKED,
-        lambda seen, _before, _moves: seen.server.state is ServerState.RUNNING and _is_silent(seen) and seen.database_moves,
-        lambda config: config.busy_limit,
+        name="busy",
+        verdict=Verdict.DATABASE_BLOCKED,
+        holds=lambda seen, before: (
+            _runs(seen) and seen.last.answer is Answer.SILENT and (bool(seen.database_moves) or before.is_busy)
+        ),
+        limit=lambda config: config.busy_limit,
     ),
 )
 
@@ -118,41 +148,40 @@ _BY_ANSWER = {
     Answer.BROKEN: Verdict.ERRORING,
     Answer.UNREACHABLE: Verdict.MISCONFIGURED,
 }
-# Answers of nobody at all: what a server that is not there gives.
-_ABSENT = (Answer.REFUSED, Answer.SILENT, Answer.UNREACHABLE)
+# Where what runs Plex has no Plex, whoever answers at its address is not Plex: a proxy, or who took the port.
+_NOT_THERE = {
+    ServerState.STOPPED: Verdict.STOPPED,
+    ServerState.DOWN: Verdict.DOWN,
+    ServerState.LEFT_STOPPED: Verdict.DOWN,
+    ServerState.EMPTY: Verdict.UNKNOWN,
+}
 
 
-def _is_silent(seen: Observation) -> bool:
-    return seen.last.answer is Answer.SILENT
-
-
-def judge(seen: Observation, excuse: Verdict | None, config: Config, before: Verdict = Verdict.HEALTHY) -> Verdict:
-    """Return the state that this check alone finds. excuse: what excuses silence just now, if anything does. before: the state
-    until now."""
+def judge(seen: Observation, excuse: Verdict | None, before: Before, config: Config) -> Verdict:
+    """Return the state that this check alone finds. excuse: what excuses silence just now, if anything does."""
     answer = seen.last.answer
     verdict = _BY_ANSWER[answer]
-    is_slow = seen.last.slowest_s >= config.slow.total_seconds()
     if answer.is_conclusive:
+        is_slow = seen.last.slowest_s >= config.slow.total_seconds()
         return Verdict.DEGRADED if verdict is Verdict.HEALTHY and is_slow else verdict
-    is_stopped = seen.server.state is ServerState.STOPPED and answer in _ABSENT
-    if excuse is Verdict.UPDATING or (is_stopped and seen.server.update):
+    if excuse is Verdict.UPDATING or (seen.server.state is ServerState.STOPPED and seen.server.update):
         return Verdict.UPDATING
-    if is_stopped:
-        return Verdict.STOPPED
+    if seen.server.state in _NOT_THERE:
+        return _NOT_THERE[seen.server.state]
     if excuse is not None:
         return excuse
     if seen.elsewhere:
         return Verdict.MISCONFIGURED
-    if verdict is Verdict.DATABASE_BLOCKED and is_slow and before in SERVING:
-        # What it answers from memory has used up the time: it is slow as a whole, and its database was hardly asked.
-        return Verdict.DEGRADED
     if seen.is_deadlocked:
         return Verdict.HUNG
-    if seen.server.state is ServerState.UNKNOWN and verdict in OUTAGES:
+    if verdict not in OUTAGES:
+        return verdict
+    if seen.server.state is ServerState.UNKNOWN:
         return Verdict.UNKNOWN
-    if verdict in OUTAGES and seen.server.state not in (ServerState.DOWN, ServerState.LEFT_STOPPED):
-        return _find_doubt(seen) or verdict
-    return verdict
+    if not before.has_answered:
+        # A Plex that runs, at an address where nothing has ever answered: it may well answer at another.
+        return Verdict.MISCONFIGURED
+    return _find_doubt(seen) or verdict
 
 
 def _find_doubt(seen: Observation) -> Verdict | None:

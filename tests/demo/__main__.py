@@ -31,6 +31,7 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a film is repaired because Plex's log complained", scenes.repair_by_log),
     ("what a run changed is taken back", scenes.take_back),
     ("a hung Plex is restarted and recovers", scenes.recover_plex),
+    ("an update of Plex is left alone", scenes.leave_update),
     ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
     ("the network is lost, and comes back by the gentlest step", house.mend_network),
     ("the provider is away, and nothing is touched", house.leave_provider),

@@ -6,11 +6,13 @@ from pathlib import Path
 from tests.demo.show import Show
 from tests.machine import Machine
 from tests.system.conftest import await_event, await_found, events, mode_of
-from tests.system.native_plex import FILMS, UNIT, install_plex, play_film, set_plex
+from tests.system.fake_package import build_package
+from tests.system.native_plex import FILMS, UNIT, install_plex, list_films, play_film, set_plex
 
 DEB = Path()
 _FILM = f"{FILMS}/Film 1 (2001)/Film 1.mkv"
 _NEW_FILM = f"{FILMS}/Film 9 (2009)/Film 9.mkv"
+_NEW_VERSION = "1.44.0.11000-0123456789"
 # A tick of the timer, three looks, the restart, and the next tick.
 _RECOVERY_TIMEOUT_S = 150
 
@@ -80,9 +82,12 @@ def recover_plex(machine: Machine, show: Show) -> str:
     # A Plex that was started a minute ago may still be starting: it is given that time.
     show.say("waiting until Plex has been up for a minute, as start_grace asks")
     machine.wait_for(lambda: _uptime_s(machine) > 60, timeout_s=90, what="Plex has been up for a minute")
+    show.say("how it stands, and why; anybody may ask, and nothing is kept, told or done")
+    show.command("plexguard-plex-probe", "--explain")
     set_plex(machine, mode="hung")
     show.say("Plex hangs now: it takes connections and answers none")
     began = time.monotonic()
+    show.command("plexguard-plex-probe", "--explain", check=False)
     recovered = await_event(machine, "plex.recovered", timeout_s=_RECOVERY_TIMEOUT_S)
     took_s = time.monotonic() - began
     show.journal("-u", "plexguard-plex-probe", "-u", "plexguard-plex-restart")
@@ -90,6 +95,24 @@ def recover_plex(machine: Machine, show: Show) -> str:
     if play_film(machine, _FILM) != 200:
         raise AssertionError("Plex answers, but plays no film")
     return f"{took_s:.0f} s from the fault to the recovery told; downtime told: {recovered['PLEXGUARD_DOWNTIME_S']} s"
+
+
+def leave_update(machine: Machine, show: Show) -> str:
+    package = build_package(machine, _NEW_VERSION, work_s=15)
+    since = machine.cursor()
+    show.say(f"dpkg -i {package}: its scripts stop Plex, work for 15 s, and start it")
+    update = machine.spawn(["dpkg", "-i", package])
+    machine.wait_for(lambda: machine.unit(UNIT)["ActiveState"] == "inactive", timeout_s=30, what="the update stops Plex")
+    show.command("plexguard-plex-probe", "--explain", check=False)
+    show.command("systemctl", "start", "plexguard-plex-probe.service")
+    update.communicate(timeout=120)
+    machine.wait_for(lambda: list_films(machine), timeout_s=60, what="the new Plex names its films")
+    show.command("systemctl", "start", "plexguard-plex-probe.service")
+    updated = await_event(machine, "plex.updated", timeout_s=30, since_cursor=since)
+    show.journal("-u", "plexguard-plex-probe", f"--cursor={since}")
+    if events(machine, "plex.restart-asked", since_cursor=since):
+        raise AssertionError("a restart was asked for in the middle of an update")
+    return f"{updated['PLEXGUARD_BEFORE']} became {updated['PLEXGUARD_AFTER']}, and nothing interfered"
 
 
 def respect_stop(machine: Machine, show: Show) -> str:

@@ -325,6 +325,7 @@ def test_explain_tells_everybody_why_and_changes_nothing(probed: Machine) -> Non
         assert "Plex Media Serv" in seen["processes"]
         assert seen["identity"].startswith("failed")
         assert seen["follows"].startswith("would tell plex.hung")
+        assert seen["restarts"] == "0 of 2 in this outage, 0 of 6 in 24 h"
 
     set_plex(machine, mode="healthy")
     machine.systemctl("stop", UNIT)

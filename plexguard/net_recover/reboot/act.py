@@ -51,6 +51,8 @@ def reboot(
     try:
         host.run(COMMAND, timeout_s=_COMMAND_TIMEOUT_S)
     except (CommandFailed, CommandMissing) as error:
-        # It says itself that it did not: somebody forbade it in this very second, or is logged in.
-        return refuse(Refuse("refused", str(error)), take_back(spent), file=file, teller=teller)
+        # Only what says itself that it did not happen is taken back: somebody forbade it in this very second, or is logged in.
+        # Any other failure may be one of the answer alone, with the machine on its way down.
+        left = take_back(spent) if "inhibit" in str(error).lower() else spent
+        return refuse(Refuse("refused", str(error)), left, file=file, teller=teller)
     return 0

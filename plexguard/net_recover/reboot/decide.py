@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from plexguard.core.clock import Moment
 from plexguard.net_recover.config import Config
@@ -57,22 +57,25 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known before looking. checked: the last state of the check. is_synchronised: the clock follows a time server."""
+    """What is known before looking. checked: the last state of the check. is_synchronised: the clock follows a time server.
+    is_budget_lost: it could not be read and was set aside."""
 
     checked: State | None
     is_synchronised: bool
+    is_budget_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebootObservation:
     """What is seen at the moment of acting. update: what shows that one is at work, or "". inhibitors: who forbids a shutdown,
-    None when that cannot be told."""
+    None when that cannot be told. others_answer: on the link, while the gateway is silent."""
 
     verdict: Verdict
     detail: str
     watching: Watching
     update: str
     inhibitors: tuple[str, ...] | None
+    others_answer: bool = False
 
 
 def find_early_refusal(known: Known, config: Config, budget: Budget, now: Moment) -> Refuse | None:
@@ -109,24 +112,36 @@ def _find_doubtful_clock(known: Known, budget: Budget, now: Moment) -> Refuse | 
 def _find_latest_time(known: Known, budget: Budget) -> datetime | None:
     """Return the latest time of an earlier boot that is known. Within a boot nothing depends on the wall clock."""
     online = known.checked.last_online if known.checked is not None else None
-    return max((moment.wall for moment in (*(r.at for r in budget.reboots), online) if moment is not None), default=None)
+    return max(
+        (moment.wall for moment in (*(r.at for r in budget.reboots if r.is_dated), online) if moment is not None), default=None
+    )
 
 
 def _find_spent_budget(known: Known, config: Config, budget: Budget, now: Moment) -> Refuse | None:
     if config.max_reboots_per_day == 0:
         return Refuse("budget", "max_reboots_per_day = 0 in [net-recover]", passing=False)
-    if not budget.reboots:
+    reboots = (*_find_witnesses(known, budget, now), *budget.reboots)
+    if not reboots:
         return None
     pause_s = max(DAY_S, config.min_between_reboots.total_seconds())
-    age_s = min(certain_age_s(reboot, now, is_synchronised=known.is_synchronised) for reboot in budget.reboots)
+    age_s = min(certain_age_s(reboot, now, is_synchronised=known.is_synchronised) for reboot in reboots)
     if age_s >= pause_s:
         return None
-    last = budget.reboots[-1]
+    last = reboots[-1]
     is_certain = last.at.boot_id == now.boot_id or (known.is_synchronised and last.is_dated)
     doubt = "" if is_certain else ", reckoned from this boot, as the clock is not, or was not, synchronised"
     next_h = (pause_s - age_s) / 3600
     reason = f"the budget is spent: the last reboot was on {_show(last.at.wall)}; the next may be in {next_h:.1f} h{doubt}"
     return Refuse("budget", reason)
+
+
+def _find_witnesses(known: Known, budget: Budget, now: Moment) -> tuple[Reboot, ...]:
+    """Return reboots that are known of otherwise, so that "never two in a day" does not hang on one file."""
+    told = known.checked.told_reboot if known.checked is not None else None
+    # With its record lost, this boot may have been one.
+    start = Moment(wall=now.wall - timedelta(seconds=now.uptime_s), boot_id=now.boot_id, uptime_s=0.0)
+    found = (told if told not in {reboot.at for reboot in budget.reboots} else None, start if known.is_budget_lost else None)
+    return tuple(Reboot(at=moment, is_dated=False) for moment in found if moment is not None)
 
 
 def certain_age_s(reboot: Reboot, now: Moment, *, is_synchronised: bool) -> float:
@@ -145,6 +160,8 @@ def find_refusal(seen: RebootObservation) -> Refuse | None:
     """Return why there is no reboot, from what is seen at the moment of acting."""
     if seen.verdict not in REBOOTABLE:
         return Refuse("not-lost", f"looked at once more, the network is {seen.verdict.value}: {seen.detail}")
+    if seen.others_answer:
+        return Refuse("gateway-away", "others on the link answer, so it is the gateway that is away")
     if seen.watching is not Watching.NOBODY:
         return Refuse("streams", seen.watching.value)
     if seen.update:

@@ -6,7 +6,7 @@ from plexguard.core.found import FoundContainer
 from plexguard.core.host import CommandError, Host
 from plexguard.core.updates import find_update
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import State, describe, judge
+from plexguard.net_recover.decide import State, describe, is_excused, judge
 from plexguard.net_recover.observe import Eyes, observe
 from plexguard.net_recover.reboot.decide import RebootObservation
 
@@ -19,14 +19,15 @@ _LIST_INHIBITORS = (
 
 def look_again(eyes: Eyes, config: Config, checked: State, container: FoundContainer | None) -> RebootObservation:
     """Look as carefully as the check does: the network may be back since it gave up."""
-    seen = observe(eyes, config, remembered=checked.interface)
-    verdict = judge(seen, went_down=checked.problem is not None and checked.problem.went_down)
+    seen = observe(eyes, config, known=checked.seen)
+    verdict = judge(seen, is_excused=is_excused(checked, eyes.clock.moment()))
     return RebootObservation(
         verdict=verdict,
         detail=describe(seen, verdict),
         watching=eyes.ask_watching(),
         update=find_update(container),
         inhibitors=read_inhibitors(eyes.host),
+        others_answer=seen.others_answer,
     )
 
 

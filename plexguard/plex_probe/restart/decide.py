@@ -1,26 +1,33 @@
 """Whether to restart Plex, and how: asked at the moment of acting, with a budget that the watcher cannot touch. Pure."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
 from plexguard.core.found import FoundPlex, Server
 from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.decide import State
 from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import is_deadlocked
 from plexguard.plex_probe.server import SeenServer, ServerState
+from plexguard.plex_probe.states import Verdict
 
 DAY_S = 86_400.0
 # Restarts that follow each other closer than this belong to one incident: the root side does not know what the probe knows.
 INCIDENT_GAP_S = 3_600.0
+# The probe writes each 30 s; what is older says nothing of now.
+_TOLD_FRESH_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The restarts of the last days, oldest first, and the refusal that was told last since, with its time, on disk."""
+    """The restarts of the last days, oldest first, and the refusal that was told last since, with its time, on disk.
+    unfinished: when a restart was begun that has not seen Plex answer."""
 
     restarts: tuple[Moment, ...] = ()
     refused: str = ""
     refused_at: Moment | None = None
+    unfinished: Moment | None = None
 
     def in_day(self, now: Moment) -> int:
         return sum(now.seconds_since(moment) < DAY_S for moment in self.restarts)
@@ -33,6 +40,10 @@ class Budget:
                 break
             number, later = number + 1, moment
         return number
+
+    def was_ours(self, now: Moment) -> bool:
+        """Tell whether a Plex that is stopped now was stopped by a restart of ours."""
+        return self.unfinished is not None and now.seconds_since(self.unfinished) < INCIDENT_GAP_S
 
     def has_told(self, reason: str, now: Moment) -> bool:
         """Tell whether a refusal is old news: who may ask may ask each minute, for hours."""
@@ -47,8 +58,9 @@ class Budget:
 class RestartObservation:
     """What the root side sees: one look of its own, and the state of the server.
 
-    elsewhere, connections: as the probe sees them. unreadable: for how many media that Plex cannot read the audit asked for a
-    restart just now. is_in_use: somebody watches, or Plex is at work, None when it does not tell or was not asked.
+    elsewhere, connections: as the probe sees them. is_writing: its database was written to during the look. unreadable: for how
+    many media that Plex cannot read the audit asked for a restart just now. is_in_use: somebody watches, or Plex is at work, None
+    when it does not tell or was not asked.
     """
 
     found: FoundPlex
@@ -56,6 +68,7 @@ class RestartObservation:
     server: SeenServer
     elsewhere: str = ""
     connections: int = 0
+    is_writing: bool = False
     unreadable: int = 0
     is_in_use: bool | None = None
 
@@ -95,11 +108,35 @@ class Restart:
     budget: Budget
 
 
-def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment) -> Refuse | Restart:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the probe has published, which is believed where it speaks against a restart. in_maintenance: just now. silent_s: for
+    how long Plex has been silent, 0 when it is not known. has_answered: Plex has, at this address."""
+
+    in_maintenance: bool = False
+    silent_s: float = 0.0
+    has_answered: bool = True
+
+
+def read_told(state: State | None, found: FoundPlex, now: Moment) -> Told:
+    """Return what speaks against a restart in the probe's state, which may be old or missing."""
+    if state is None or state.checked is None:
+        return Told(has_answered=False)
+    is_fresh = now.seconds_since(state.checked) < _TOLD_FRESH_S
+    silent_s = now.seconds_since(state.silent_since) if is_fresh and state.silent_since is not None else 0.0
+    in_maintenance = is_fresh and state.verdict is Verdict.MAINTENANCE
+    return Told(in_maintenance=in_maintenance, silent_s=silent_s, has_answered=state.answered == found.url)
+
+
+def decide(seen: RestartObservation, config: Config, budget: Budget, told: Told, now: Moment) -> Refuse | Restart:
     """Return the restart, or why there is none. When in doubt there is none."""
     # The end of an update that was left without it is no restart, and costs nothing.
     is_free = seen.server.state is ServerState.LEFT_STOPPED
-    refusal = _find_refusal(seen, config) or (None if is_free else _find_spent_budget(config, budget, now))
+    refusal = (
+        _find_refusal(seen, config)
+        or _find_doubt(seen, config, told)
+        or (None if is_free else _find_spent_budget(config, budget, now))
+    )
     if refusal is not None:
         return refusal
     return Restart(
@@ -108,8 +145,21 @@ def decide(seen: RestartObservation, config: Config, budget: Budget, now: Moment
         reason=_tell_reason(seen),
         stop_timeout_s=(config.stop_timeout_hung if seen.is_hung else config.stop_timeout).total_seconds(),
         start_timeout_s=config.start_timeout.total_seconds(),
-        budget=budget if is_free else budget.spend(now),
+        budget=dataclasses.replace(budget if is_free else budget.spend(now), unfinished=now),
     )
+
+
+def _find_doubt(seen: RestartObservation, config: Config, told: Told) -> Refuse | None:
+    """Return why a Plex that runs and does not answer may be at work, or be asked in the wrong place."""
+    if seen.server.state is not ServerState.RUNNING or seen.is_for_media:
+        return None
+    if not told.has_answered:
+        return Refuse(f"nothing has ever answered at {seen.found.url}: is Plex's address another?", passing=True)
+    if told.in_maintenance:
+        return Refuse("it was in maintenance just now", passing=True)
+    if seen.is_writing and told.silent_s < config.busy_limit.total_seconds():
+        return Refuse("its database is being written to", passing=True)
+    return None
 
 
 def _tell_reason(seen: RestartObservation) -> str:
@@ -127,7 +177,8 @@ def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
         # What certainly hangs for everybody cannot tell who watches, and need not.
         why = "somebody watches or a scan runs" if seen.is_in_use else "it cannot be told whether somebody watches"
         return Refuse(why, passing=True)
-    if not (seen.is_for_media or seen.is_hung or seen.is_stuck or seen.look.answer is Answer.REFUSED):
+    is_gone = seen.server.state in (ServerState.DOWN, ServerState.LEFT_STOPPED) and not seen.look.answer.is_conclusive
+    if not (seen.is_for_media or seen.is_hung or seen.is_stuck or is_gone or seen.look.answer is Answer.REFUSED):
         return Refuse(f"it is no outage now: {seen.look.answer.value}", passing=True)
     if seen.elsewhere:
         return Refuse(f"Plex answers at {seen.elsewhere}, though not at {seen.found.url}", passing=True)

@@ -52,7 +52,7 @@ def test_what_was_paused_before_the_probe_stopped_looking_is_not_known() -> None
     clock.pass_time(3 * 86_400)
 
     assert len(pick_viewers(left, known, clock.moment(), limit=LIMIT)) == 1
-    assert note_paused(left, known, clock.moment()).since["tv"] == clock.moment()
+    assert note_paused(left, known, clock.moment()).since["tv 1"] == clock.moment()
 
 
 def test_a_device_that_was_left_paused_is_no_viewer_and_its_return_is_noticed() -> None:

@@ -20,7 +20,7 @@ from plexguard.net_recover.steps import Patient, Step
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal
 from tests.unit.net_recover.world import Machine, World
 
-CONFIG = Config()
+CONFIG = Config(grace=timedelta(0))
 
 
 def lost(fault: str = "gateway", *, config: Config = CONFIG, cured_by: str = "") -> Machine:
@@ -136,6 +136,27 @@ def test_a_reboot_is_only_queued() -> None:
     machine.check()
 
     assert machine.manager.asked == [("start", REBOOT_UNIT)]
+
+
+def test_a_reboot_unit_that_is_masked_is_told_once_and_stops_no_check() -> None:
+    machine = lost(config=dataclasses.replace(CONFIG, reboot=True, max_rounds=1))
+    machine.manager.on = lambda _verb, _name: None
+    machine.manager.fail["start"] = CommandFailed("Unit plexguard-reboot.service is masked.")
+
+    machine.check()
+    machine.run_for(timedelta(hours=1))
+
+    assert machine.journal.names.count("reboot.refused") == 1
+    assert machine.manager.asked.count(("start", REBOOT_UNIT)) > 5
+
+
+def test_a_check_that_finds_nothing_new_minds_no_full_disk() -> None:
+    machine = Machine(World(), CONFIG)
+    machine.file.is_full = True
+
+    machine.check()
+
+    assert machine.journal.names == []
 
 
 # -- the history ------------------------------------------------------------------------------------------------------

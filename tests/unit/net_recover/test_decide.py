@@ -15,9 +15,10 @@ from plexguard.net_recover.observe import Name, Observation, Watching
 from plexguard.net_recover.steps import Step
 from tests.fakes.ports import FakeClock
 
-CONFIG = Config()
+CONFIG = Config(grace=timedelta(0))
 TARGET = Target("1.1.1.1", 443)
 SILENT = (Answer(target=TARGET, reply=Reply.SILENT),)
+NO_WAY = (Answer(target=TARGET, reply=Reply.UNREACHABLE),)
 ANSWERED = (Answer(target=TARGET, reply=Reply.ANSWERED, seconds=0.012),)
 RESOLVES = (Name(name="plex.tv", addresses=("203.0.113.7",), seconds=0.004),)
 NO_NAMES = (Name(name="plex.tv", addresses=(), seconds=8.0),)
@@ -92,7 +93,8 @@ class Course:
         (UPSTREAM, Verdict.NO_INTERNET),
         (dataclasses.replace(LOST, gateway=Neighbour.UNKNOWN), Verdict.NO_INTERNET),
         (LOST, Verdict.NO_GATEWAY),
-        (dataclasses.replace(LOST, route=None, gateway=Neighbour.UNKNOWN), Verdict.NO_GATEWAY),
+        (dataclasses.replace(LOST, route=None, gateway=Neighbour.UNKNOWN, answers=NO_WAY), Verdict.NO_GATEWAY),
+        (dataclasses.replace(LOST, route=None, gateway=Neighbour.UNKNOWN), Verdict.NO_INTERNET),
         (dataclasses.replace(LOST, addresses=Addresses()), Verdict.NO_ADDRESS),
         (dataclasses.replace(UPSTREAM, addresses=None), Verdict.NO_INTERNET),
         (NO_LINK, Verdict.NO_LINK),
@@ -110,7 +112,7 @@ def test_the_nearest_thing_that_is_missing_is_the_verdict(seen: Observation, ver
 
 
 def test_an_interface_that_a_step_of_ours_may_have_left_down_is_not_switched_off_by_a_person() -> None:
-    assert judge(OFF, went_down=True) is Verdict.NO_LINK
+    assert judge(OFF, is_excused=True) is Verdict.NO_LINK
 
 
 def test_what_answers_is_described_with_its_method_and_time() -> None:
@@ -170,6 +172,45 @@ def test_a_reboot_that_helped_is_named() -> None:
     assert course.values(course.decide(ONLINE, rebooted=True), "net.recovered")["helped"] == "reboot"
 
 
+def test_a_network_that_comes_and_goes_every_minute_is_told_once() -> None:
+    course = Course()
+    for _ in range(200):
+        course.pass_minutes(1, UPSTREAM)
+        course.pass_minutes(1, ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"]
+
+
+def test_a_loss_that_stays_after_coming_and_going_is_told_and_so_is_its_end() -> None:
+    course = Course()
+    for _ in range(5):
+        course.pass_minutes(1, UPSTREAM)
+        course.pass_minutes(1, ONLINE)
+    course.pass_minutes(30, UPSTREAM)
+    course.pass_minutes(1, ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"] * 2
+
+
+def test_another_kind_of_loss_soon_after_one_is_told() -> None:
+    course = Course()
+    course.pass_minutes(1, UPSTREAM)
+    course.pass_minutes(1, ONLINE)
+    course.pass_minutes(1, OFF)
+    course.pass_minutes(1, ONLINE)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered"] * 2
+
+
+def test_a_loss_long_after_one_is_another() -> None:
+    course = Course()
+    course.pass_minutes(1, UPSTREAM)
+    course.pass_minutes(11, ONLINE)
+    course.pass_minutes(1, UPSTREAM)
+
+    assert course.told == ["net.lost", "net.left-alone", "net.recovered", "net.lost", "net.left-alone"]
+
+
 # -- rounds -----------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +221,19 @@ def test_a_round_takes_its_steps_in_order_and_tells_each() -> None:
 
     assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
     assert course.told == ["net.lost", *["net.step", "net.step-failed"] * 3, "net.round"]
+
+
+def test_the_end_of_a_round_says_when_the_next_begins() -> None:
+    course = Course()
+    said = []
+    for _ in range(30):
+        plan = course.decide(LOST)
+        while plan.step is not None:
+            plan = course.decide(LOST)
+        said += [tell.values["next"] for tell in plan.tells if tell.event.name == "net.round"]
+        course.clock.pass_time(60.0)
+
+    assert said == ["the next begins in 5min", "the next begins in 10min", "there is no further one"]
 
 
 def test_for_names_the_cache_is_flushed_first() -> None:
@@ -292,6 +346,102 @@ def test_a_leased_address_is_kept_until_the_last_round_while_the_gateway_is_sile
     assert course.told.count("net.gave-up") == 1
 
 
+def test_a_leased_address_is_kept_for_good_where_somebody_else_is_known_on_the_link_or_there_is_one_round() -> None:
+    seen = dataclasses.replace(LOST, addresses=Addresses(found=("192.0.2.2",), is_leased=True))
+    for config, known in ((CONFIG, True), (dataclasses.replace(CONFIG, max_rounds=1), False)):
+        course = Course(config)
+        course.check(dataclasses.replace(seen, others_known=known))
+        course.pass_minutes(60, dataclasses.replace(seen, others_known=known))
+
+        assert Step.HARD not in course.steps
+        assert course.told.count("net.gave-up") == 1
+
+
+def test_a_loss_that_is_young_gets_no_step() -> None:
+    course = Course(Config())
+
+    course.check(LOST)
+    assert (course.steps, course.told) == ([], ["net.lost"])
+    course.pass_minutes(1, LOST)
+
+    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+
+
+def test_a_fault_of_another_kind_after_the_rounds_has_rounds_of_its_own_once() -> None:
+    course = Course()
+    course.pass_minutes(300, NO_LINK)
+    assert len(course.steps) == 9
+
+    course.pass_minutes(300, dataclasses.replace(LOST, addresses=Addresses()))
+    assert len(course.steps) == 18
+    for _ in range(20):
+        course.pass_minutes(20, NO_LINK)
+        course.pass_minutes(20, dataclasses.replace(LOST, addresses=Addresses()))
+
+    assert len(course.steps) == 18
+
+
+def test_after_a_boot_the_rounds_begin_anew() -> None:
+    course = Course()
+    course.pass_minutes(300, LOST)
+    course.clock.reboot()
+
+    course.pass_minutes(300, LOST)
+
+    assert len(course.steps) == 18
+
+
+def test_a_service_that_has_other_interfaces_is_not_restarted_while_somebody_watches_over_one() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(NO_LINK, watching=Watching.SOMEBODY))
+
+    assert course.steps == [Step.SOFT, Step.HARD]
+
+
+@pytest.mark.parametrize("watching", [Watching.SOMEBODY, Watching.UNKNOWN])
+def test_over_an_interface_without_an_address_nobody_can_watch(watching: Watching) -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(LOST, addresses=Addresses(), watching=watching))
+
+    assert course.steps == [Step.SOFT, Step.HARD]
+
+
+def test_what_cannot_be_told_of_addresses_is_treated_as_what_could_be_lost() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(LOST, addresses=None))
+
+    assert Step.HARD not in course.steps
+
+
+def test_ifupdown_is_not_asked_to_take_down_what_may_have_an_address() -> None:
+    course = Course()
+
+    course.check(dataclasses.replace(LOST, held=Held(by=Holder.IFUPDOWN), addresses=None))
+
+    assert (course.steps, course.told) == ([], ["net.lost", "net.left-alone"])
+
+
+def test_an_interface_that_never_came_up_in_this_boot_was_switched_off_by_nobody() -> None:
+    course = Course()
+    course.clock.reboot()
+
+    course.check(OFF)
+
+    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
+
+
+def test_a_network_seen_over_no_interface_that_could_be_mended_is_left_alone() -> None:
+    course = Course(online_before=False)
+    course.decide(dataclasses.replace(ONLINE, interface=""))
+
+    course.check(LOST)
+
+    assert (course.steps, course.told) == ([], ["net.lost", "net.left-alone"])
+
+
 # -- left alone -------------------------------------------------------------------------------------------------------
 
 
@@ -382,14 +532,6 @@ def test_an_interface_with_a_carrier_is_not_touched_while_somebody_may_watch(wat
     assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
 
 
-def test_without_a_carrier_nobody_can_be_interrupted() -> None:
-    course = Course()
-
-    course.check(dataclasses.replace(NO_LINK, watching=Watching.SOMEBODY))
-
-    assert course.steps == [Step.SOFT, Step.HARD, Step.RESTART]
-
-
 def test_a_cache_is_flushed_whoever_watches_and_the_rest_of_the_round_waits() -> None:
     course = Course()
 
@@ -456,7 +598,7 @@ def test_a_clock_that_went_backwards_in_a_reboot_does_not_stop_the_asking() -> N
     before = course.asked
     course.clock.reboot(down_s=-400 * 86_400.0)
 
-    course.pass_minutes(10, LOST)
+    course.pass_minutes(120, LOST)
 
     assert course.asked > before
 

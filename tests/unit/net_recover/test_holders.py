@@ -58,25 +58,30 @@ def test_a_name_with_a_colon_is_read_as_nmcli_writes_it() -> None:
     assert find(NETWORK_MANAGER, link=link, nmcli=done("eth0\\:1:connected\n")).by is Holder.NETWORK_MANAGER
 
 
-def test_a_device_that_was_disconnected_by_hand_is_switched_off() -> None:
-    held = find(
-        NETWORK_MANAGER,
-        **{"nmcli -t -f DEVICE,STATE device": done("eth0:disconnected\n"), "nmcli -t -f GENERAL": done("GENERAL.AUTOCONNECT:no\n")},
-    )
+def find_with_reason(state: str, reason: str) -> Held:
+    answers = {
+        "nmcli -t -f DEVICE,STATE device": done(f"eth0:{state}\nlo:connected (externally)\n"),
+        "nmcli -t -f GENERAL.REASON device show eth0": done(f"GENERAL.REASON:{reason}\n"),
+    }
+    return find(NETWORK_MANAGER, **answers)
 
-    assert held.switched_off == "nmcli device disconnect eth0"
+
+def test_a_device_that_was_disconnected_by_a_person_is_switched_off() -> None:
+    assert find_with_reason("disconnected", "39 (Device disconnected by user or client)").switched_off
 
 
-def test_a_device_that_failed_is_not_switched_off() -> None:
-    held = find(
-        NETWORK_MANAGER,
-        **{
-            "nmcli -t -f DEVICE,STATE device": done("eth0:disconnected\n"),
-            "nmcli -t -f GENERAL": done("GENERAL.AUTOCONNECT:yes\n"),
-        },
-    )
-
-    assert held == Held(by=Holder.NETWORK_MANAGER)
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("disconnected", "5 (IP configuration could not be reserved (no available address, timeout, etc.))"),
+        ("disconnected", "0 (No reason given)"),
+        ("disconnected", ""),
+        ("unavailable", "40 (Carrier/link changed)"),
+        ("connected", "39 (Device disconnected by user or client)"),
+    ],
+)
+def test_a_device_that_failed_or_is_back_is_not_switched_off(state: str, reason: str) -> None:
+    assert find_with_reason(state, reason) == Held(by=Holder.NETWORK_MANAGER)
 
 
 def test_a_network_manager_that_hangs_holds_what_nobody_else_does() -> None:
@@ -91,6 +96,8 @@ def test_a_network_manager_that_hangs_holds_what_nobody_else_does() -> None:
 def test_ifupdown_holds_what_is_up_and_what_is_only_configured() -> None:
     assert find(files={"/run/network/ifstate": "lo=lo\neth0=eth0\n"}).by is Holder.IFUPDOWN
     assert find(ifquery=done("address: 192.0.2.2\n")).by is Holder.IFUPDOWN
+    # By DHCP there are no options to print.
+    assert find(ifquery=done("")).by is Holder.IFUPDOWN
     assert find(files={"/run/network/ifstate": "lo=lo\n"}, ifquery=CommandFailed("unknown interface eth0")).by is Holder.NOBODY
 
 
@@ -98,6 +105,12 @@ def test_an_interface_with_a_name_that_no_command_should_see_is_nobodys() -> Non
     link = Link(name="-x;reboot", index=2)
 
     assert find(NETWORKD, files={"/run/systemd/netif/links/2": "ADMIN_STATE=configured\n"}, link=link).by is Holder.NOBODY
+
+
+def test_an_interface_that_is_gone_is_nobodys_though_it_is_configured() -> None:
+    gone = Link(name="eth0", exists=False, is_up=False, carrier=False)
+
+    assert find(link=gone, ifquery=done("")).by is Holder.NOBODY
 
 
 def test_a_service_manager_that_does_not_answer_runs_nothing() -> None:

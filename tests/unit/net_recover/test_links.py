@@ -12,6 +12,7 @@ from plexguard.net_recover.links import (
     Route,
     await_neighbour,
     choose_interface,
+    find_route_interface,
     parse_ipv4_routes,
     parse_ipv6_routes,
     read_addresses,
@@ -50,7 +51,7 @@ def host(words: str, *items: object) -> FakeHost:
 
 def test_default_routes_are_found_among_the_others() -> None:
     assert parse_ipv4_routes(IPV4) == (Route(interface="eth0", gateway="192.0.2.1", metric=0),)
-    assert parse_ipv6_routes(IPV6) == (Route(interface="eth0", gateway="fe80::a", metric=1024),)
+    assert parse_ipv6_routes(IPV6) == (Route(interface="eth0", version=6, gateway="fe80::a", metric=1024),)
 
 
 def test_a_gateway_of_the_link_alone_is_reached_by_its_interface() -> None:
@@ -108,27 +109,24 @@ def test_what_is_no_ethernet_is_a_tunnel(number: str) -> None:
 # -- which interface --------------------------------------------------------------------------------------------------
 
 
-def choose(network: FilesNetwork, *routes: Route, configured: str = "", remembered: str = "") -> str:
-    return choose_interface(network, routes, configured=configured, remembered=remembered)
+def choose(network: FilesNetwork, *routes: Route, remembered: str = "") -> str:
+    return choose_interface(network, routes, remembered=remembered)
 
 
-def test_the_configured_interface_wins() -> None:
-    assert choose(FilesNetwork.with_link("eth0"), ROUTE, configured="enp7s0", remembered="eth0") == "enp7s0"
+def test_the_interface_by_which_the_network_was_seen_is_the_one_whatever_other_has_a_route() -> None:
+    assert choose(FilesNetwork.with_link("eth1"), Route(interface="eth1"), remembered="eth0") == "eth0"
+    assert choose(FilesNetwork({}), remembered="eth0") == "eth0"
 
 
-def test_the_interface_of_the_default_route_is_looked_at() -> None:
-    assert choose(FilesNetwork.with_link("eth0"), ROUTE, remembered="wlan0") == "eth0"
+def test_else_it_is_that_of_the_default_route() -> None:
+    assert choose(FilesNetwork.with_link("eth0"), ROUTE) == "eth0"
 
 
-def test_a_tunnel_is_looked_through() -> None:
+def test_a_tunnel_is_passed_over() -> None:
     network = FilesNetwork({**FilesNetwork.with_link("tun0", type_number="65534").files, **FilesNetwork.with_link("eth0").files})
 
-    assert choose(network, Route(interface="tun0"), ROUTE) == "eth0"
-    assert choose(network, Route(interface="tun0"), remembered="eth1") == "eth1"
-
-
-def test_without_a_route_it_is_the_one_by_which_the_network_was_seen() -> None:
-    assert choose(FilesNetwork({}), remembered="eth0") == "eth0"
+    assert find_route_interface(network, (Route(interface="tun0"), ROUTE)) == "eth0"
+    assert find_route_interface(network, (Route(interface="tun0"),)) == ""
 
 
 def test_with_nothing_known_it_is_a_real_one_that_has_a_carrier() -> None:
@@ -156,6 +154,19 @@ def test_only_addresses_that_lead_beyond_the_link_count() -> None:
 
     assert read_addresses(host("ip -s -json address show dev eth0", found), "eth0") == Addresses(found=("192.0.2.2",))
     assert read_addresses(host("ip -s -json address show dev eth0", {}), "eth0") == Addresses()
+
+
+def test_addresses_of_the_other_ip_do_not_count_where_one_is_meant() -> None:
+    found = {
+        "addr_info": [
+            {"family": "inet", "local": "192.0.2.2", "scope": "global"},
+            {"family": "inet6", "local": "fd00::2", "scope": "global", "dynamic": True},
+        ]
+    }
+    machine = host("ip -s -json address", found)
+
+    assert read_addresses(machine, "eth0", version=4) == Addresses(found=("192.0.2.2",))
+    assert read_addresses(machine, "eth0", version=6) == Addresses(found=("fd00::2",), is_leased=True)
 
 
 def test_an_address_that_was_given_for_a_time_is_known() -> None:

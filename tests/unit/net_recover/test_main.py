@@ -3,14 +3,17 @@
 import dataclasses
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from plexguard.core.clock import Moment
+from plexguard.core.found import FoundPlex, Server
 from plexguard.core.program import Ports
 from plexguard.core.state import StateFile
 from plexguard.net_recover import __main__ as command
+from plexguard.net_recover.config import Config
 from plexguard.net_recover.decide import Problem, State, Verdict
 from plexguard.net_recover.history import Record, open_history
 from plexguard.net_recover.reboot.decide import Budget, Notice, Reboot
@@ -37,12 +40,12 @@ class Installed:
         )
         monkeypatch.setattr(command, "STATE_ROOT", root)
         monkeypatch.setattr(command, "SystemNetwork", lambda: self.world)
-        monkeypatch.setattr(command, "read_plex", lambda _journal: None)
+        monkeypatch.setattr(command, "read_plex", lambda _journal: FoundPlex(server=Server.NONE))
         monkeypatch.setattr(command, "state_directory", lambda name: root / name)
         monkeypatch.setattr(command, "read_all", lambda: read_all_of(root))
         monkeypatch.setattr(command.program, "open_ports", lambda _name: ports)
         monkeypatch.setattr(command.program, "load_config", lambda _path, section: self.configs.get(section) or section())
-        self.configs: dict[type, object] = {}
+        self.configs: dict[type, object] = {Config: Config(grace=timedelta(0))}
 
     def run(self, *arguments: str) -> int:
         return int(command.cli.main(list(arguments), prog_name="plexguard-net-recover", standalone_mode=False) or 0)
@@ -175,7 +178,6 @@ def test_the_budgets_are_reset_by_hand_and_that_is_told(installed: Installed) ->
     budget, fresh = installed.load_budget(), installed.state
     assert budget is not None
     assert budget.reboots == ()
-    assert budget.notice is not None  # what is to be told after a boot is no budget
     assert fresh.rounds == ()
     assert fresh.problem is not None
     assert (fresh.problem.round, fresh.problem.gave_up) == (0, False)
@@ -196,3 +198,17 @@ def test_a_check_that_is_at_work_is_not_joined(installed: Installed) -> None:
 
     with exclusive_lock(installed.root / "net-recover/lock"), pytest.raises(TryAgain):
         installed.run()
+
+
+def test_a_budget_that_cannot_be_read_does_not_count_as_none(installed: Installed) -> None:
+    installed.configs[Config] = Config(reboot=True)
+    installed.run()
+    now = installed.world.clock.moment()
+    problem = Problem(verdict=Verdict.NO_GATEWAY, began=now, gave_up=True)
+    state = dataclasses.replace(installed.state, problem=problem)
+    StateFile(installed.root / "net-recover/state.json", State, schema=1, journal=installed.journal).save(state)
+    (installed.root / "reboot/state.json").write_text("{")
+
+    assert installed.run("reboot") == os.EX_TEMPFAIL
+
+    assert "the budget is spent" in str(installed.journal.values("reboot.refused")["reason"])

@@ -11,13 +11,13 @@ from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import Holder
 from plexguard.net_recover.links import Addresses, Neighbour
 from plexguard.net_recover.network import Reply
-from plexguard.net_recover.observe import Eyes, Observation, Watching, observe, take_look
+from plexguard.net_recover.observe import Eyes, Observation, Seen, Watching, observe, take_look
 from tests.fakes.ports import FakeClock, FakeHost, FakeManager
 from tests.unit.net_recover.files import FilesNetwork
 
 CONFIG = Config()
 ROUTES = "head\neth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
-RESOLVED = Completed(code=0, stdout="203.0.113.7    STREAM plex.tv\n203.0.113.7    DGRAM\n2001:db8::7 STREAM\n", stderr="")
+RESOLVED = Completed(code=0, stdout="52.1.1.1    STREAM plex.tv\n52.1.1.1    DGRAM\n2606:4700::7 STREAM\n", stderr="")
 NOT_FOUND = Completed(code=2, stdout="", stderr="")
 
 
@@ -32,7 +32,9 @@ class Bench:
         self.network = FilesNetwork(FilesNetwork.with_link("eth0").files, answering=answering)
         self.network.files["/proc/net/route"] = ROUTES
         self.network.files["/run/systemd/netif/links/2"] = "ADMIN_STATE=configured\n"
-        addresses = Completed(code=0, stdout='[{"addr_info": [{"local": "192.0.2.2", "scope": "global"}]}]', stderr="")
+        addresses = Completed(
+            code=0, stdout='[{"addr_info": [{"family": "inet", "local": "192.0.2.2", "scope": "global"}]}]', stderr=""
+        )
         self.host = FakeHost(
             {
                 "getent ahosts": names,  # type: ignore[dict-item]
@@ -72,7 +74,7 @@ def test_a_network_that_is_well_costs_one_question_and_one_name() -> None:
     assert (bench.clock.slept, bench.asked_watching) == ([], 0)
 
 
-@pytest.mark.parametrize("method", ["icmp", "tcp 443", "tcp 53"])
+@pytest.mark.parametrize("method", ["icmp", "tcp 443"])
 def test_one_endpoint_that_answers_by_any_method_is_the_internet(method: str) -> None:
     assert Bench(f"9.9.9.9 {method}").see().is_well
 
@@ -112,7 +114,7 @@ def test_a_loss_is_certain_after_all_looks_only() -> None:
     assert (seen.looks, seen.answered) == (3, None)
     assert bench.clock.slept == [2.0, 2.0]
     # each look asked the first two, then all four
-    assert sum(len(asked) == 12 for asked in bench.network.asked) == 3
+    assert sum(len(asked) == 8 for asked in bench.network.asked) == 3
 
 
 def test_a_network_that_answers_at_the_last_look_is_well() -> None:
@@ -138,9 +140,26 @@ def test_names_that_do_not_resolve_are_looked_at_as_often() -> None:
 
 
 def test_where_the_endpoints_are_blocked_whom_a_name_leads_to_is_asked() -> None:
-    bench = Bench("2001:db8::7 tcp 443")
+    bench = Bench("2606:4700::7 tcp 443")
 
     assert bench.see().is_well
+
+
+def test_a_router_that_answers_every_name_with_its_own_address_is_not_the_internet() -> None:
+    own = Completed(code=0, stdout="192.168.1.1 STREAM plex.tv\n", stderr="")
+
+    assert Bench("192.168.1.1", names=own).see().answered is None
+
+
+def test_the_way_by_which_it_was_seen_is_the_one_that_is_examined() -> None:
+    # IPv4 is gone, and a router still announces IPv6.
+    bench = Bench(names=NOT_FOUND)
+    bench.network.files["/proc/net/route"] = ""
+    zero = "0" * 32
+    bench.network.files["/proc/net/ipv6_route"] = f"{zero} 00 {zero} 00 fe80{'0' * 27}a 00000400 1 0 00000003 eth0\n"
+
+    assert bench.see(known=Seen(interface="eth0", version=4)).route is None
+    assert bench.see(known=Seen(interface="eth0", version=6)).route is not None
 
 
 def test_without_a_route_names_are_not_waited_for() -> None:
@@ -192,7 +211,7 @@ def test_others_that_are_silent_too_tell_nothing() -> None:
     bench = Bench(names=NOT_FOUND, gateway="FAILED", others=("192.0.2.9",))
 
     assert not bench.see().others_answer
-    assert ("192.0.2.9 icmp", "192.0.2.9 tcp 443", "192.0.2.9 tcp 53") in bench.network.asked
+    assert ("192.0.2.9 icmp", "192.0.2.9 tcp 443") in bench.network.asked
 
 
 def test_others_that_answer_for_their_link_layer_address_alone_are_there() -> None:
@@ -215,7 +234,7 @@ def test_an_interface_that_is_gone_is_the_one_that_is_remembered() -> None:
     bench = Bench(names=NOT_FOUND)
     bench.network.files.clear()
 
-    seen = bench.see(remembered="eth0")
+    seen = bench.see(known=Seen(interface="eth0", version=4))
 
     assert seen.interface == "eth0"
     assert seen.link is not None and not seen.link.exists
@@ -227,7 +246,7 @@ def test_for_a_person_everything_is_asked() -> None:
     seen = bench.see(whole=True)
 
     assert {(answer.target.address, answer.target.method) for answer in seen.answers} == {
-        (endpoint, method) for endpoint in CONFIG.endpoints for method in ("icmp", "tcp 443", "tcp 53")
+        (endpoint, method) for endpoint in CONFIG.endpoints for method in ("icmp", "tcp 443")
     }
     assert len(seen.names) == 2
     assert seen.link is not None

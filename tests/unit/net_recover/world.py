@@ -81,7 +81,8 @@ class World:
     def _answer(self, target: Target) -> Answer:
         answers = self.has_gateway if target.address == "192.0.2.1" else self.is_reachable
         answers = answers or (self.has_link and target.address in self.others)
-        reply = Reply.ANSWERED if answers else Reply.SILENT
+        has_way = self.has_link and self.fault not in ("address", "route")
+        reply = Reply.ANSWERED if answers else Reply.SILENT if has_way else Reply.UNREACHABLE
         return Answer(target=target, reply=reply, seconds=0.01 if answers else None)
 
     def read(self, path: str) -> str:
@@ -112,7 +113,7 @@ class World:
             return _done("203.0.113.7 STREAM plex.tv\n") if found else _done("", code=2)
         if line.startswith("ip -s -json address"):
             has_address = self.has_link and self.fault != "address"
-            address = {"local": "192.0.2.2", "scope": "global", "dynamic": self.is_leased}
+            address = {"local": "192.0.2.2", "family": "inet", "scope": "global", "dynamic": self.is_leased}
             return _done(json.dumps([{"addr_info": [address] if has_address else []}]))
         if line.startswith("ip -s -json neighbour show to"):
             return _done(
@@ -123,7 +124,7 @@ class World:
         if line.startswith(("nmcli -t", "ifquery")):
             raise CommandMissing("not here")
         self.steps.append(line)
-        if self.watching is not Watching.NOBODY and self.has_link and not line.startswith("resolvectl"):
+        if self.watching is not Watching.NOBODY and self.has_link and self.fault != "address" and not line.startswith("resolvectl"):
             self.interrupted.append(line)
         self.clock.pass_time(1.0)
         if self.cured_by and line.startswith(self.cured_by):
@@ -265,7 +266,7 @@ class Machine:
         rebooted, self.just_rebooted = self.just_rebooted, False
         began = self.world.clock.moment()
         past = self.state
-        seen = observe(self.eyes, self.config, remembered=past.interface)
+        seen = observe(self.eyes, self.config, known=past.seen)
         hands = Hands(eyes=self.eyes, teller=Teller(self.journal, self.history, self.world.clock), state=self.file)  # type: ignore[arg-type]
         carry_out(seen, self.config, past, began, hands, rebooted=rebooted)
 
@@ -295,11 +296,15 @@ class Machine:
         self.reboot()
 
     def _look_again(self) -> RebootObservation:
-        from plexguard.net_recover.decide import judge
+        from plexguard.net_recover.decide import is_excused, judge
 
-        seen = observe(self.eyes, self.config, remembered=self.state.interface)
+        seen = observe(self.eyes, self.config, known=self.state.seen)
         return RebootObservation(
-            verdict=judge(seen), detail="", watching=self.world.watching, update=self.update, inhibitors=self.inhibitors
+            verdict=judge(seen, is_excused=is_excused(self.state, self.world.clock.moment())),
+            detail="",
+            watching=self.world.watching,
+            update=self.update,
+            inhibitors=self.inhibitors,
         )
 
     def reboot(self) -> None:

@@ -12,12 +12,15 @@ from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import AskRestart, Plan, Problem, State, Tell, decide
 from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import Observation
+from plexguard.plex_probe.progress import Marks
 from plexguard.plex_probe.server import SeenServer, ServerState
 from plexguard.plex_probe.states import Verdict
 from tests.fakes.ports import FakeClock
 from tests.unit.plex_probe.samples import see
 
 CONFIG = Config()
+# Plex has answered before, at the address that the samples have.
+KNOWN = State(answered="")
 
 
 class Checks:
@@ -26,7 +29,7 @@ class Checks:
     def __init__(self, config: Config = CONFIG) -> None:
         self.clock = FakeClock()
         self.config = config
-        self.state = State()
+        self.state = State(answered="")
         self.told: list[str] = []
         self.values: list[dict[str, object]] = []
         self.restarts = 0
@@ -39,17 +42,18 @@ class Checks:
         after_s: float = 30.0,
         put_off: bool = False,
         update: str = "",
-        progress: str = "",
+        progress: str | None = "",
         version: str = "",
         slow_s: float = 0.0,
-        writing: bool = False,
+        writing: bool | None = False,
         viewers: int | None = None,
     ) -> Verdict:
         self.clock.pass_time(after_s)
         began = self.clock.moment()
         self.clock.pass_time(took_s)
         seen = see(*answers, server=server, update=update, version=version, latencies={"identity": slow_s})
-        seen = dataclasses.replace(seen, ask_was_put_off=put_off, progress=progress, database_moves=writing, viewers=viewers)
+        marks = Marks() if progress is None else Marks(log="log", database=f"database {progress}")
+        seen = dataclasses.replace(seen, marks=marks, ask_was_put_off=put_off, database_moves=writing, viewers=viewers)
         plan = decide(seen, self.config, self.state, began, self.clock.moment())
         self.state = decode(State, encode(plan.state))
         for step in plan.steps:
@@ -81,7 +85,7 @@ class Checks:
 def test_each_fault_has_its_own_event(answer: Answer, event: object) -> None:
     now = FakeClock().moment()
 
-    first = decide(see(answer, server=ServerState.REMOTE), CONFIG, State(), now, now).steps[0]
+    first = decide(see(answer, server=ServerState.REMOTE), CONFIG, KNOWN, now, now).steps[0]
 
     assert isinstance(first, Tell)
     assert first.event is event
@@ -92,7 +96,7 @@ def test_each_fault_has_its_own_event(answer: Answer, event: object) -> None:
 def test_refusal_is_told_by_what_the_server_is(server: ServerState, event: object) -> None:
     now = FakeClock().moment()
 
-    (tell,) = decide(see(Answer.REFUSED, server=server), CONFIG, State(), now, now).steps
+    (tell,) = decide(see(Answer.REFUSED, server=server), CONFIG, KNOWN, now, now).steps
 
     assert isinstance(tell, Tell)
     assert tell.event is event
@@ -103,11 +107,12 @@ def test_refusal_is_told_by_what_the_server_is(server: ServerState, event: objec
 def test_a_restart_is_asked_for_an_outage_of_a_server_of_ours_and_for_nothing_else(answer: Answer, server: ServerState) -> None:
     now = FakeClock().moment()
 
-    plan = decide(see(answer, server=server), CONFIG, State(), now, now)
+    plan = decide(see(answer, server=server), CONFIG, KNOWN, now, now)
 
     asked = AskRestart() in plan.steps
     ours = (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED)
-    assert asked == (answer in (Answer.REFUSED, Answer.SILENT) and server in ours)
+    is_gone = server in (ServerState.DOWN, ServerState.LEFT_STOPPED)
+    assert asked == ((answer in (Answer.REFUSED, Answer.SILENT) and server in ours) or (is_gone and not answer.is_conclusive))
 
 
 def test_a_healthy_check_tells_nothing_and_remembers_how_long_it_took() -> None:
@@ -115,13 +120,14 @@ def test_a_healthy_check_tells_nothing_and_remembers_how_long_it_took() -> None:
     latencies = {"identity": 0.002, "database": 0.009}
     look = Look(answer=Answer.WELL, level=Level.DATABASE, version="1.43", latencies=latencies)
 
-    plan = decide(Observation(looks=(look,), server=SeenServer(state=ServerState.RUNNING), viewers=2), CONFIG, State(), now, now)
+    plan = decide(Observation(looks=(look,), server=SeenServer(state=ServerState.RUNNING), viewers=2), CONFIG, KNOWN, now, now)
 
     assert plan == Plan(
         State(
             verdict=Verdict.HEALTHY,
             found_in_row=1,
-            progress_since=now,
+            answered="",
+            still_since=now,
             checked=now,
             version="1.43",
             latencies=latencies,
@@ -133,7 +139,7 @@ def test_a_healthy_check_tells_nothing_and_remembers_how_long_it_took() -> None:
 def test_the_version_is_remembered_while_plex_does_not_tell_it() -> None:
     now = FakeClock().moment()
 
-    assert decide(see(Answer.SILENT), CONFIG, State(version="1.43"), now, now).state.version == "1.43"
+    assert decide(see(Answer.SILENT), CONFIG, State(answered="", version="1.43"), now, now).state.version == "1.43"
 
 
 # -- checks one after the other ---------------------------------------------------------------------------------------
@@ -294,9 +300,11 @@ def test_an_outage_asks_for_a_restart_at_once() -> None:
 def test_a_restart_is_counted_in_the_state_that_is_saved_before_it_is_asked_for() -> None:
     now = FakeClock().moment()
 
-    plan = decide(see(Answer.SILENT), CONFIG, State(), now, now)
+    plan = decide(see(Answer.SILENT), CONFIG, KNOWN, now, now)
 
-    assert plan.state.problem == Problem(verdict=Verdict.HUNG, began=now, restarts=1, last_ask=now, ask_is_open=True)
+    assert plan.state.problem == Problem(
+        verdict=Verdict.HUNG, began=now, told=(Verdict.HUNG,), restarts=1, last_ask=now, ask_is_open=True
+    )
 
 
 def test_no_second_restart_before_the_first_had_its_start_grace() -> None:
@@ -656,7 +664,7 @@ def test_maintenance_that_stands_still_is_a_broken_update_and_told_once() -> Non
         checks.check(Answer.MAINTENANCE, progress="wal 7", took_s=0)
 
     assert checks.told == ["plex.maintenance", "plex.maintenance-long"]
-    assert "stand still" in str(checks.values[-1]["how"])
+    assert "stands still" in str(checks.values[-1]["how"])
     assert checks.restarts == 0
 
 
@@ -727,3 +735,135 @@ def test_a_database_that_was_written_to_once_more_is_waited_for_anew() -> None:
         checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=0, writing=True)
 
     assert checks.restarts == 0
+
+
+# -- what looks like an outage and is none ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [Answer.SILENT, Answer.REFUSED, Answer.BROKEN])
+def test_silence_after_maintenance_is_maintenance_for_its_limit(answer: Answer) -> None:
+    checks = Checks()
+    checks.check(Answer.MAINTENANCE)
+
+    for _ in range(20):
+        assert checks.check(answer) is Verdict.MAINTENANCE
+    checks.check(Answer.WELL)
+
+    assert checks.told == ["plex.maintenance", "plex.recovered"]
+    assert checks.restarts == 0
+
+
+def test_silence_after_maintenance_that_does_not_end_is_an_outage() -> None:
+    checks = Checks()
+    checks.check(Answer.MAINTENANCE)
+
+    verdicts = [checks.check(Answer.SILENT, took_s=0, after_s=60) for _ in range(25)]
+
+    assert verdicts.count(Verdict.MAINTENANCE) == 20
+    assert verdicts[-1] is Verdict.HUNG
+
+
+def test_a_database_that_cannot_be_seen_is_never_called_stuck() -> None:
+    checks = Checks()
+
+    for _ in range(200):
+        checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=0, writing=None)
+
+    assert checks.restarts == 0
+
+
+def test_a_writer_that_pauses_for_a_check_is_still_writing() -> None:
+    checks = Checks()
+
+    verdicts = [checks.check(Answer.SILENT, writing=n % 3 == 0, took_s=0) for n in range(15)]
+
+    assert set(verdicts) == {Verdict.DATABASE_BLOCKED}
+
+
+def test_an_address_at_which_nothing_has_ever_answered_is_a_matter_of_configuration() -> None:
+    checks = Checks()
+    checks.state = State()
+
+    for _ in range(10):
+        assert checks.check(Answer.REFUSED) is Verdict.MISCONFIGURED
+
+    assert checks.told == ["plex.misconfigured"]
+    assert "is its address another?" in str(checks.values[0]["detail"])
+    checks.check(Answer.WELL, version="1.43")
+    assert checks.check(Answer.REFUSED) is Verdict.DOWN
+
+
+def test_a_plex_that_is_back_but_refuses_the_token_has_recovered() -> None:
+    checks = Checks()
+    for _ in range(4):
+        checks.check(Answer.UNAUTHORIZED, after_s=86_400)
+        checks.check(Answer.REFUSED, server=ServerState.DOWN)
+        checks.check(Answer.UNAUTHORIZED)
+
+    assert checks.restarts == 4
+    assert checks.told.count("plex.recovered") == 4
+    assert "plex.gave-up" not in checks.told
+
+
+def test_an_update_and_the_maintenance_after_it_are_each_told_when_they_take_too_long() -> None:
+    checks = Checks()
+    for _ in range(20):
+        checks.check(Answer.REFUSED, server=ServerState.STOPPED, update=APT, after_s=60)
+    for _ in range(80):
+        checks.check(Answer.MAINTENANCE, progress="still", after_s=60)
+
+    assert checks.told == ["plex.updating", "plex.update-long", "plex.maintenance", "plex.maintenance-long"]
+
+
+def test_a_fault_that_changes_at_every_check_is_told_once_each() -> None:
+    checks = Checks(dataclasses.replace(CONFIG, restart=False))
+
+    for _ in range(100):
+        checks.check(Answer.SILENT)
+        checks.check(Answer.DATABASE_SILENT)
+
+    assert checks.told == ["plex.hung", "plex.gave-up", "plex.database-blocked"]
+
+
+def test_the_downtime_holds_no_time_in_which_plex_served() -> None:
+    checks = Checks()
+    for _ in range(3):
+        checks.check(Answer.WELL, slow_s=3.0, after_s=86_400)
+    checks.check(Answer.REFUSED, server=ServerState.DOWN, took_s=0, after_s=30)
+    checks.check(Answer.WELL, took_s=0, after_s=30)
+
+    assert checks.values[-1]["downtime_s"] == 30.0
+
+
+def test_a_plex_that_is_started_again_and_again_is_told_once_an_hour() -> None:
+    checks = Checks()
+
+    for _ in range(30):
+        checks.check(Answer.WELL, took_s=0)
+        checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0)
+
+    assert checks.told == ["plex.crash-loop"]
+    assert checks.restarts == 0
+    for _ in range(60):
+        checks.check(Answer.WELL, took_s=0)
+        checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0)
+    assert checks.told == ["plex.crash-loop"] * 2
+
+
+def test_an_ask_that_becomes_possible_after_giving_up_ends_as_loudly() -> None:
+    checks = Checks()
+    for _ in range(8):
+        checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0)
+    for _ in range(60):
+        checks.check(Answer.REFUSED)
+
+    assert checks.told == ["plex.down", "plex.gave-up", "plex.restart-asked", "plex.restart-asked", "plex.gave-up"]
+
+
+def test_another_server_begins_with_nothing_known() -> None:
+    checks = Checks()
+    checks.state = dataclasses.replace(State(answered="http://10.0.0.1:32400"), version="1.42", found_in_row=7)
+    checks.check(Answer.WELL, version="1.43")
+
+    assert checks.told == []
+    assert checks.state.found_in_row == 1

@@ -23,7 +23,8 @@ SERVER = SeenServer(state=ServerState.RUNNING, detail="plexmediaserver.service i
 def explain(seen: Observation, *, past: State | None = None, config: Config = CONFIG) -> dict[str, list[str]]:
     """Return the texts of the rows by their names."""
     now = FakeClock().moment()
-    text = explain_check(FOUND, seen, decide(seen, config, past or State(), now, now), config, in_day=3)
+    past = past or State(answered="")
+    text = explain_check(FOUND, seen, decide(seen, config, past, now, now), config, past=past, in_day=3)
     rows: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, _, rest = line.partition(" ")
@@ -61,6 +62,8 @@ def test_the_level_that_fails_is_named_and_those_behind_it_were_not_asked() -> N
     assert rows["identity"] == ["failed: /identity: no whole answer in time"]
     assert rows["token"] == rows["database"] == ["not asked"]
     assert rows["looks"] == ["3: no answer, no answer, no answer"]
+    # What would follow has not happened.
+    assert rows["restarts"] == ["0 of 2 in this outage, 3 of 6 in 24 h"]
     assert rows["verdict"] == ["hung"]
     assert rows["follows"] == ["would tell plex.hung", "would tell plex.restart-asked", "would ask for a restart"]
 
@@ -84,7 +87,7 @@ def test_slowness_that_is_not_certain_yet_is_shown_as_such() -> None:
 
 def test_after_giving_up_nothing_follows() -> None:
     clock = FakeClock()
-    state = State()
+    state = State(answered="")
     for _ in range(10):
         clock.pass_time(90)
         state = decide(see(Answer.SILENT), CONFIG, state, clock.moment(), clock.moment()).state
@@ -92,7 +95,7 @@ def test_after_giving_up_nothing_follows() -> None:
     now = clock.moment()
     plan = decide(see(Answer.SILENT), CONFIG, state, now, now)
 
-    assert "no more restarts are tried" in explain_check(FOUND, see(Answer.SILENT), plan, CONFIG, in_day=2)
+    assert "no more restarts are tried" in explain_check(FOUND, see(Answer.SILENT), plan, CONFIG, past=state, in_day=2)
 
 
 def test_restarts_that_are_switched_off_are_shown_so() -> None:
@@ -109,5 +112,7 @@ def test_one_line_tells_version_verdict_times_and_what_failed() -> None:
     ) * 3
     hung = Observation(looks=looks, server=SERVER)
 
-    assert describe(decide(well, CONFIG, State(), now, now).state) == "Plex 1.43: healthy (identity 2 ms, database 20 ms)"
-    assert describe(decide(hung, CONFIG, State(), now, now).state) == "Plex: hung (/identity: no whole answer in time)"
+    assert (
+        describe(decide(well, CONFIG, State(answered=""), now, now).state) == "Plex 1.43: healthy (identity 2 ms, database 20 ms)"
+    )
+    assert describe(decide(hung, CONFIG, State(answered=""), now, now).state) == "Plex: hung (/identity: no whole answer in time)"

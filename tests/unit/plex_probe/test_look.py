@@ -98,15 +98,19 @@ def test_a_look_that_is_well_tells_how_long_each_level_took_and_who_plays() -> N
     assert look.sessions == playing
 
 
-def test_all_levels_have_one_timeout_together() -> None:
+def test_who_it_is_has_one_timeout_and_each_level_behind_it_its_own() -> None:
     clock = FakeClock()
     plex = FakePlex(clock, took_s=1.5)
-    plex.library_lists = [PlexTimeout("slow")]
+    plex.identities = [PlexTimeout("silent")]
     began_s = clock.monotonic_s()
-
     take_look(plex, clock, timeout_s=5.0, has_token=True)
-
     assert clock.monotonic_s() - began_s == pytest.approx(5.0)
+
+    plex = FakePlex(clock, took_s=3.0)
+    plex.took_s = 3.0
+    look = take_look(plex, clock, timeout_s=8.0, has_token=True)
+    assert look.answer is Answer.WELL
+    assert look.slowest_s == pytest.approx(3.0)
 
 
 def test_a_media_file_is_only_read_where_that_is_asked_for_and_there_is_a_library() -> None:

@@ -1,7 +1,6 @@
 """What the probe sees in a check."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,12 @@ from plexguard.core.plex import (
     Session,
 )
 from plexguard.core.viewers import Paused
+from plexguard.plex_probe import observe as observe_module
 from plexguard.plex_probe import server as server_module
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.look import Answer
 from plexguard.plex_probe.observe import RESTART_UNIT, observe
+from plexguard.plex_probe.progress import Marks
 from plexguard.plex_probe.server import ServerState
 from tests.fakes.ports import IDENTITY, FakeClock, FakeManager, FakePlex
 
@@ -171,11 +172,13 @@ def test_a_plex_on_another_machine_is_not_looked_for_on_this_one() -> None:
 def test_viewers_are_counted_and_paused_players_remembered() -> None:
     clock = FakeClock()
     plex = FakePlex(clock)
-    plex.session_lists = [tuple(Session(kind="movie", title="A", user="u", state=s, player=s) for s in ("playing", "paused"))]
+    plex.session_lists = [
+        tuple(Session(kind="movie", title="A", user="u", state=s, key="1", player=s) for s in ("playing", "paused"))
+    ]
 
     seen = look_at(plex, clock)
     assert seen.viewers == 2
-    assert list(seen.paused.since) == ["paused"]
+    assert list(seen.paused.since) == ["paused 1"]
 
     for _ in range(3):
         clock.pass_time(2400)
@@ -194,21 +197,15 @@ def test_viewers_that_plex_does_not_tell_are_not_known_and_what_was_paused_stays
     assert (seen.viewers, seen.paused) == (None, paused)
 
 
-def test_progress_is_marked_while_plex_does_not_serve(tmp_path: Path) -> None:
+def test_progress_is_marked_while_plex_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
     plex = FakePlex(clock)
-    preferences = tmp_path / "Preferences.xml"
-    log = tmp_path / "Logs/Plex Media Server.log"
-    log.parent.mkdir()
-    log.write_text("a")
-    found = FoundPlex(server=Server.UNIT, name=UNIT.name, preferences=str(preferences))
-    assert look_at(plex, clock, found=found).progress == ""
+    monkeypatch.setattr(observe_module, "mark_progress", lambda preferences: Marks(log="log", database=preferences))
+    found = FoundPlex(server=Server.UNIT, name=UNIT.name, preferences="/srv/Preferences.xml")
+    assert look_at(plex, clock, found=found).marks == Marks()
 
     plex.identities = [PlexMaintenance("migrating")]
-    first = look_at(plex, clock, found=found).progress
-    assert first == look_at(plex, clock, found=found).progress != ""
-    log.write_text("ab")
-    assert look_at(plex, clock, found=found).progress not in ("", first)
+    assert look_at(plex, clock, found=found).marks == Marks(log="log", database="/srv/Preferences.xml")
 
 
 def test_the_whole_is_seen_of_a_healthy_plex_when_a_person_asks() -> None:
@@ -221,16 +218,26 @@ def test_the_whole_is_seen_of_a_healthy_plex_when_a_person_asks() -> None:
     assert seen.processes == "a Plex"
 
 
-@pytest.mark.parametrize("writes", [True, False])
-def test_a_database_that_is_written_to_during_the_looks_is_seen(tmp_path: Path, writes: bool) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "moves"), [("1", "1", False), ("1", "2", True), ("", "2", None), ("1", "", None), ("", "", None)]
+)
+def test_a_database_that_is_written_to_during_the_looks_is_seen(
+    monkeypatch: pytest.MonkeyPatch, before: str, after: str, moves: bool | None
+) -> None:
     clock = FakeClock()
     plex = FakePlex(clock)
     plex.identities = [PlexTimeout("silent")]
-    wal = tmp_path / "Plug-in Support/Databases/com.plexapp.plugins.library.db-wal"
-    wal.parent.mkdir(parents=True)
-    wal.write_text("")
-    if writes:
-        clock.sleep = lambda seconds: wal.write_text(wal.read_text() + "x")  # type: ignore[method-assign,assignment]
-    found = FoundPlex(server=Server.UNIT, name=UNIT.name, preferences=str(tmp_path / "Preferences.xml"))
+    marks = [Marks(database=before), Marks(database=after)]
+    monkeypatch.setattr(observe_module, "mark_progress", lambda preferences: marks.pop(0))
 
-    assert look_at(plex, clock, found=found).database_moves is writes
+    assert look_at(plex, clock).database_moves is moves
+
+
+def test_a_healthy_plex_is_not_looked_at_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    marked: list[str] = []
+    monkeypatch.setattr(observe_module, "mark_progress", lambda preferences: marked.append(preferences) or Marks())
+
+    look_at(FakePlex(clock), clock)
+
+    assert marked == []

@@ -14,6 +14,7 @@ from plexguard.core.clock import Moment
 from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.manager import Unit
 from plexguard.core.plex import Identity, Library, PlexMaintenance, PlexRefused, PlexTimeout, Session
+from plexguard.core.processes import Inside
 from plexguard.core.records import decode, encode
 from plexguard.core.viewers import Paused
 from plexguard.plex_probe import observe as observe_module
@@ -21,7 +22,9 @@ from plexguard.plex_probe import server as server_module
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import AskRestart, State, Tell, decide
 from plexguard.plex_probe.observe import RESTART_UNIT, observe
-from plexguard.plex_probe.restart.decide import Budget, Refuse
+from plexguard.plex_probe.progress import Marks
+from plexguard.plex_probe.restart import observe as restart_observe_module
+from plexguard.plex_probe.restart.decide import Budget, Refuse, read_told
 from plexguard.plex_probe.restart.decide import decide as decide_restart
 from plexguard.plex_probe.restart.observe import observe as observe_restart
 from plexguard.plex_probe.states import OUTAGES, Verdict
@@ -191,10 +194,14 @@ class World:
         """What shows that an update is at work."""
         return "apt-get holds a lock" if self.lock else "plex prepares itself" if self.state == "preparing" else ""
 
-    def mark(self) -> str:
+    def mark(self) -> Marks:
         """What moves on disk while Plex gets on."""
         self.marks += self.state in ("well", "maintenance", "starting")
-        return str(self.marks)
+        return Marks(log=str(self.marks), database=str(self.marks))
+
+    def inside(self) -> Inside:
+        has_plex = self.state not in ("preparing", "crashed", "stopped", "restarting")
+        return Inside(has_plex=has_plex, plex_started_s=self.plex_started_s if has_plex else None)
 
     def restart(self) -> None:
         """What the root side does."""
@@ -240,6 +247,10 @@ class WorldPlex(FakePlex):
         if world.state in ("stopped", "crashed", "starting", "restarting", "preparing", "updating", "left stopped"):
             raise PlexRefused("connection refused")
         if world.state == "maintenance":
+            if world.random.random() < 0.3:
+                # A migration leaves little time for answers, and the part that serves takes over.
+                world.clock.pass_time(timeout_s)
+                raise PlexTimeout("no whole answer in time")
             raise PlexMaintenance("starting")
         slow_tail_s = world.random.uniform(0.5, 2.2) if world.random.random() < 0.05 else 0.003
         if world.clock.uptime_s < world.offline_until_s:
@@ -277,7 +288,8 @@ class Watch:
     def __init__(self, world: World) -> None:
         self.world = world
         self.plex, self.manager = WorldPlex(world), WorldManager(world)
-        self.state, self.budget = State(), Budget()
+        # Plex has been seen well before.
+        self.state, self.budget = State(answered=world.found.url), Budget()
         self.asked: list[str] = []
         self.restarted: list[Moment] = []
         self.certain_s: list[float] = []
@@ -346,12 +358,13 @@ class Watch:
             paused_limit=timedelta(hours=2),
             open_with_token=lambda: self.plex,
         )
-        step = decide_restart(seen, CONFIG, self.budget, world.clock.moment())
+        told = read_told(self.state, world.found, world.clock.moment())
+        step = decide_restart(seen, CONFIG, self.budget, told, world.clock.moment())
         self.manager.restart_code = 0
         if isinstance(step, Refuse):
             self.manager.restart_code = os.EX_TEMPFAIL if step.passing else os.EX_UNAVAILABLE
             return
-        if len(step.budget.restarts) != len(self.budget.restarts) or step.budget != self.budget:
+        if step.budget.restarts != self.budget.restarts:
             self.restarted.append(world.clock.moment())
         self.budget = decode(Budget, encode(step.budget))
         assert world.state in DOWN, f"Plex was restarted while it was {world.state}"
@@ -366,8 +379,9 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Watch]:
         world = World(seed, between_s=between_s, found=found)
         monkeypatch.setattr(server_module, "find_update", lambda container: world.update_sign())
         monkeypatch.setattr(server_module, "was_stopped_by_update", lambda unit, clock: world.state == "left stopped")
-        monkeypatch.setattr(server_module, "find_plex_start", lambda container_id: world.plex_started_s)
-        monkeypatch.setattr(observe_module, "mark_progress", lambda preferences: world.mark())
+        monkeypatch.setattr(server_module, "look_inside", lambda container_id: world.inside())
+        for module in (observe_module, restart_observe_module):
+            monkeypatch.setattr(module, "mark_progress", lambda preferences: world.mark())
         watcher = Watch(world)
         for _ in range(TICKS):
             watcher.tick()
@@ -424,7 +438,7 @@ def test_every_recovery_has_its_fault_and_giving_up_is_told_once_an_incident(wat
 
 
 def test_the_world_is_as_eventful_as_it_should_be(watch: Callable[..., Watch]) -> None:
-    told = {name for seed in (1, 2) for name in watch(seed, between_s=(100.0, 900.0)).told}
+    told = {name for seed in (1, 2, 3, 4) for name in watch(seed, between_s=(100.0, 900.0)).told}
 
     assert {"plex.hung", "plex.down", "plex.maintenance", "plex.stopped", "plex.recovered", "plex.gave-up"} <= told
     assert {"plex.updating", "plex.left-stopped", "plex.degraded"} <= told

@@ -10,7 +10,7 @@ from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.look import Answer, Level
 from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.server import ServerState
-from plexguard.plex_probe.states import EXCUSES, OUTAGES, SERVING, TRANSITIONS, Verdict, advance, judge
+from plexguard.plex_probe.states import EXCUSES, OUTAGES, SERVING, TRANSITIONS, Before, Verdict, advance, judge
 from tests.unit.plex_probe.samples import see
 
 CONFIG = Config()
@@ -29,12 +29,15 @@ PLAIN = {
     Answer.BROKEN: Verdict.ERRORING,
     Answer.UNREACHABLE: Verdict.MISCONFIGURED,
 }
-STOPPED = PLAIN | {Answer.REFUSED: Verdict.STOPPED, Answer.SILENT: Verdict.STOPPED, Answer.UNREACHABLE: Verdict.STOPPED}
+STOPPED = dict.fromkeys(PLAIN, Verdict.STOPPED)
+GONE = dict.fromkeys(PLAIN, Verdict.DOWN)
+EMPTY = dict.fromkeys(PLAIN, Verdict.UNKNOWN)
 UNKNOWN = PLAIN | {Answer.REFUSED: Verdict.UNKNOWN, Answer.SILENT: Verdict.UNKNOWN}
 TABLE = {
     ServerState.RUNNING: PLAIN,
-    ServerState.DOWN: PLAIN,
-    ServerState.LEFT_STOPPED: PLAIN,
+    ServerState.DOWN: GONE,
+    ServerState.LEFT_STOPPED: GONE,
+    ServerState.EMPTY: EMPTY,
     ServerState.REMOTE: PLAIN,
     ServerState.STOPPED: STOPPED,
     ServerState.UNKNOWN: UNKNOWN,
@@ -51,25 +54,7 @@ def rows() -> Iterator[object]:
 
 @pytest.mark.parametrize(("answer", "server", "verdict"), rows())
 def test_judge_by_answer_and_server(answer: Answer, server: ServerState, verdict: Verdict) -> None:
-    assert judge(see(answer, server=server), None, CONFIG) is verdict
-
-
-@pytest.mark.parametrize(
-    ("before", "identity_s", "verdict"),
-    [
-        (Verdict.HEALTHY, 3.0, Verdict.DEGRADED),
-        (Verdict.DEGRADED, 3.0, Verdict.DEGRADED),
-        (Verdict.HEALTHY, 0.002, Verdict.DATABASE_BLOCKED),
-        (Verdict.DATABASE_BLOCKED, 3.0, Verdict.DATABASE_BLOCKED),
-        (Verdict.HUNG, 3.0, Verdict.DATABASE_BLOCKED),
-    ],
-)
-def test_a_slow_identity_that_leaves_no_time_for_the_rest_is_no_blocked_database(
-    before: Verdict, identity_s: float, verdict: Verdict
-) -> None:
-    seen = see(Answer.DATABASE_SILENT, latencies={"identity": identity_s})
-
-    assert judge(seen, None, CONFIG, before) is verdict
+    assert judge(see(answer, server=server), None, Before(), CONFIG) is verdict
 
 
 def test_the_table_is_whole() -> None:
@@ -80,12 +65,12 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize("excuse", [Verdict.STARTING, Verdict.UPDATING])
 @pytest.mark.parametrize("answer", PLAIN, ids=lambda answer: answer.name)
 def test_an_excuse_covers_all_silence(answer: Answer, excuse: Verdict) -> None:
-    assert judge(see(answer), excuse, CONFIG) is excuse
+    assert judge(see(answer), excuse, Before(), CONFIG) is excuse
 
 
 @pytest.mark.parametrize(("answer", "verdict"), SPOKEN.items(), ids=lambda value: value.name)
 def test_where_plex_has_spoken_there_is_nothing_to_excuse(answer: Answer, verdict: Verdict) -> None:
-    assert judge(see(answer), Verdict.UPDATING, CONFIG) is verdict
+    assert judge(see(answer), Verdict.UPDATING, Before(), CONFIG) is verdict
 
 
 @pytest.mark.parametrize(
@@ -103,11 +88,13 @@ def test_where_plex_has_spoken_there_is_nothing_to_excuse(answer: Answer, verdic
     ],
 )
 def test_an_outage_is_certain_only_when_every_look_met_it(answers: tuple[Answer, ...], verdict: Verdict) -> None:
-    assert judge(see(*answers), None, CONFIG) is verdict
+    assert judge(see(*answers), None, Before(), CONFIG) is verdict
 
 
 def test_a_server_that_ended_by_itself_in_the_middle_of_a_look_is_certainly_gone() -> None:
-    assert judge(see(Answer.BROKEN, Answer.REFUSED, Answer.REFUSED, server=ServerState.DOWN), None, CONFIG) is Verdict.DOWN
+    assert (
+        judge(see(Answer.BROKEN, Answer.REFUSED, Answer.REFUSED, server=ServerState.DOWN), None, Before(), CONFIG) is Verdict.DOWN
+    )
 
 
 def test_only_silence_and_refusal_are_outages() -> None:
@@ -120,34 +107,34 @@ def test_only_silence_and_refusal_are_outages() -> None:
 def test_what_answers_at_this_machine_is_not_down_though_its_address_is() -> None:
     seen = dataclasses.replace(see(Answer.REFUSED), elsewhere="http://127.0.0.1:32400")
 
-    assert judge(seen, None, CONFIG) is Verdict.MISCONFIGURED
+    assert judge(seen, None, Before(), CONFIG) is Verdict.MISCONFIGURED
 
 
 @pytest.mark.parametrize(("connections", "verdict"), [(999, Verdict.ERRORING), (1000, Verdict.HUNG), (4000, Verdict.HUNG)])
 def test_errors_for_thousands_are_a_deadlock(connections: int, verdict: Verdict) -> None:
-    assert judge(dataclasses.replace(see(Answer.FAILING), connections=connections), None, CONFIG) is verdict
+    assert judge(dataclasses.replace(see(Answer.FAILING), connections=connections), None, Before(), CONFIG) is verdict
 
 
 def test_errors_beyond_identity_are_no_deadlock() -> None:
     seen = dataclasses.replace(see(Answer.FAILING), connections=4000)
     deeper = tuple(dataclasses.replace(look, level=Level.DATABASE) for look in seen.looks)
 
-    assert judge(dataclasses.replace(seen, looks=deeper), None, CONFIG) is Verdict.ERRORING
+    assert judge(dataclasses.replace(seen, looks=deeper), None, Before(), CONFIG) is Verdict.ERRORING
 
 
 def test_a_unit_that_an_update_stopped_is_updating_without_an_excuse() -> None:
-    assert judge(see(Answer.REFUSED, server=ServerState.STOPPED, update="apt"), None, CONFIG) is Verdict.UPDATING
-    assert judge(see(Answer.REFUSED, server=ServerState.RUNNING, update="apt"), None, CONFIG) is Verdict.DOWN
+    assert judge(see(Answer.REFUSED, server=ServerState.STOPPED, update="apt"), None, Before(), CONFIG) is Verdict.UPDATING
+    assert judge(see(Answer.REFUSED, server=ServerState.RUNNING, update="apt"), None, Before(), CONFIG) is Verdict.DOWN
 
 
 @pytest.mark.parametrize(("took_s", "verdict"), [(1.99, Verdict.HEALTHY), (2.0, Verdict.DEGRADED)])
 @pytest.mark.parametrize("level", ["tcp", "identity", "token", "database"])
 def test_a_slow_level_degrades(took_s: float, verdict: Verdict, level: str) -> None:
-    assert judge(see(Answer.WELL, latencies={"tcp": 0.0, level: took_s}), None, CONFIG) is verdict
+    assert judge(see(Answer.WELL, latencies={"tcp": 0.0, level: took_s}), None, Before(), CONFIG) is verdict
 
 
 def test_a_disk_that_wakes_up_for_a_media_file_is_not_slow() -> None:
-    assert judge(see(Answer.WELL, latencies={"media": 4.0}), None, CONFIG) is Verdict.HEALTHY
+    assert judge(see(Answer.WELL, latencies={"media": 4.0}), None, Before(), CONFIG) is Verdict.HEALTHY
 
 
 # -- from state to state ----------------------------------------------------------------------------------------------
@@ -177,18 +164,32 @@ def test_an_outage_is_never_waited_for_and_never_excused_by_slowness() -> None:
 
 
 def test_each_excuse_has_an_end_and_holds_for_what_it_says() -> None:
-    def holds(seen: Observation, before: Verdict = Verdict.HEALTHY, *, moves: bool = False) -> list[str]:
-        return [excuse.verdict.value for excuse in EXCUSES if excuse.holds(seen, before, moves)]
+    def holds(seen: Observation, before: Before | None = None) -> list[str]:
+        return [excuse.name for excuse in EXCUSES if excuse.holds(seen, before or Before())]
 
     silent = see(Answer.SILENT)
-    assert holds(silent) == []
-    assert holds(see(Answer.SILENT, update="apt")) == ["updating"]
-    assert holds(see(Answer.SILENT, server=ServerState.STARTING)) == ["starting"]
-    assert holds(see(Answer.SILENT, server=ServerState.RESTARTING)) == ["starting"]
-    assert holds(silent, Verdict.STARTING, moves=True) == ["starting"]
     writing = dataclasses.replace(silent, database_moves=True)
-    assert holds(writing) == ["database-blocked"]
+    assert holds(silent) == []
+    assert holds(see(Answer.SILENT, update="apt")) == ["update"]
+    assert holds(see(Answer.SILENT, server=ServerState.STARTING)) == ["transition"]
+    assert holds(see(Answer.SILENT, server=ServerState.RESTARTING)) == ["transition"]
+    assert holds(silent, Before(verdict=Verdict.STARTING, moves=True)) == ["start"]
+    assert holds(silent, Before(verdict=Verdict.STARTING, moves=None)) == ["start"]
+    assert holds(silent, Before(verdict=Verdict.STARTING, moves=False)) == []
+    assert holds(silent, Before(verdict=Verdict.HUNG, moves=True)) == []
+    assert holds(silent, Before(verdict=Verdict.MAINTENANCE)) == ["maintenance"]
+    assert holds(see(Answer.SILENT, server=ServerState.DOWN), Before(verdict=Verdict.MAINTENANCE)) == []
+    assert holds(writing) == holds(silent, Before(is_busy=True)) == ["busy"]
     assert holds(dataclasses.replace(see(Answer.REFUSED), database_moves=True)) == []
     assert holds(dataclasses.replace(see(Answer.SILENT, server=ServerState.DOWN), database_moves=True)) == []
-    assert holds(silent, Verdict.STARTING) == holds(silent, moves=True) == holds(silent, Verdict.HUNG, moves=True) == []
-    assert [excuse.limit(CONFIG).total_seconds() for excuse in EXCUSES] == [900, 180, 900, 600]
+    limits = {excuse.name: excuse.limit(CONFIG).total_seconds() for excuse in EXCUSES}
+    assert limits == {"update": 900, "transition": 180, "start": 900, "maintenance": 1200, "busy": 600}
+
+
+@pytest.mark.parametrize("answer", [Answer.SILENT, Answer.REFUSED])
+def test_a_plex_that_runs_where_nothing_has_ever_answered_is_asked_in_the_wrong_place(answer: Answer) -> None:
+    never = Before(has_answered=False)
+
+    assert judge(see(answer), None, never, CONFIG) is Verdict.MISCONFIGURED
+    # what certainly does not run is down, wherever it would have answered
+    assert judge(see(answer, server=ServerState.DOWN), None, never, CONFIG) is Verdict.DOWN

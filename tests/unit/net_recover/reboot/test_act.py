@@ -71,6 +71,17 @@ def test_a_reboot_that_was_forbidden_in_the_last_second_is_taken_back_and_told(t
     assert (budget.reboots, budget.notice) == ((), None)
 
 
+def test_a_reboot_whose_answer_was_lost_stays_counted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, CommandFailed("Call to Reboot failed: Connection timed out"))
+
+    assert bench.reboot(Budget()) == os.EX_TEMPFAIL
+
+    budget = bench.file.load()
+    assert budget is not None
+    assert len(budget.reboots) == 1
+    assert budget.notice is not None
+
+
 def test_a_reboot_of_which_nothing_is_heard_stays_counted(tmp_path: Path) -> None:
     bench = Bench(tmp_path, CommandTimeout("no end within 60 s"))
 

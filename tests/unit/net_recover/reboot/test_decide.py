@@ -228,6 +228,33 @@ def test_a_power_cut_does_not_shorten_the_day() -> None:
         assert bench.refusal() == "budget"
 
 
+def test_a_reboot_that_was_told_counts_though_the_budget_forgot_it() -> None:
+    bench = Bench()
+    told = bench.clock.moment()
+    bench.clock.reboot()
+    bench.clock.pass_time(3600)
+    known = bench.known()
+    assert known.checked is not None
+    known = dataclasses.replace(known, checked=dataclasses.replace(known.checked, told_reboot=told))
+
+    refusal = find_early_refusal(known, CONFIG, Budget(), bench.clock.moment())
+
+    assert refusal is not None
+    assert refusal.kind == "budget"
+
+
+@pytest.mark.parametrize(("uptime_s", "kind"), [(3600.0, "budget"), (DAY_S, "")])
+def test_a_budget_that_was_lost_takes_this_boot_for_a_reboot(uptime_s: float, kind: str) -> None:
+    bench = Bench()
+    bench.clock.reboot()
+    bench.clock.pass_time(uptime_s)
+    known = dataclasses.replace(bench.known(), is_budget_lost=True)
+
+    refusal = find_early_refusal(known, CONFIG, Budget(), bench.clock.moment())
+
+    assert (refusal.kind if refusal is not None else "") == kind
+
+
 def test_the_record_stays_small() -> None:
     clock, budget = FakeClock(), Budget()
     for _ in range(200):
@@ -258,6 +285,7 @@ def test_a_reboot_that_certainly_did_not_happen_is_taken_back() -> None:
         ({"verdict": Verdict.UNKNOWN}, "not-lost", "unknown"),
         ({"watching": Watching.SOMEBODY}, "streams", "somebody watches"),
         ({"watching": Watching.UNKNOWN}, "streams", "cannot be told"),
+        ({"others_answer": True}, "gateway-away", "gateway that is away"),
         ({"update": "apt-get (pid 7) holds a lock"}, "update", "apt-get (pid 7)"),
         ({"inhibitors": ("plexguard (pid 9: database job)",)}, "inhibitor", "database job"),
         ({"inhibitors": None}, "inhibitor", "cannot be told"),

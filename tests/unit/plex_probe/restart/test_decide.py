@@ -9,9 +9,11 @@ import pytest
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.records import decode, encode
 from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.decide import State
 from plexguard.plex_probe.look import Answer, Level, Look
-from plexguard.plex_probe.restart.decide import Budget, Refuse, Restart, RestartObservation, decide
+from plexguard.plex_probe.restart.decide import Budget, Refuse, Restart, RestartObservation, Told, decide, read_told
 from plexguard.plex_probe.server import SeenServer, ServerState
+from plexguard.plex_probe.states import Verdict
 from tests.fakes.ports import FakeClock
 
 CONFIG = Config()
@@ -41,7 +43,7 @@ HUNG = meet()
 
 def spend(budget: Budget, clock: FakeClock, *, config: Config = CONFIG) -> Budget | None:
     """Ask for a restart; return the budget after it as it comes from the disk, or None when it was refused."""
-    step = decide(HUNG, config, budget, clock.moment())
+    step = decide(HUNG, config, budget, Told(), clock.moment())
     return decode(Budget, encode(step.budget)) if isinstance(step, Restart) else None
 
 
@@ -59,7 +61,7 @@ def refusal(seen: RestartObservation = HUNG, config: Config = CONFIG, budget: Bu
 
 
 def refuse(seen: RestartObservation = HUNG, config: Config = CONFIG, budget: Budget | None = None) -> Refuse:
-    step = decide(seen, config, budget or Budget(), FakeClock().moment())
+    step = decide(seen, config, budget or Budget(), Told(), FakeClock().moment())
     assert isinstance(step, Refuse)
     return step
 
@@ -67,17 +69,17 @@ def refuse(seen: RestartObservation = HUNG, config: Config = CONFIG, budget: Bud
 def test_a_hung_plex_is_restarted_and_the_restart_counted() -> None:
     now = FakeClock().moment()
 
-    step = decide(HUNG, CONFIG, Budget(), now)
+    step = decide(HUNG, CONFIG, Budget(), Told(), now)
 
     assert isinstance(step, Restart)
     assert (step.server, step.name) == (Server.UNIT, "plexmediaserver.service")
-    assert step.budget == Budget(restarts=(now,))
+    assert step.budget == Budget(restarts=(now,), unfinished=now)
     assert "no answer" in step.reason
 
 
 @pytest.mark.parametrize(("answer", "limit_s"), [(Answer.SILENT, 10.0), (Answer.REFUSED, 60.0)], ids=["hung", "refused"])
 def test_a_plex_that_is_certainly_hung_gets_less_time_to_stop(answer: Answer, limit_s: float) -> None:
-    step = decide(meet(answer), CONFIG, Budget(), FakeClock().moment())
+    step = decide(meet(answer), CONFIG, Budget(), Told(), FakeClock().moment())
 
     assert isinstance(step, Restart)
     assert step.stop_timeout_s == limit_s
@@ -115,7 +117,7 @@ def test_no_restart_where_the_admin_switched_it_off() -> None:
 def test_a_container_is_restarted_like_a_unit() -> None:
     seen = meet(found=FoundPlex(server=Server.CONTAINER, name="plex"), server=ServerState.DOWN)
 
-    step = decide(seen, CONFIG, Budget(), FakeClock().moment())
+    step = decide(seen, CONFIG, Budget(), Told(), FakeClock().moment())
 
     assert isinstance(step, Restart)
     assert (step.server, step.name) == (Server.CONTAINER, "plex")
@@ -145,7 +147,7 @@ def test_one_outage_gets_two_restarts_and_the_reason_names_the_option() -> None:
     assert budget is not None
     clock.pass_time(300)
 
-    step = decide(HUNG, CONFIG, budget, clock.moment())
+    step = decide(HUNG, CONFIG, budget, Told(), clock.moment())
 
     assert isinstance(step, Refuse)
     assert "max_restarts_per_incident" in step.reason
@@ -169,7 +171,7 @@ def test_restarts_of_many_outages_end_at_the_days_budget_and_the_reason_names_th
         budget = spent
         clock.pass_time(3600)
 
-    step = decide(HUNG, CONFIG, budget, clock.moment())
+    step = decide(HUNG, CONFIG, budget, Told(), clock.moment())
 
     assert isinstance(step, Refuse)
     assert "max_restarts_per_day" in step.reason
@@ -261,7 +263,7 @@ MEDIA = meet(Answer.WELL, unreadable=3, is_in_use=False)
 
 
 def test_a_plex_that_answers_is_restarted_for_media_when_nobody_uses_it() -> None:
-    step = decide(MEDIA, CONFIG, Budget(), FakeClock().moment())
+    step = decide(MEDIA, CONFIG, Budget(), Told(), FakeClock().moment())
 
     assert isinstance(step, Restart)
     assert "3 media files" in step.reason
@@ -299,12 +301,12 @@ def test_where_somebody_is_known_to_watch_nothing_is_restarted(answer: Answer) -
 
 
 def test_what_hangs_for_everybody_need_not_tell_who_watches() -> None:
-    assert isinstance(decide(meet(is_in_use=None), CONFIG, Budget(), FakeClock().moment()), Restart)
+    assert isinstance(decide(meet(is_in_use=None), CONFIG, Budget(), Told(), FakeClock().moment()), Restart)
 
 
 @pytest.mark.parametrize(("connections", "restarts"), [(999, False), (1000, True)])
 def test_errors_for_thousands_are_a_deadlock_that_a_restart_cures(connections: int, restarts: bool) -> None:
-    step = decide(meet(Answer.FAILING, connections=connections), CONFIG, Budget(), FakeClock().moment())
+    step = decide(meet(Answer.FAILING, connections=connections), CONFIG, Budget(), Told(), FakeClock().moment())
 
     assert isinstance(step, Restart) == restarts
     if isinstance(step, Restart):
@@ -320,10 +322,10 @@ def test_what_an_update_left_stopped_is_started_though_every_budget_is_spent() -
     config = dataclasses.replace(CONFIG, max_restarts_per_day=0, max_restarts_per_incident=0)
     spent = Budget(restarts=(clock.moment(),) * 6)
 
-    step = decide(meet(Answer.REFUSED, server=ServerState.LEFT_STOPPED), config, spent, clock.moment())
+    step = decide(meet(Answer.REFUSED, server=ServerState.LEFT_STOPPED), config, spent, Told(), clock.moment())
 
     assert isinstance(step, Restart)
-    assert step.budget == spent
+    assert step.budget.restarts == spent.restarts
 
 
 def test_an_update_left_stopped_is_not_started_where_restarts_are_switched_off() -> None:
@@ -342,11 +344,11 @@ def test_a_budget_that_a_clock_in_the_far_future_has_stamped_is_free_again_after
     clock.pass_time(86_000.0)
     assert "in 24 hours are spent" in refusal_at(spent, clock)
     clock.pass_time(400.0)
-    assert isinstance(decide(HUNG, CONFIG, spent, clock.moment()), Restart)
+    assert isinstance(decide(HUNG, CONFIG, spent, Told(), clock.moment()), Restart)
 
 
 def refusal_at(budget: Budget, clock: FakeClock) -> str:
-    step = decide(HUNG, CONFIG, budget, clock.moment())
+    step = decide(HUNG, CONFIG, budget, Told(), clock.moment())
     assert isinstance(step, Refuse)
     return step.reason
 
@@ -355,7 +357,7 @@ def refusal_at(budget: Budget, clock: FakeClock) -> str:
 def test_a_database_that_is_stuck_is_cured_where_nobody_is_known_to_be_at_it(is_in_use: bool | None, restarts: bool) -> None:
     seen = meet(Answer.DATABASE_SILENT, level=Level.DATABASE, is_in_use=is_in_use)
 
-    assert isinstance(decide(seen, CONFIG, Budget(), FakeClock().moment()), Restart) == restarts
+    assert isinstance(decide(seen, CONFIG, Budget(), Told(), FakeClock().moment()), Restart) == restarts
 
 
 def test_a_plex_that_does_not_even_tell_who_watches_is_left_alone_while_it_is_alive() -> None:
@@ -373,3 +375,50 @@ def test_a_refusal_is_news_when_it_is_another_or_an_hour_old() -> None:
     assert not budget.has_told("somebody watches", clock.moment())
     assert not budget.spend(clock.moment()).has_told("somebody watches", clock.moment())
     assert not Budget().has_told("", clock.moment())
+
+
+# -- what the probe has published, believed where it speaks against a restart -----------------------------------------
+
+
+def doubt(told: Told, **given: Any) -> str:
+    step = decide(meet(**given), CONFIG, Budget(), told, FakeClock().moment())
+    return step.reason if isinstance(step, Refuse) else ""
+
+
+def test_what_was_in_maintenance_just_now_is_left_alone() -> None:
+    assert "in maintenance" in doubt(Told(in_maintenance=True))
+    assert doubt(Told(in_maintenance=True), server=ServerState.DOWN) == ""
+
+
+def test_an_address_at_which_nothing_has_ever_answered_is_not_restarted_for() -> None:
+    assert "is Plex's address another" in doubt(Told(has_answered=False), answer=Answer.REFUSED)
+    assert doubt(Told(has_answered=False), answer=Answer.REFUSED, server=ServerState.DOWN) == ""
+
+
+def test_a_database_that_is_being_written_to_is_waited_for_and_not_for_ever() -> None:
+    assert "being written to" in doubt(Told(silent_s=599.0), is_writing=True)
+    assert doubt(Told(silent_s=600.0), is_writing=True) == ""
+
+
+def test_what_the_probe_tells_is_read_and_what_is_old_or_missing_is_not() -> None:
+    clock = FakeClock()
+    found = FoundPlex(server=Server.UNIT, name="x", url="http://127.0.0.1:32400")
+    state = State(verdict=Verdict.MAINTENANCE, answered=found.url, checked=clock.moment(), silent_since=clock.moment())
+    clock.pass_time(60)
+
+    assert read_told(state, found, clock.moment()) == Told(in_maintenance=True, silent_s=60.0)
+    clock.pass_time(60)
+    assert read_told(state, found, clock.moment()) == Told()
+    assert not read_told(None, found, clock.moment()).has_answered
+    assert not read_told(State(), found, clock.moment()).has_answered
+    assert not read_told(dataclasses.replace(state, answered="http://10.0.0.1:32400"), found, clock.moment()).has_answered
+
+
+def test_a_restart_of_ours_is_known_for_an_hour() -> None:
+    clock = FakeClock()
+    budget = Budget(unfinished=clock.moment())
+
+    assert budget.was_ours(clock.moment())
+    clock.pass_time(3600)
+    assert not budget.was_ours(clock.moment())
+    assert not Budget().was_ours(clock.moment())
