@@ -17,6 +17,8 @@ from plexguard.core.state import StateFile
 _WAIT_S = 30.0
 # After an engine that cannot be asked: not so often that it fills the journal of Docker, soon enough to see it come back.
 _RETRY_S = 10.0
+# While the discovery is at work and has to run once more.
+_DISCOVER_WAIT_S = 1.0
 
 
 class Watcher:
@@ -35,6 +37,7 @@ class Watcher:
         self._heard: dict[str, Heard] = {}
         self._several_since: Moment | None = None
         self._last: FoundContainer | None = None
+        self._discover_due = False
         self._lost_since: Moment | None = None
 
     def cycle(self) -> str:
@@ -53,6 +56,7 @@ class Watcher:
             self._ports.journal.send(events.DOCKER_FOUND, downtime_s=downtime_s)
             self._lost_since = None
         self._publish(found, last)
+        self._start_discover()
         return f"container {found.name} is {found.status}"
 
     def close(self) -> None:
@@ -65,8 +69,8 @@ class Watcher:
             # The first look must not miss what happens between it and the first event: follow first, then look.
             self._stream = self._ports.host.follow(FOLLOW)
             return
-        deadline_s = self._ports.clock.monotonic_s() + _WAIT_S
-        wait_s = _WAIT_S
+        wait_s = _DISCOVER_WAIT_S if self._discover_due else _WAIT_S
+        deadline_s = self._ports.clock.monotonic_s() + wait_s
         while (line := self._stream.read_line(wait_s)) is not None:
             if self._hear(line):
                 # What came together with it is read too, and nothing is waited for any more.
@@ -112,8 +116,7 @@ class Watcher:
     def _publish(self, found: FoundContainer, last: FoundContainer | None) -> None:
         self._file.save(found)
         is_new = self._last is None or _told(self._last) != _told(found)
-        if is_new:
-            self._ports.manager.start(DISCOVER)
+        self._discover_due = self._discover_due or is_new
         if found.candidates:
             if last is None or found.candidates != last.candidates:
                 self._ports.journal.send(events.AMBIGUOUS, containers=", ".join(found.candidates))
@@ -121,6 +124,12 @@ class Watcher:
             how = ", stopped on purpose" if found.status == "exited" and found.stopped_on_purpose else ""
             self._ports.journal.send(events.CHANGED, container=found.name, status=found.status, how=how)
         self._last = found
+
+    def _start_discover(self) -> None:
+        """Have what is published read. A run that is at work may have read it before the change: then one more follows."""
+        if self._discover_due and self._ports.manager.unit(DISCOVER).active_state != "activating":
+            self._ports.manager.start(DISCOVER)
+            self._discover_due = False
 
     def _lose(self, reason: str) -> str:
         """Docker cannot be asked. The file is left to grow old, by which its readers know."""

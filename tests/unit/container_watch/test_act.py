@@ -233,6 +233,27 @@ def test_a_container_that_is_made_anew_is_looked_at_by_discover(docker: Docker) 
     assert len(docker.manager.asked) == 3
 
 
+def test_what_changes_while_the_discovery_is_at_work_is_discovered_after_it(docker: Docker) -> None:
+    # given: it was started, and a start while it runs would be none
+    docker.cycle()
+    service = "plexguard-discover.service"
+    docker.manager.units[service] = Unit(name=service, load_state="loaded", active_state="activating")
+    docker.container = plex(StartedAt=LATER)
+    docker.cycle(f"start {ID} ")
+    docker.cycle()
+    assert len(docker.manager.asked) == 1
+
+    # when
+    docker.manager.units[service] = Unit(name=service, load_state="loaded", active_state="inactive")
+    docker.stream.waits_s.clear()
+    docker.cycle()
+    docker.cycle()
+
+    # then
+    assert docker.manager.asked == [("start", service)] * 2
+    assert docker.stream.waits_s == [1.0, 30.0]
+
+
 def test_a_docker_that_goes_is_told_once_and_the_file_grows_old(docker: Docker) -> None:
     docker.cycle()
     docker.fault = CommandFailed("Cannot connect to the Docker daemon")
