@@ -179,7 +179,8 @@ def _reset_budget(ports: Ports) -> int:
         if problem is not None:
             problem = dataclasses.replace(problem, round=0, todo=(), round_ended=None, gave_up=False, spent=(), reboot_asked=None)
         state_file.save(dataclasses.replace(state, rounds=(), problem=problem, told_reboot=None))
-        budget_file.save(Budget())
+        if budget != Budget():
+            budget_file.save(Budget())
     teller = Teller(ports.journal, open_history(folder), ports.clock)
     teller.tell(events.BUDGET_RESET, reboots=len(budget.reboots))
     return 0

@@ -185,6 +185,16 @@ def test_the_budgets_are_reset_by_hand_and_that_is_told(installed: Installed) ->
     assert [record.event for record in open_history(folder).read()] == ["net.budget-reset"]
 
 
+def test_the_budgets_are_reset_where_no_reboot_was_ever_asked_for(installed: Installed) -> None:
+    installed.run()
+    # Its unit makes this folder, when it is started for the first time.
+    (installed.root / "reboot").rmdir()
+
+    assert installed.run("--reset-budget") == 0
+
+    assert installed.journal.names == ["net.budget-reset"]
+
+
 def test_a_reboot_that_nobody_asked_for_is_refused_and_nothing_is_looked_at(installed: Installed) -> None:
     assert installed.run("reboot") == os.EX_UNAVAILABLE
 
