@@ -8,7 +8,8 @@ from plexguard.core.manager import Manager
 from plexguard.core.state import StateFile
 from plexguard.core.viewers import Paused
 from plexguard.plex_probe import events
-from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
+from plexguard.plex_probe.decide import Plan, State
+from plexguard.plex_probe.ladder import AskRestart, Tell
 from plexguard.plex_probe.observe import RESTART_UNIT
 
 

@@ -1,15 +1,14 @@
 """From what was seen to what is told and done. Pure: it is given the time."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from plexguard.core.clock import Moment
-from plexguard.core.events import Event
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
+from plexguard.plex_probe.ladder import Problem, Step, Tell, consider_restart
 from plexguard.plex_probe.look import Answer
-from plexguard.plex_probe.observe import RESTART_UNIT, Observation
+from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.progress import Marks
 from plexguard.plex_probe.server import ServerState
 from plexguard.plex_probe.states import EXCUSES, MEANT, OUTAGES, SERVING, Before, Verdict, advance, judge
@@ -34,25 +33,6 @@ _BUSY_S = 180.0
 _LOOP_STARTS = 3
 _LOOP_S = 900.0
 _HOUR_S = 3_600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A time during which Plex was not healthy. began: its first failed look. told: the states that were told in it. restarts:
-    asked for in it, and not put off. start_asked: so was its start after an update. ask_is_open: what became of the last ask
-    has not been seen yet. was_put_off: it was refused for a reason that passes; was_refused: for good, and asking again would
-    not help."""
-
-    verdict: Verdict
-    began: Moment
-    told: tuple[Verdict, ...] = ()
-    restarts: int = 0
-    last_ask: Moment | None = None
-    start_asked: bool = False
-    ask_is_open: bool = False
-    was_put_off: bool = False
-    was_refused: bool = False
-    gave_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +81,6 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    event: Event
-    values: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class AskRestart:
-    """Start the root unit that restarts Plex."""
-
-
-Step = Tell | AskRestart
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """The state to save first, so that a restart is counted before it is asked for, then the steps."""
 
@@ -160,7 +126,7 @@ def decide(seen: Observation, config: Config, past: State, began: Moment, now: M
         tell = (Tell(_EVENTS[verdict], _values(seen, problem, now)),)
         problem = dataclasses.replace(problem, told=(*problem.told, verdict))
     state, told_long = _tell_long(seen, state, excuse, config, now)
-    problem, steps = _consider_restart(seen, problem, state.stuck_since, config, now)
+    problem, steps = consider_restart(seen, problem, state.stuck_since, config, now)
     state, steps = _quieten(state, steps, now)
     return Plan(dataclasses.replace(state, problem=problem), (*first, *ended, *tell, *told_long, *steps))
 
@@ -316,79 +282,3 @@ def _tell_long(
     if step is None or state.told_long == what:
         return state, ()
     return dataclasses.replace(state, told_long=what), (step,)
-
-
-def _consider_restart(
-    seen: Observation, problem: Problem, stuck_since: Moment | None, config: Config, now: Moment
-) -> tuple[Problem, tuple[Step, ...]]:
-    """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
-    it is left to a person, and why."""
-    is_stuck = stuck_since is not None and now.seconds_since(stuck_since) >= config.blocked_limit.total_seconds()
-    if problem.verdict not in OUTAGES and not (is_stuck and seen.viewers == 0):
-        return problem, ()
-    if seen.server.state in (ServerState.STOPPED, ServerState.RESTARTING):
-        return problem, ()
-    if seen.server.update:
-        return problem, ()
-    problem = _settle_ask(seen, problem)
-    if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():
-        return problem, ()
-    barrier = _find_barrier(seen, problem, config)
-    if not barrier:
-        return _ask(seen, problem, config, now)
-    if problem.gave_up:
-        return problem, ()
-    values = {
-        "reason": barrier,
-        "restarts": problem.restarts,
-        "problem": problem.verdict.value,
-        "silent_s": now.seconds_since(problem.began),
-    }
-    return dataclasses.replace(problem, gave_up=True), (Tell(events.GAVE_UP, values),)
-
-
-def _ask(seen: Observation, problem: Problem, config: Config, now: Moment) -> tuple[Problem, tuple[Step, ...]]:
-    asked = dataclasses.replace(problem, last_ask=now, ask_is_open=True, gave_up=False)
-    if _is_owed_start(seen, problem):
-        # The end of an update, and no restart: it costs nothing of the budget.
-        return dataclasses.replace(asked, start_asked=True), (
-            Tell(events.LEFT_STOPPED, {"server": seen.server.detail}),
-            AskRestart(),
-        )
-    asked = dataclasses.replace(asked, restarts=problem.restarts + 1)
-    values = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
-    # The same again, each minute for as long as the reason lasts, is no news.
-    told = () if problem.was_put_off else (Tell(events.RESTART_ASKED, values),)
-    return asked, (*told, AskRestart())
-
-
-def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
-    """Return why no restart is asked for, or "" when one is."""
-    state = seen.server.state
-    if not config.restart:
-        return "restart = false in [plex-probe]"
-    if seen.restart_is_masked:
-        return f"{RESTART_UNIT} is masked"
-    if state not in (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED):
-        return f"it is {state.value}"
-    if problem.was_refused:
-        return f"{RESTART_UNIT} refused, and told why"
-    if problem.restarts >= config.max_restarts_per_incident and not _is_owed_start(seen, problem):
-        return "restarting did not help" if problem.restarts else "max_restarts_per_incident = 0"
-    return ""
-
-
-def _is_owed_start(seen: Observation, problem: Problem) -> bool:
-    """Tell whether an update left Plex stopped. One start is owed to it; where that changed nothing, more are restarts."""
-    return seen.server.state is ServerState.LEFT_STOPPED and not problem.start_asked
-
-
-def _settle_ask(seen: Observation, problem: Problem) -> Problem:
-    """Take back from the count an ask that was refused: it was no restart. One that was refused for good is the last."""
-    if not problem.ask_is_open:
-        return problem
-    refused = seen.ask_was_put_off or seen.ask_was_refused
-    restarts = max(0, problem.restarts - refused)
-    return dataclasses.replace(
-        problem, restarts=restarts, was_put_off=seen.ask_was_put_off, was_refused=seen.ask_was_refused, ask_is_open=False
-    )

@@ -4,7 +4,8 @@ import os
 
 from plexguard.core.found import FoundPlex
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell
+from plexguard.plex_probe.decide import Plan, State
+from plexguard.plex_probe.ladder import AskRestart, Tell
 from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.states import OUTAGES, Verdict

@@ -23,9 +23,10 @@ from plexguard.net_recover.history import Record as NetRecord
 from plexguard.net_recover.reboot.decide import Budget as RebootBudget
 from plexguard.net_recover.reboot.decide import Notice, Reboot
 from plexguard.perms_audit.state import State as AuditState
-from plexguard.plex_probe.decide import Problem, Verdict
 from plexguard.plex_probe.decide import State as ProbeState
+from plexguard.plex_probe.ladder import Problem
 from plexguard.plex_probe.restart.decide import Budget
+from plexguard.plex_probe.states import Verdict
 from plexguard.speed_test.decide import Day
 from plexguard.speed_test.decide import State as SpeedState
 from plexguard.speed_test.result import Record, Result

@@ -12,7 +12,8 @@ from plexguard.core.manager import Unit
 from plexguard.core.plex import HttpPlex, PlexBroken
 from plexguard.core.secret import Secret
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import AskRestart, Plan, State, Tell, decide
+from plexguard.plex_probe.decide import Plan, State, decide
+from plexguard.plex_probe.ladder import AskRestart, Tell
 from plexguard.plex_probe.look import Answer, take_look
 from plexguard.plex_probe.observe import observe
 from plexguard.plex_probe.restart.act import await_answer
@@ -54,7 +55,7 @@ def check(url: str, token: str | None, *, unit: Unit = RUNNING) -> Plan:
         has_token=bool(token),
         paused_limit=timedelta(hours=2),
     )
-    plan = decide(seen, CONFIG, State(), began, clock.moment())
+    plan = decide(seen, CONFIG, State(answered=FOUND.url), began, clock.moment())
     for step in plan.steps:
         if isinstance(step, Tell):
             step.event.render(step.values)

@@ -10,7 +10,8 @@ from plexguard.core.host import CommandFailed
 from plexguard.core.state import StateFile
 from plexguard.plex_probe import events
 from plexguard.plex_probe.act import carry_out
-from plexguard.plex_probe.decide import AskRestart, Plan, Problem, State, Tell
+from plexguard.plex_probe.decide import Plan, State
+from plexguard.plex_probe.ladder import AskRestart, Problem, Tell
 from plexguard.plex_probe.states import Verdict
 from tests.fakes.ports import FakeClock, FakeJournal, FakeManager
 

@@ -9,7 +9,8 @@ from plexguard.core.clock import Moment
 from plexguard.core.records import decode, encode
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import AskRestart, Plan, Problem, State, Tell, decide
+from plexguard.plex_probe.decide import Plan, State, decide
+from plexguard.plex_probe.ladder import AskRestart, Problem, Tell
 from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.progress import Marks

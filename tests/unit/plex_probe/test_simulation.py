@@ -20,7 +20,8 @@ from plexguard.core.viewers import Paused
 from plexguard.plex_probe import observe as observe_module
 from plexguard.plex_probe import server as server_module
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.decide import AskRestart, State, Tell, decide
+from plexguard.plex_probe.decide import State, decide
+from plexguard.plex_probe.ladder import AskRestart, Tell
 from plexguard.plex_probe.observe import RESTART_UNIT, observe
 from plexguard.plex_probe.progress import Marks
 from plexguard.plex_probe.restart import observe as restart_observe_module
