@@ -178,7 +178,9 @@ def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
 
 
 def _read_container(found: FoundPlex, journal: Journal) -> FoundContainer | None:
-    return read_container(journal) if found.server is Server.CONTAINER else None
+    """Return the state of Plex's container; None while what is published of it is of another, which the discovery follows soon."""
+    container = read_container(journal) if found.server is Server.CONTAINER else None
+    return container if container is not None and container.name == found.name else None
 
 
 def main() -> NoReturn:
