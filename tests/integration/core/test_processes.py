@@ -1,5 +1,6 @@
 """A process is recognised as Plex by the name that the kernel keeps of it."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from plexguard.core import processes
-from plexguard.core.processes import find_plex, find_plex_start
+from plexguard.core.processes import Inside, find_plex, look_inside
 
 
 @contextmanager
@@ -58,14 +59,19 @@ def test_server_that_ended_and_was_not_waited_for_is_seen_as_such(tmp_path: Path
     assert states == ["zombie"]
 
 
-def test_a_plex_is_dated_by_the_clock_that_nobody_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plex_in_a_container_is_dated_by_the_clock_that_nobody_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     with running(tmp_path, "Plex Media Server") as pid:
-        monkeypatch.setattr(processes, "find_in_container", lambda container_id: find_plex() if container_id == "c0ffee" else ())
-        started_s = find_plex_start("c0ffee")
+        inside = tuple(process for process in find_plex() if process.pid == pid)
+        monkeypatch.setattr(processes, "find_in_container", lambda container_id: inside if container_id == "c0ffee" else ())
+        found = look_inside("c0ffee")
 
-        assert started_s is not None
+        assert found.has_plex
         # as exact as the kernel's clock ticks
-        assert before_s - 0.02 <= started_s <= time.clock_gettime(time.CLOCK_BOOTTIME)
-        assert find_plex_start("facade") is None
-        assert pid
+        assert found.plex_started_s is not None
+        assert before_s - 0.02 <= found.plex_started_s <= time.clock_gettime(time.CLOCK_BOOTTIME)
+        # of a container that cannot be seen nothing is known, of one with other processes that it has no Plex
+        assert look_inside("facade") == look_inside("") == Inside()
+        other = tuple(dataclasses.replace(process, name="s6-svscan") for process in inside)
+        monkeypatch.setattr(processes, "find_in_container", lambda container_id: other)
+        assert look_inside("c0ffee") == Inside(has_plex=False)
