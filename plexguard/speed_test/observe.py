@@ -18,7 +18,7 @@ from plexguard.speed_test.config import Config, Endpoint
 _SESSIONS_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 3.0
 # From a timer's firing to here: the start of an interpreter on a machine that is busy.
-_JUST_NOW_S = 180.0
+_JUST_NOW_S = 30.0
 Connect = Callable[[Endpoint], str]
 
 

@@ -143,8 +143,8 @@ def test_a_command_is_found_by_name_and_by_path() -> None:
     ("fired_us", "unit", "is_timer"),
     [
         ("1000000000", "plexguard-speed-test.timer", True),
-        ("821000000", "plexguard-speed-test.timer", True),
-        ("820000000", "plexguard-speed-test.timer", False),  # left over from the night, when somebody starts it by hand
+        ("971000000", "plexguard-speed-test.timer", True),
+        ("970000000", "plexguard-speed-test.timer", False),  # left over from the night, when somebody starts it by hand
         ("1000000000", "some.path", False),
         ("", "plexguard-speed-test.timer", False),
         ("soon", "plexguard-speed-test.timer", False),
