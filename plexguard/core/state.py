@@ -32,6 +32,20 @@ def state_directory(program: str) -> Path:
     return Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_ROOT / program)
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder of state, as its unit would: a command of root's by hand may come before the unit has ever run.
+
+    Raises NoPermission and IoFailed.
+    """
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise NoPermission(f"Failed to make {folder}: {error.strerror}") from error
+    except OSError as error:
+        raise IoFailed(f"Failed to make {folder}: {error.strerror}") from error
+    return folder
+
+
 class StateFile(Generic[T]):
     """One record of a dataclass in one file. schema: raised when the record changes so that old code would misread it."""
 
@@ -169,10 +183,12 @@ class History(Generic[T]):
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold a lock that the kernel releases with the process. Raises TryAgain when another holds it: it never waits.
 
-    Raises IoFailed when the file cannot be opened.
+    Raises IoFailed and NoPermission when the file cannot be opened.
     """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except PermissionError as error:
+        raise NoPermission(f"Failed to open {path}: {error.strerror}", hint="run it as root") from error
     except OSError as error:
         raise IoFailed(f"Failed to open {path}: {error.strerror}") from error
     try:

@@ -16,7 +16,7 @@ from plexguard.core.notify import one_line
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
-from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, state_directory
+from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, state_directory
 from plexguard.core.viewers import read_paused
 from plexguard.net_recover import act, events
 from plexguard.net_recover.config import Config
@@ -171,7 +171,7 @@ def _look(ports: Ports, config: Config, config_path: Path, *, output: str) -> in
 
 
 def _reset_budget(ports: Ports) -> int:
-    folder = STATE_ROOT / PROGRAM
+    folder = make_folder(STATE_ROOT / PROGRAM)
     state_file, budget_file = _open_state(ports, folder), _open_budget(ports, STATE_ROOT / REBOOT)
     with exclusive_lock(folder / "lock"):
         state, budget = state_file.load() or State(), budget_file.load() or Budget()
@@ -191,7 +191,7 @@ def _reboot(ports: Ports, config: Config, config_path: Path) -> int:
     from plexguard.net_recover.reboot.decide import Known, find_early_refusal, find_refusal
     from plexguard.net_recover.reboot.observe import is_clock_synchronised, look_again
 
-    folder = state_directory(REBOOT)
+    folder = make_folder(state_directory(REBOOT))
     file = _open_budget(ports, folder)
     loaded = file.load()
     budget = loaded or Budget()

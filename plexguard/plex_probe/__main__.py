@@ -18,7 +18,7 @@ from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.secret import Secret
-from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, state_directory
+from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, state_directory
 from plexguard.core.token import read_token
 from plexguard.core.viewers import PROBE_FOLDER, paused_file, read_paused
 from plexguard.plex_probe import act, events
@@ -59,7 +59,7 @@ def cli(context: click.Context, output: str, config_path: Path, explain: bool) -
 def restart(context: click.Context) -> int:
     """Restart Plex, if that is right and within the budget (root)."""
     # By hand and by the unit at once both would find the same budget.
-    with exclusive_lock(state_directory(RESTART_STATE) / "lock"):
+    with exclusive_lock(make_folder(state_directory(RESTART_STATE)) / "lock"):
         return _restart(*context.obj)
 
 

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.errors import IoFailed, TryAgain
-from plexguard.core.state import MAX_STATE_BYTES, PUBLISHED, History, StateFile, exclusive_lock, state_directory, write_atomic
+from plexguard.core.state import (
+    MAX_STATE_BYTES,
+    PUBLISHED,
+    History,
+    StateFile,
+    exclusive_lock,
+    make_folder,
+    state_directory,
+    write_atomic,
+)
 from tests.fakes.ports import FakeJournal
 
 
@@ -298,3 +307,17 @@ def test_state_directory_is_the_one_of_the_unit_else_the_one_it_would_have(
         monkeypatch.setenv("STATE_DIRECTORY", variable)
 
     assert state_directory("x") == Path(folder)
+
+
+def test_a_folder_is_made_where_its_unit_never_ran(tmp_path: Path) -> None:
+    folder = tmp_path / "plexguard/reboot"
+
+    assert make_folder(folder) == make_folder(folder) == folder
+    assert folder.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(IoFailed, match="Failed to make"):
+        make_folder(tmp_path / "file/reboot")
