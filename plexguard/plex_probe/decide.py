@@ -112,8 +112,8 @@ def decide(seen: Observation, config: Config, past: State, began: Moment, now: M
         busy_at=now if seen.database_moves else past.busy_at,
         stuck_since=(past.stuck_since or began) if is_stuck else None,
     )
-    if verdict is Verdict.STARTING:
-        # Neither well nor at fault: what was told stays as it is.
+    if verdict is Verdict.STARTING or (verdict is Verdict.UNKNOWN and state.found_in_row == 1):
+        # Neither well nor at fault: what was told stays as it is. A container that is made anew is for a moment unknown.
         return Plan(dataclasses.replace(state, problem=past.problem), first)
     known, ended = _continue_problem(seen, past.problem, verdict, now)
     problem = known or Problem(verdict=verdict, began=silent_since)

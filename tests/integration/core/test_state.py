@@ -86,7 +86,7 @@ def test_folder_that_may_not_be_written_is_a_failure_of_its_own_kind(run_mounted
     assert done.stdout.splitlines() == [
         "IoFailed Failed to write /mnt/state.json: Permission denied",
         "NoPermission Failed to read /mnt/state.json: Permission denied",
-        "IoFailed Failed to open /mnt/lock: Permission denied",
+        "NoPermission Failed to open /mnt/lock: Permission denied",
         "['state.json']",
     ], done.stderr
 

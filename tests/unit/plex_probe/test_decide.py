@@ -93,14 +93,24 @@ def test_each_fault_has_its_own_event(answer: Answer, event: object) -> None:
     first.event.render(first.values)
 
 
-@pytest.mark.parametrize(("server", "event"), [(ServerState.STOPPED, events.STOPPED), (ServerState.UNKNOWN, events.UNKNOWN)])
-def test_refusal_is_told_by_what_the_server_is(server: ServerState, event: object) -> None:
+def test_refusal_is_told_by_what_the_server_is() -> None:
     now = FakeClock().moment()
 
-    (tell,) = decide(see(Answer.REFUSED, server=server), CONFIG, KNOWN, now, now).steps
+    (tell,) = decide(see(Answer.REFUSED, server=ServerState.STOPPED), CONFIG, KNOWN, now, now).steps
 
     assert isinstance(tell, Tell)
-    assert tell.event is event
+    assert tell.event is events.STOPPED
+
+
+def test_a_container_that_is_unknown_for_a_moment_is_not_told() -> None:
+    now = FakeClock().moment()
+    seen = see(Answer.REFUSED, server=ServerState.UNKNOWN)
+
+    first = decide(seen, CONFIG, KNOWN, now, now)
+    second = decide(seen, CONFIG, first.state, now, now)
+
+    assert (first.state.verdict, first.steps) == (Verdict.UNKNOWN, ())
+    assert [step.event for step in second.steps if isinstance(step, Tell)] == [events.UNKNOWN]
 
 
 @pytest.mark.parametrize("server", list(ServerState), ids=lambda server: server.name)
