@@ -68,6 +68,7 @@ DOCKER_FOUND = Event(
     subject="Docker answers again",
     page=_PAGE,
     fields={"downtime_s": float},
+    ends=("container.docker-lost",),
     meaning="""
         The Docker engine could not be asked for {downtime_s} s, and can be again.
         """,

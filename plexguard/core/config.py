@@ -8,10 +8,11 @@ import dataclasses
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -52,12 +53,31 @@ class Option:
     environment: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What is known about a field whose values have names of their own."""
+
+    kind: type[Any]
+    help: str
+
+
 def option(kind: Kind[T], default: T, help: str, *, environment: str = "") -> T:
     """Declare a field of a section. environment: a variable that wins over the files."""
     return field(default=default, metadata={"option": Option(kind, help, environment)})
 
 
-def options(section: type[Section]) -> dict[str, tuple[Option, Any]]:
+def tables(kind: type[T], help: str) -> dict[str, T]:
+    """Declare a field of a section that holds things with names of their own: [section.field.NAME], each with the options of
+    `kind`, a frozen dataclass of options like a section."""
+    return field(default_factory=dict, metadata={"tables": Tables(kind, help)})
+
+
+def tables_of(section: type[Section]) -> dict[str, "Tables"]:
+    """Return what of a section has names of its own, by field."""
+    return {f.name: f.metadata["tables"] for f in dataclasses.fields(cast("Any", section)) if "tables" in f.metadata}
+
+
+def options(section: type[Any]) -> dict[str, tuple[Option, Any]]:
     """Return each option of a section with its default, by name, in order."""
     return {f.name: (f.metadata["option"], f.default) for f in dataclasses.fields(cast("Any", section)) if "option" in f.metadata}
 
@@ -90,6 +110,8 @@ TEXT = Kind("a text of one line", _text, _quote)
 BOOLEAN = Kind("true or false", _boolean, lambda v: str(v).lower(), _boolean_from_environment)
 
 
+# Of a thing that a person names; it becomes part of file names and unit names.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
@@ -280,18 +302,61 @@ class Settings:
 
     def take(self, section: type[S]) -> S:
         """Return a section. A wrong value is noted as a mistake and its default stands in until `check()`."""
-        known = options(section)
-        found = self.values.get(section.SECTION, {})
+        named: dict[str, Any] = {
+            name: {thing: self._fill(declared.kind, place) for thing, place in self._find_named(f"{section.SECTION}.{name}")}
+            for name, declared in tables_of(section).items()
+        }
+        self._find_strangers(section)
+        return cast("S", self._fill(section, section.SECTION, named))
+
+    def _find_strangers(self, section: type[Section]) -> None:
+        """Note the tables below a section that it has no use for."""
+        known, declared = options(section), tables_of(section)
+        for place, found in self.values.items():
+            below, _, name = place.removeprefix(section.SECTION + ".").partition(".")
+            if place == f"{section.SECTION}.{below}" and (below not in declared or found):
+                source = next((value.source for value in found.values()), "plexguard.toml")
+                if below in known:
+                    self.mistakes.append(
+                        f"{source}: [{section.SECTION}] {below}: found a table, allowed is {known[below][0].kind.allowed}"
+                    )
+                elif below in declared:
+                    self.mistakes.append(f"{source}: [{place}]: options without a name, write [{place}.NAME]")
+                else:
+                    self.mistakes.append(f"{source}: [{place}]: unknown section{_suggest(below, declared)}")
+            elif name and place.startswith(section.SECTION + ".") and below not in declared:
+                self.mistakes.append(f"plexguard.toml: [{place}]: unknown section")
+
+    def _fill(self, section: type[Any], place: str, named: Mapping[str, Any] = MappingProxyType({})) -> Any:
+        """Return what the options below [place] make."""
+        known, found = options(section), self.values.get(place, {})
         for name in found.keys() - known.keys():
-            self.mistakes.append(f"{found[name].source}: [{section.SECTION}] {name}: unknown option{_suggest(name, known)}")
-        values = {name: self._parse(section.SECTION, name, declared, found) for name, (declared, _) in known.items()}
-        return section(**{name: value for name, value in values.items() if value is not None})
+            self.mistakes.append(f"{found[name].source}: [{place}] {name}: unknown option{_suggest(name, known)}")
+        values = {name: self._parse(place, name, declared, found) for name, (declared, _) in known.items()}
+        made = section(**named, **{name: value for name, value in values.items() if value is not None})
+        # What only several options together can have wrong; not worth a word while one of them is.
+        if all(values[name] is not None for name in known.keys() & found.keys()) and hasattr(made, "find_mistakes"):
+            source = next((value.source for value in found.values()), "plexguard.toml")
+            self.mistakes += [f"{source}: [{place}] {mistake}" for mistake in made.find_mistakes()]
+        return made
+
+    def _find_named(self, place: str) -> Iterator[tuple[str, str]]:
+        """Yield the names of the things below [place], and where their options are."""
+        for full in self.values:
+            name = full.removeprefix(place + ".")
+            if name == full:
+                continue
+            if _NAME.fullmatch(name):
+                yield name, full
+            else:
+                source = next((value.source for value in self.values[full].values()), "plexguard.toml")
+                self.mistakes.append(f"{source}: [{full}]: found the name {_quote(name)}, allowed are a-z, 0-9 and - in it")
 
     def check(self, known_sections: Iterable[str] | None = None) -> None:
         """Raise ConfigError with all mistakes, if there are any. known_sections: all that exist in the suite."""
         if known_sections is not None:
             known = list(known_sections)
-            for name in sorted(self.values.keys() - set(known)):
+            for name in sorted(name for name in self.values if name.partition(".")[0] not in known):
                 source = next((f.source for f in self.values[name].values()), "plexguard.toml")
                 self.mistakes.append(f"{source}: [{name}]: unknown section{_suggest(name, known)}")
         if self.mistakes:
@@ -350,7 +415,17 @@ def _merge(settings: Settings, file: Path) -> None:
         if not isinstance(table, dict):
             settings.mistakes.append(f"{file}: {section}: found {_show_found(table)} outside of any section")
             continue
-        settings.values.setdefault(section, {}).update({key: _Found(value, str(file)) for key, value in table.items()})
+        _merge_table(settings, section, table, str(file))
+
+
+def _merge_table(settings: Settings, place: str, table: Mapping[str, object], source: str) -> None:
+    """Merge a table, and those below it under their full names."""
+    settings.values.setdefault(place, {})
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _merge_table(settings, f"{place}.{key}", value, source)
+        else:
+            settings.values[place][key] = _Found(value, source)
 
 
 def _show_found(value: object) -> str:
@@ -373,13 +448,22 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 def render_example(sections: Iterable[type[Section]]) -> str:
     """Return the commented example file: every option with its help and its default."""
-    import textwrap
-
     blocks = []
     for section in sections:
-        lines = [f"[{section.SECTION}]"]
-        for name, (declared, default) in options(section).items():
-            lines += textwrap.wrap(declared.help, 100, initial_indent="# ", subsequent_indent="# ")
-            lines += [f"#{name} = {declared.kind.show(default)}", ""]
+        lines = [f"[{section.SECTION}]", *_render_options(section)]
+        for name, declared in tables_of(section).items():
+            lines += [*_comment(declared.help), f"#[{section.SECTION}.{name}.NAME]", "", *_render_options(declared.kind)]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
+
+
+def _render_options(section: type[Any]) -> Iterator[str]:
+    for name, (declared, default) in options(section).items():
+        yield from _comment(declared.help)
+        yield from (f"#{name} = {declared.kind.show(default)}", "")
+
+
+def _comment(text: str) -> list[str]:
+    import textwrap  # only for the example
+
+    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ")

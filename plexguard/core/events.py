@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 FIELD_PREFIX = "PLEXGUARD_"
+# In every entry, so that one match finds them all: 90 MESSAGE_IDs side by side cost a reader a hundred times as much. The value
+# is the version of their form.
+MARK = ("PLEXGUARD", "1")
 # A path in a runbook's command is written {path_quoted}: the same path, as a shell takes it.
 QUOTED = "_quoted"
 
@@ -74,8 +77,10 @@ class Event:
     """One kind of thing that can happen.
 
     name: "area.what". message_id: 32 hex digits, made once with `systemd-id128 new`, never reused or changed. message
-    and subject: format templates over the fields. meaning: what happened, how it was decided, and what
-    the program does about it; action: what to do, with the commands, one a line.
+    and subject: format templates over the fields. about: the fields that say which thing it is about, where there are several;
+    ends: the names of the problems that are over with it, for the same thing.
+
+    The runbook: what it means, how it was decided, what the program did about it, and what to do (with the commands, one a line).
     """
 
     name: str
@@ -85,8 +90,12 @@ class Event:
     subject: str
     meaning: str
     action: str
+    decided: str = ""
+    did: str = ""
     page: str = "plexguard(7)"
     fields: Mapping[str, type] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
 
     def render(self, values: Mapping[str, object]) -> str:
         """Return the line for people. Raises TypeError when the values are not the declared fields: our bug."""
@@ -96,13 +105,20 @@ class Event:
     def journal_fields(self, values: Mapping[str, object]) -> dict[str, str | bytes]:
         """Return the typed journal fields, PLEXGUARD_ and upper case."""
         self._check(values)
-        fields: dict[str, str | bytes] = {FIELD_PREFIX + "EVENT": self.name}
+        fields: dict[str, str | bytes] = {MARK[0]: MARK[1], FIELD_PREFIX + "EVENT": self.name}
         for name, value in values.items():
             fields[FIELD_PREFIX + name.upper()] = _field_text(value)
             if isinstance(value, FilePath):
                 # For the commands of the runbooks, which people paste into a root shell.
                 fields[FIELD_PREFIX + name.upper() + QUOTED.upper()] = quote_for_shell(value)
         return fields
+
+    def read_fields(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """Return the values again from journal fields, text or bytes. Raises ValueError where one is missing or not of its type."""
+        try:
+            return {name: _read_field(kind, fields[FIELD_PREFIX + name.upper()]) for name, kind in self.fields.items()}
+        except KeyError as error:
+            raise ValueError(f"event {self.name}: no {error.args[0]}=") from error
 
     def _check(self, values: Mapping[str, object]) -> None:
         wrong = set(values) ^ set(self.fields)
@@ -112,7 +128,7 @@ class Event:
 
     def catalog_entry(self) -> str:
         """Return this event as an entry of a systemd message catalog (systemd journal catalog documentation)."""
-        parts = [_fill(self.meaning), _fill(self.action)]
+        parts = [_fill(text) for text in (self.meaning, self.decided, self.did, self.action) if text.strip()]
         body = _as_catalog("\n\n".join(parts))
         return (
             f"-- {self.message_id}\n"
@@ -127,6 +143,11 @@ def _field_text(value: object) -> str | bytes:
     if isinstance(value, FilePath):
         return bytes(value)
     return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def _read_field(kind: type, text: object) -> object:
+    shown = text.decode("utf-8", "surrogateescape") if isinstance(text, bytes) else str(text)
+    return Mode(int(shown, 8)) if kind is Mode else kind(shown)
 
 
 def _fill(text: str) -> str:

@@ -125,6 +125,7 @@ READABLE = Event(
     subject="What plexguard-log-watch follows can be read again",
     page=_PAGE,
     fields={"source": str, "downtime_s": float},
+    ends=("logs.unreadable",),
     meaning="""
         {source} could not be read for {downtime_s} s, and can be again. What was written to log files meanwhile is read now.
         """,
@@ -160,6 +161,7 @@ AUDIT_FOUND = Event(
     subject="Complaints of Plex are handed to the audit again",
     page=_PAGE,
     fields={"downtime_s": float, "waiting": int},
+    ends=("logs.audit-lost",),
     meaning="""
         The part of plexguard that looks and repairs gave no answer for {downtime_s} s, and does again. The complaints that
         waited, {waiting} of them, are handed to it now.

@@ -104,6 +104,7 @@ RECOVERED = Event(
     subject="The network is back",
     page=_PAGE,
     fields={"kind": str, "downtime_s": float, "helped": str, "rounds": int, "detail": str},
+    ends=("net.lost", "net.gave-up", "net.left-alone"),
     meaning="""
         {detail}. The outage lasted {downtime_s} s, from its first failed look. It was last {kind}, and what brought the
         network back is: {helped}.

@@ -276,6 +276,7 @@ HEALTHY = Event(
     subject="{path} is no longer unreadable",
     page=_PAGE,
     fields={"path": FilePath, "state": str, "downtime_s": float},
+    ends=("perms.unhealthy",),
     meaning="""
         A path that Plex could not read is {state}: it was opened as Plex's user, or it is not there any more.
         """,

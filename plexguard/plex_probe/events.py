@@ -339,6 +339,22 @@ RECOVERED = Event(
     subject="Plex answers again",
     page=_PAGE,
     fields={"problem": str, "downtime_s": float, "restarts": int},
+    ends=(
+        "plex.down",
+        "plex.hung",
+        "plex.erroring",
+        "plex.database-blocked",
+        "plex.degraded",
+        "plex.maintenance",
+        "plex.maintenance-long",
+        "plex.updating",
+        "plex.update-long",
+        "plex.stopped",
+        "plex.misconfigured",
+        "plex.unknown",
+        "plex.left-stopped",
+        "plex.gave-up",
+    ),
     meaning="""
         Plex answers, database included. What kept it away ({problem}) lasted {downtime_s} s, from the first failed look to this
         one; {restarts} restarts were asked for.

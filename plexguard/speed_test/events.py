@@ -57,6 +57,7 @@ RECOVERED = Event(
     subject="The line is as fast as usual again",
     page=_PAGE,
     fields={**_COMPARED, "slow_h": float},
+    ends=("speed.slow",),
     meaning="""
         Download and upload are within their share of the usual again: {download_mbit_s} Mbit/s, usually
         {usual_download_mbit_s}, and {upload_mbit_s} Mbit/s, usually {usual_upload_mbit_s}. It took {slow_h} hours since the

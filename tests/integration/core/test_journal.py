@@ -57,6 +57,7 @@ def test_event_arrives_with_its_fields_typed_and_the_place_that_sent_it(run_moun
         "SYSLOG_IDENTIFIER": ["plexguard-sample"],
         "CODE_FILE": ["<string>"],
         "CODE_FUNC": ["tell_it"],
+        "PLEXGUARD": ["1"],
         "PLEXGUARD_EVENT": ["sample.told"],
         "PLEXGUARD_PATH": ["/srv/\xff"],
         "PLEXGUARD_PATH_QUOTED": [r"$'/srv/\xff'"],

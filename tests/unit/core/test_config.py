@@ -1,7 +1,8 @@
 """Configuration: what is read, what wins, and what is told about mistakes."""
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +27,10 @@ from plexguard.core.config import (
     count,
     mode,
     option,
+    read,
+    render_example,
     span,
+    tables,
 )
 from plexguard.core.errors import ConfigError
 from plexguard.core.events import Mode
@@ -644,3 +648,80 @@ def test_example_as_it_is_sets_nothing(tmp_path: Path) -> None:
     tables = tomllib.loads(config.render_example(suite.sections()))
 
     assert all(table == {} for table in tables.values())
+
+
+# -- things with names of their own -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    kind: str = option(choice("wood", "glass"), "wood", "What it is made of.")
+    width: int = option(count(1, 9), 1, "How wide it is.")
+
+    def find_mistakes(self) -> Iterator[str]:
+        if self.kind == "glass" and self.width > 5:
+            yield "width: glass is not made wider than 5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    SECTION: ClassVar[str] = "house"
+    floors: int = option(count(1, 9), 1, "How high it is.")
+    door: dict[str, Door] = tables(Door, "A door.")
+
+
+def load_house(folder: Path, **files: str) -> House:
+    path = folder / "plexguard.toml"
+    (folder / "plexguard.toml.d").mkdir(exist_ok=True)
+    path.write_text("")
+    for name, text in files.items():
+        (folder / "plexguard.toml.d" / f"{name}.toml").write_text(text)
+    settings = read(path, {})
+    house = settings.take(House)
+    settings.check(["house"])
+    return house
+
+
+def test_named_tables_are_merged_key_by_key(tmp_path: Path) -> None:
+    house = load_house(
+        tmp_path,
+        a="[house]\nfloors = 2\n[house.door.front]\nwidth = 3\n[house.door.back]\n",
+        b='[house.door.front]\nkind = "glass"',
+    )
+
+    assert house == House(floors=2, door={"front": Door(kind="glass", width=3), "back": Door()})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[house.door.front]\nwith = 3", '[house.door.front] with: unknown option, did you mean "width"?'),
+        ("[house.door.front]\nwidth = 30", "[house.door.front] width: found 30, allowed is a whole number from 1 to 9"),
+        ('[house.door.front]\nkind = "glass"\nwidth = 9', "[house.door.front] width: glass is not made wider than 5"),
+        (
+            '[house.door."Front door"]\nwidth = 1',
+            '[house.door.Front door]: found the name "Front door", allowed are a-z, 0-9 and - in it',
+        ),
+        (
+            "[house.door.front.lock]\nwidth = 1",
+            '[house.door.front.lock]: found the name "front.lock", allowed are a-z, 0-9 and - in it',
+        ),
+        ("[house.dor.front]\nwidth = 1", "[house.dor.front]: unknown section"),
+        ("[house.door]\nwidth = 1", "[house.door]: options without a name, write [house.door.NAME]"),
+        ("[house.floors]\nx = 1", "[house] floors: found a table, allowed is a whole number from 1 to 9"),
+        ("[hose.door.front]\nwidth = 1", '[hose]: unknown section, did you mean "house"?'),
+    ],
+)
+def test_named_tables_tell_their_mistakes(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_house(tmp_path, a=text)
+
+    assert [mistake.partition(": ")[2] for mistake in caught.value.mistakes if told in mistake] == [told]
+
+
+def test_example_of_named_tables_is_commented_out(tmp_path: Path) -> None:
+    example = render_example([House])
+
+    assert load_house(tmp_path, a=example) == House()
+    bare = re.sub(r"^#(?=\[|\w+ =)", "", example, flags=re.MULTILINE).replace("NAME", "front")
+    assert load_house(tmp_path, a=bare) == House(door={"front": Door()})

@@ -38,6 +38,7 @@ def test_render_fills_the_line_for_people() -> None:
 
 def test_journal_fields_are_prefixed_typed_texts() -> None:
     assert REPAIRED.journal_fields(VALUES) == {
+        "PLEXGUARD": "1",
         "PLEXGUARD_EVENT": "sample.repaired",
         "PLEXGUARD_PATH": b"/srv/a.mkv",
         "PLEXGUARD_PATH_QUOTED": "/srv/a.mkv",

@@ -1,0 +1,65 @@
+"""Events read back: whose they are, and what tells one from another."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from plexguard.core import core_events
+from plexguard.core.told import read_entry, stable_id
+
+EVENT = core_events.PROGRAM_FAILED
+VALUES = {"program": "plexguard-sample", "reason": "no disk", "hint": "df", "exit_code": 74}
+BY_ID = {EVENT.message_id: EVENT}
+OURS = frozenset({0, 990})
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    fields = {
+        "MESSAGE_ID": EVENT.message_id,
+        "MESSAGE": EVENT.render(VALUES),
+        "_UID": 990,
+        "_SYSTEMD_UNIT": "plexguard-sample.service",
+        "_HOSTNAME": "media",
+        "__CURSOR": "s=1;i=2;b=3;m=4;t=5;x=6",
+        "__REALTIME_TIMESTAMP": datetime(2026, 3, 1, tzinfo=UTC),
+        **EVENT.journal_fields(VALUES),
+    }
+    return {name: value for name, value in (fields | changes).items() if value is not None}
+
+
+def test_event_comes_back_typed() -> None:
+    told = read_entry(entry(), BY_ID, OURS)
+
+    assert told is not None
+    assert (told.event, told.values, told.unit, told.host) == (EVENT, VALUES, "plexguard-sample.service", "media")
+    assert told.message == EVENT.render(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_ours"),
+    [
+        ({}, True),
+        # journald found the process gone before it could look up its unit.
+        ({"_SYSTEMD_UNIT": None}, True),
+        ({"_UID": 0, "_SYSTEMD_UNIT": "session-1.scope"}, True),
+        ({"_UID": 112}, True),
+        ({"_UID": 1000, "_SYSTEMD_UNIT": "user@1000.service"}, False),
+        ({"_UID": 1000, "_SYSTEMD_UNIT": None}, False),
+        ({"_UID": 1000, "_SYSTEMD_UNIT": "plexguard-sample.scope"}, False),
+        ({"_UID": None, "_SYSTEMD_UNIT": None}, False),
+        ({"MESSAGE_ID": "f" * 32}, False),
+        ({"MESSAGE_ID": None}, False),
+        ({"PLEXGUARD_EXIT_CODE": "many"}, False),
+        ({"PLEXGUARD_REASON": None}, False),
+    ],
+)
+def test_event_is_taken_from_who_may_tell_it(changes: dict[str, Any], is_ours: bool) -> None:
+    assert (read_entry(entry(**changes), BY_ID, OURS) is not None) is is_ours
+
+
+def test_id_is_that_of_the_entry_wherever_it_lies() -> None:
+    runtime = stable_id("s=aa;i=10;b=bb;m=1;t=2;x=3")
+
+    assert stable_id("s=cc;i=99;b=bb;m=1;t=2;x=3") == runtime
+    assert len({runtime, stable_id("s=aa;i=10;b=bb;m=1;t=2;x=4"), stable_id("s=aa;i=10;b=bb;m=2;t=2;x=3")}) == 3
