@@ -5,6 +5,7 @@ own program's. A file that is missing, torn or closed gives None: nothing is kno
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -44,3 +45,34 @@ class ProbeSeen:
 
 
 PROBE = Source(file="plex-probe/state.json", record=ProbeSeen, schema=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSeen:
+    """A channel of notifications. state: "well", "waiting", "quiet" (until the hours are over) or "failed". oldest: of
+    what is waiting, None when nothing is. dropped, rejected: since ever. reason: why it does not take anything, "" when it does."""
+
+    name: str
+    kind: str
+    waiting: int = 0
+    oldest: datetime | None = None
+    delivered: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    state: str = "well"
+    reason: str = ""
+    succeeded: datetime | None = None
+    failed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySeen:
+    """What notify has to deliver. checked: when this was written; a service that is off does not write it. trouble: why events
+    cannot be taken from the journal or kept, "" when they can."""
+
+    checked: Moment | None = None
+    channels: tuple[ChannelSeen, ...] = ()
+    trouble: str = ""
+
+
+NOTIFY = Source(file="notify/state.json", record=NotifySeen, schema=1)
