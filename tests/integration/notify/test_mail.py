@@ -118,7 +118,7 @@ def test_message_that_is_none_reaches_no_sendmail(tmp_path, sent):
 
         thread = threading.Thread(target=write, daemon=True)
         thread.start()
-        assert sendmail.serve(theirs, "/bin/false") == os.EX_DATAERR
+        sendmail.serve(theirs, "/bin/false")
         assert json.loads(ours.recv(4096))["code"] == os.EX_DATAERR
         theirs.close()
         thread.join(10)
@@ -129,4 +129,5 @@ def test_message_that_never_ends_is_given_up(monkeypatch):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(b"Subject: x\n")
-        assert sendmail.serve(theirs, "/bin/true") == os.EX_TEMPFAIL
+        sendmail.serve(theirs, "/bin/true")
+        assert json.loads(ours.recv(4096))["code"] == os.EX_TEMPFAIL
