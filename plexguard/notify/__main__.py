@@ -14,12 +14,13 @@ import click
 from plexguard.core import program, suite
 from plexguard.core.daemon import run_cycles
 from plexguard.core.errors import UsageError
+from plexguard.core.notify import take_connection
 from plexguard.core.program import Ports
 from plexguard.core.published import NOTIFY, PROBE
 from plexguard.core.state import StateFile, state_directory
 from plexguard.core.told import JournalEvents
 from plexguard.notify import alert as failures
-from plexguard.notify import events, report
+from plexguard.notify import events, report, sendmail
 from plexguard.notify.act import Engine, World
 from plexguard.notify.channels import open_ping, open_sender
 from plexguard.notify.config import Channel, Config
@@ -180,6 +181,16 @@ def alert(unit: str) -> int:
         raise UsageError(f"{unit!r}: no name of a unit")
     lines = failures.read_last_lines(os.environ.get("MONITOR_INVOCATION_ID", ""))
     ports.journal.send(events.UNIT_FAILED, **failures.describe_failure(unit, os.environ, ports.manager, lines))
+    return 0
+
+
+@cli.command("sendmail", hidden=True)
+@click.pass_context
+def run_sendmail(context: click.Context) -> int:
+    """Run sendmail for one message from the socket, as plexguard-mail@.service has it."""
+    config = program.load_config(context.obj, Config)
+    with take_connection() as connection:
+        sendmail.serve(connection, config.sendmail)
     return 0
 
 

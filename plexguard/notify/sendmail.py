@@ -20,8 +20,8 @@ RUN_TIMEOUT_S = 60.0
 _MAX_REASON = 500
 
 
-def serve(connection: socket.socket, sendmail: str) -> int:
-    """Read a message, hand it to sendmail, tell what it said; return its exit code."""
+def serve(connection: socket.socket, sendmail: str) -> None:
+    """Read a message, hand it to sendmail, tell how that ended: who asked makes of it what is to be made."""
     try:
         mail = read_message(connection, time.monotonic() + READ_TIMEOUT_S)
         code, reason = run_sendmail(sendmail, mail)
@@ -34,7 +34,6 @@ def serve(connection: socket.socket, sendmail: str) -> int:
     with contextlib.suppress(OSError):
         connection.settimeout(READ_TIMEOUT_S)
         connection.sendall(reply.encode())
-    return code
 
 
 def read_message(connection: socket.socket, deadline: float) -> bytes:

@@ -28,6 +28,8 @@ Mood = Callable[["Handler"], None]
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body go out one by one; the client would wait 40 ms in between.
+    disable_nagle_algorithm = True
     server: "Receiver"
 
     def _take(self) -> None:

@@ -47,7 +47,8 @@ def notify(urls: Sequence[str], message: Message) -> None:
     service: Any = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
     for number, url in enumerate(urls, 1):
         if not service.add(url):
-            raise Refused(f"apprise: its address number {number} is none that it knows{said.last()}", hint="apprise --details")
+            # What the library says of it repeats the address.
+            raise Refused(f"apprise: address number {number} of the credential is none that it knows", hint="apprise --details")
     if not service.notify(title=make_title(message), body=describe(message), notify_type=kind_of(message), body_format="text"):
         raise Away(f"apprise: not sent{said.last()}")
 
