@@ -12,7 +12,7 @@ FOUND = Event(
     subject="Plex was found",
     page=_PAGE,
     fields={"server": str, "url": str, "folders": str},
-    ends=("discover.not-found",),
+    ends=("discover.not-found", "plex.no-server"),
     meaning="""
         This is the Plex that plexguard guards from now on: {server}, answering at {url}. The permission audits look at its
         library folders ({folders}), unless roots are configured.
