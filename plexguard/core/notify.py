@@ -36,6 +36,14 @@ def take_socket() -> socket.socket:
     return socket.socket(fileno=fds[0])
 
 
+def take_connection() -> socket.socket:
+    """Return the connection that this service was started for (Accept=yes, StandardInput=socket). Raises UsageError."""
+    try:
+        return socket.socket(fileno=os.dup(0))
+    except OSError as error:
+        raise UsageError("no connection was handed over: this is a service that its socket unit starts") from error
+
+
 def one_line(text: str) -> str:
     """Return a text that cannot end its assignment early."""
     return " ".join(text.split())

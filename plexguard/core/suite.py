@@ -46,6 +46,7 @@ PROGRAMS = (
     Program(name="net-recover"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
+    Program(name="notify", daemon=True),
     Program(name="status"),
 )
 
