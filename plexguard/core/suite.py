@@ -46,7 +46,7 @@ PROGRAMS = (
     Program(name="net-recover"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
-    Program(name="status"),
+    Program(name="status", daemon=True),
 )
 
 

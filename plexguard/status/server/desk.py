@@ -7,7 +7,7 @@ its answer is "cannot tell", and while it hangs the watchdog of this service is 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -40,15 +40,22 @@ _FIRST_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """failed: of plexguard's units, whether each has failed; empty when the service manager does not tell."""
+
+    overview: Overview
+    failed: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Where it is taken from. take_overview, read_units: may raise PlexguardError and OSError. read_units: whether
-    each unit has failed. watched: files and folders whose change may change the overview."""
+    """Where it is taken from. take: may raise PlexguardError and OSError. find_watched: files and folders whose change may change
+    the overview."""
 
     clock: Clock
-    take_overview: Callable[[], Overview]
+    take: Callable[[], Taken]
     read_responses: Callable[[datetime], Iterable[Response]]
     read_speed: Callable[[], tuple[SpeedLine, ...]]
-    read_units: Callable[[], Mapping[str, bool]]
     find_watched: Callable[[], Iterable[Path]]
 
 
@@ -109,21 +116,23 @@ class Desk:
         self._events = events
         self._find_covered = find_covered
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
-        self._overview = _Fresh(world.take_overview, ThreadPoolExecutor(max_workers=1, thread_name_prefix="overview"))
-        self._units = _Fresh(world.read_units, ThreadPoolExecutor(max_workers=1, thread_name_prefix="units"))
+        self._taken = _Fresh(world.take, ThreadPoolExecutor(max_workers=1, thread_name_prefix="overview"))
         # How many events there have been since the start: part of what tells whether anything has changed.
         self.told = 0
 
     async def overview(self) -> Overview:
         """Return the overview. Raises TookTooLong, PlexguardError and OSError."""
-        return await self._overview.get(await self.stamp(), timeout_s=DEADLINE_S)
+        return (await self._take()).overview
+
+    async def _take(self) -> Taken:
+        return await self._taken.get(await self.stamp(), timeout_s=DEADLINE_S)
 
     async def stamp(self) -> object:
         """Return what is another thing when something has changed."""
         return (self.told, await self._in_thread(self._stamp_files))
 
     def hangs(self) -> bool:
-        return self._overview.hangs() or self._units.hangs()
+        return self._taken.hangs()
 
     async def _await_first_day(self) -> None:
         """Wait a moment for a first start to have read the last day."""
@@ -182,12 +191,13 @@ class Desk:
         }
 
     async def metrics(self) -> bytes:
+        taken = await _or_none(self._take())
         measured = Measured(
-            overview=await _or_none(self.overview()),
+            overview=taken.overview if taken else None,
             counts=await _or_none(self._in_thread(self._index.counts)),
             events={name: _severity(event.priority) for name, event in self._events.items()},
             speed=next((test for test in reversed(await self._in_thread(self._world.read_speed)) if test.result), None),
-            failed_units=await _or_none(self._units.get(None, timeout_s=DEADLINE_S)),
+            failed_units=taken.failed if taken else {},
         )
         return await self._in_thread(lambda: render_metrics(measured))
 

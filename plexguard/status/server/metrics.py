@@ -5,7 +5,7 @@ for that too. Counters begin with the index and go on over restarts of this serv
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -27,14 +27,14 @@ _UP = {State.WELL: 1, State.WARNING: 1, State.PROBLEM: 0}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What the metrics are made of. overview: None when it could not be taken. counts: of the index; None when it cannot be read.
-    events: the names and severities of all that can be told. speed: the newest test with a result. failed_units: of those that are
-    there, whether each has failed; None when the service manager does not tell."""
+    events: the names and severities of all that can be told. speed: the newest test with a result. failed_units: whether each
+    has failed; empty when the service manager does not tell."""
 
     overview: Overview | None
     counts: Mapping[str, int] | None
     events: Mapping[str, str]
     speed: SpeedLine | None = None
-    failed_units: Mapping[str, bool] | None = None
+    failed_units: Mapping[str, bool] = field(default_factory=dict)
 
 
 def render_metrics(measured: Measured) -> bytes:
@@ -66,10 +66,8 @@ class _Collector(Collector):
             yield from _of_counts(measured.counts, measured.events)
         if measured.speed is not None:
             yield from _of_speed(measured.speed)
-        if measured.failed_units is not None:
-            yield _gauge(
-                "plexguard_unit_failed", "Whether a unit of plexguard has failed.", ("unit",), _rows(measured.failed_units)
-            )
+        failed = sorted(measured.failed_units.items())
+        yield _gauge("plexguard_unit_failed", "Whether a unit of plexguard has failed.", ("unit",), [((n,), f) for n, f in failed])
 
 
 def _of_overview(overview: Overview) -> Iterator[Metric]:
@@ -211,10 +209,6 @@ def _of_speed(speed: SpeedLine) -> Iterator[Metric]:
 
 
 _Rows = Iterable[tuple[tuple[str, ...], float]]
-
-
-def _rows(values: Mapping[str, bool]) -> _Rows:
-    return [((name,), value) for name, value in sorted(values.items())]
 
 
 def _gauge(name: str, help: str, labels: tuple[str, ...], rows: _Rows) -> Metric:

@@ -16,7 +16,7 @@ from plexguard.core.clock import SystemClock
 from plexguard.core.published import SpeedLine
 from plexguard.core.responses import Response
 from plexguard.status.overview import Overview, PlexView, State, Thing
-from plexguard.status.server.desk import World
+from plexguard.status.server.desk import Taken, World
 from plexguard.status.server.http import Limits
 from plexguard.status.server.index import Index
 from plexguard.status.server.serve import Service, Setting
@@ -50,12 +50,12 @@ class Sources:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def take(self) -> Overview:
+    def take(self) -> Taken:
         self.taken += 1
         self.gate.wait(60)
         if isinstance(self.overview, Exception):
             raise self.overview
-        return self.overview
+        return Taken(overview=self.overview, failed=self.units)
 
     def change(self, **changes: Any) -> None:
         assert isinstance(self.overview, Overview)
@@ -148,10 +148,9 @@ def serving(
     index = Index(folder / "index.sqlite", journal)
     world = World(
         clock=SystemClock(),
-        take_overview=sources.take,
+        take=sources.take,
         read_responses=lambda since: [r for r in sources.responses if r.at >= since.timestamp()],
         read_speed=lambda: sources.speed,
-        read_units=lambda: sources.units,
         find_watched=lambda: sources.watched,
     )
     setting = Setting(sockets=(listening,), names=names, idle=idle, limits=limits or Limits(), page=page or folder / "no page")
