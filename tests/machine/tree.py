@@ -105,6 +105,7 @@ READY = BASE.with_packages(
     "python3-click",
     "python3-systemd",
     "python3-psutil",
+    "python3-rich",
     "man-db",
     "bash-completion",
     "curl",
