@@ -1,9 +1,10 @@
 """Tell repairs one by one as long as they are few, and summed up when they are many: a burst is one event, not thousands."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plexguard.core.events import FilePath, Mode
+from plexguard.core.events import Event, FilePath, Mode
 from plexguard.core.journal import Journal
 from plexguard.perms_audit import events
 from plexguard.perms_audit.access import name_user
@@ -101,3 +102,27 @@ class Report:
 def add_cause(causes: Causes, key: tuple[str, str], path: str) -> None:
     cause = causes.setdefault(key, Cause(0, path))
     cause.count += 1
+
+
+# -- what lasts -------------------------------------------------------------------------------------------------------
+
+_ENDS = {events.ROOT_FAULT.name: events.ROOT_WELL, events.BLOCKED.name: events.UNBLOCKED, events.READ_ONLY.name: events.WRITABLE}
+
+
+def put_words(event: Event, root: str, more: str = "") -> str:
+    """Return the words by which a state of a root is remembered from run to run."""
+    return f"{root}: {event.name}: {more}"
+
+
+def tell_ended(before: Mapping[str, int], now: Mapping[str, int], journal: Journal) -> None:
+    """Tell which states of roots are over, from the words of two runs. Of a root with a fault nothing else is known."""
+    faulty = _find_roots(events.ROOT_FAULT.name, now)
+    for name, ended in _ENDS.items():
+        for root in sorted(_find_roots(name, before) - _find_roots(name, now)):
+            if root not in faulty:
+                journal.send(ended, root=FilePath(root))
+
+
+def _find_roots(name: str, told: Mapping[str, int]) -> set[str]:
+    found = (words.partition(f": {name}: ") for words in told)
+    return {root for root, colon, _ in found if colon}

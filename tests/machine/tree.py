@@ -107,6 +107,7 @@ READY = BASE.with_packages(
     "python3-prometheus-client",
     "python3-systemd",
     "python3-psutil",
+    "python3-rich",
     "man-db",
     "bash-completion",
     "curl",

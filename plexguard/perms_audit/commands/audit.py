@@ -19,6 +19,7 @@ from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import Survey, survey
 from plexguard.perms_audit.prove import prove
+from plexguard.perms_audit.report import tell_ended
 from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.runs import Lately, RunLog, trim
 from plexguard.perms_audit.state import State, find_state_folder, load_state, open_state, remember
@@ -61,7 +62,10 @@ def run(
         account = work.run(recent=recent)
     if output == "json":
         click.echo(account.to_json())
-    _keep(state, past, known, account, told=None if arguments or ports.by_hand or config.dry_run else work.told, ports=ports)
+    told = None if arguments or ports.by_hand or config.dry_run else work.told
+    _keep(state, past, known, account, told=told, ports=ports)
+    if told is not None:
+        tell_ended(past.told, told, ports.journal)
     _see_to_flagged(known, account, config, ports)
     return _exit_code(account)
 

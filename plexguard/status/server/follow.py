@@ -129,6 +129,12 @@ class Follower:
             self._trimmed_s = now_s
 
 
+def read_covered(index: Index) -> datetime | None:
+    """Return from when on an index has all that the journal has, None while it has nothing."""
+    covered = index.place(_COVERED)
+    return _parse(covered) if covered else None
+
+
 def _places(last: Told) -> dict[str, str]:
     return {_CURSOR: last.cursor, _NEWEST: last.at.isoformat()}
 

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Any
 
 from plexguard.core import core_events
 from plexguard.core.errors import IoFailed
-from plexguard.core.events import FilePath
+from plexguard.core.events import Event, FilePath, Mode
 from plexguard.core.journal import Journal
 from plexguard.core.told import Told
 from plexguard.status.server.incidents import Occurrence, Rules
@@ -74,6 +74,8 @@ class Index:
         self.path = path
         self._journal = journal
         self._lock = threading.Lock()
+        # Another number when there is more in it.
+        self.version = 0
         self._database = self._open()
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -117,6 +119,18 @@ class Index:
         )
         return tuple(_occurrence(row) for row in (*reversed(before), *within))
 
+    def find_told(self, since: datetime, names: Iterable[str], events: Mapping[str, Event]) -> tuple[Told, ...]:
+        """Return the events of some names from a time on, oldest first, as they were told."""
+        wanted = sorted(names)
+        rows = self._fetch(
+            f"{_EVENTS} WHERE at_us >= ? AND name IN ({_marks(wanted)}) ORDER BY at_us, id", (_us(since), *wanted)
+        )
+        return tuple(_tell(_kept(row), events[row[2]]) for row in rows)
+
+    def find_last(self) -> dict[str, datetime]:
+        """Return when each event was told last."""
+        return {str(name): _at(at_us) for name, at_us in self._fetch("SELECT name, max(at_us) FROM events GROUP BY name")}
+
     def counts(self) -> dict[str, int]:
         return {str(name): int(number) for name, number in self._fetch("SELECT name, number FROM counts")}
 
@@ -134,6 +148,7 @@ class Index:
             for name, number in sum_counts(new).items() if count else ():
                 database.execute(_COUNT, (name, number))
             database.executemany("INSERT OR REPLACE INTO places VALUES (?, ?)", places.items())
+        self.version += bool(new)
         return new
 
     def trim(self, now: datetime, *, age: timedelta = KEPT_AGE, events: int = KEPT_EVENTS) -> None:
@@ -270,6 +285,18 @@ def keep(told: Told) -> Kept:
         # A number that has a form of its own, as a mode does, is kept in that form.
         fields={name: value if type(value) in (int, float) else str(value) for name, value in told.values.items()},
     )
+
+
+def _tell(kept: Kept, event: Event) -> Told:
+    """Return what was told as it was, but for its place in the journal."""
+    values = {name: _typed(kind, kept.fields[name]) for name, kind in event.fields.items() if name in kept.fields}
+    return Told(
+        id=kept.id, cursor="", at=kept.at, event=event, message=kept.message, values=values, unit=kept.unit, host=kept.host
+    )
+
+
+def _typed(kind: type, value: object) -> object:
+    return Mode(int(str(value), 8)) if kind is Mode else kind(value)
 
 
 def _row(told: Told) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ from plexguard.core.journal import Journal
 from plexguard.core.notify import Notifier, one_line
 from plexguard.core.records import encode
 from plexguard.core.told import Told, ToldReader
+from plexguard.status.config import Config
 from plexguard.status.server.desk import Desk, TookTooLong, World
 from plexguard.status.server.follow import Follower
 from plexguard.status.server.health import Health, cannot_tell, judge_all, judge_plex
@@ -236,3 +237,14 @@ class Service:
     async def _serve_metrics(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         # Prometheus may be configured to send parameters of its own.
         return make_text(await self._desk.metrics(), CONTENT_TYPE)
+
+
+def find_names(config: Config) -> tuple[str, ...]:
+    """Return under which names it may be asked for: those that are configured, and the addresses it listens at."""
+    addresses = (endpoint.address for endpoint in config.listen)
+    return (*config.names, *(f"[{address}]" if ":" in address else address for address in addresses))
+
+
+def serve_until_idle(service: Service) -> None:
+    """Live one life. A thread that hangs does not keep the process from ending."""
+    asyncio.run(service.run())
