@@ -38,6 +38,9 @@ COMMAND: Kind[tuple[str, ...]] = Kind(
     show_list,
 )
 
+# How often the timer fires in a night, an hour apart.
+TRIES = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:

@@ -20,12 +20,15 @@ NAME = "status"
 
 
 @click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-status")
+@click.option(
+    "--journal", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Show the hosts whose journals are in it."
+)
 @click.option("--watch", is_flag=True, help="Show it again every 2 s, until Ctrl-C.")
 @program.format_option
 @program.config_option
 @program.version_option(NAME)
 @click.pass_context
-def cli(context: click.Context, watch: bool, output: str, config_path: Path) -> int:
+def cli(context: click.Context, folder: Path | None, watch: bool, output: str, config_path: Path) -> int:
     """Show how everything is that is guarded, on one screen."""
     if context.invoked_subcommand:
         return 0
@@ -34,6 +37,10 @@ def cli(context: click.Context, watch: bool, output: str, config_path: Path) -> 
     from plexguard.status.show import render
 
     ports = program.open_ports(NAME)
+    if folder is not None:
+        if watch:
+            raise click.UsageError("--watch shows this machine, and --journal others")
+        return _show_hosts(folder, ports, output=output)
     take = _prepare(ports, config_path)
     if watch:
         return act.watch(take, ports.clock, output=output)
@@ -42,7 +49,21 @@ def cli(context: click.Context, watch: bool, output: str, config_path: Path) -> 
         act.print_json(overview)
     else:
         act.print_lines(lambda width: render(overview, width=width))
-    return act.exit_code(overview)
+    return act.judge(overview)
+
+
+def _show_hosts(folder: Path, ports: program.Ports, *, output: str) -> int:
+    from plexguard.status import act
+    from plexguard.status.hosts.decide import decide
+    from plexguard.status.hosts.observe import read_journals
+    from plexguard.status.hosts.show import render
+
+    view = decide(read_journals(folder, ports.clock), ports.clock.now())
+    if output == "json":
+        act.print_json(view)
+    else:
+        act.print_lines(lambda width: render(view, width=width))
+    return act.exit_code(view.healthy, (host.state for host in view.hosts))
 
 
 def _prepare(ports: program.Ports, config_path: Path) -> Callable[[], Overview]:

@@ -4,8 +4,8 @@ Nothing here touches media, asks Plex or needs rights: what cannot be read is no
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -32,6 +32,7 @@ UNITS = "plexguard*"
 LOOK_BACK = timedelta(days=7)
 _READ_S = 5.0
 _CHUNK = 500
+_SAME_CLOCK_S = 2.0
 NO_RIGHT = "there is no journal here that this user may read"
 _JOURNALS = (Path("/var/log/journal"), Path("/run/log/journal"))
 
@@ -107,15 +108,17 @@ def observe(
     """Take an observation. runtime: where the server and its container are published, None for the usual place."""
     units, timers, manager_why = _ask_manager(manager)
     place = root if runtime is None else runtime
+    probe, network = published.PROBE.look(root), published.NETWORK.look(root)
+    checked = [record.checked for record in (probe.record, network.record) if record is not None and record.checked is not None]
     return Observation(
-        now=clock.moment(),
+        now=find_boot(clock.moment(), checked),
         now_s=clock.monotonic_s(),
         host=os.uname().nodename,
         plex=_at(published.PLEX, runtime).look(place),
         container=_at(published.CONTAINER, runtime).look(place),
-        probe=published.PROBE.look(root),
+        probe=probe,
         restarts=published.RESTARTS.look(root),
-        network=published.NETWORK.look(root),
+        network=network,
         reboots=published.REBOOTS.look(root),
         speed=published.SPEED.look(root),
         speed_lines=published.SPEED_LINES.read(root),
@@ -132,6 +135,19 @@ def observe(
         limits=limits,
         mistakes=mistakes,
     )
+
+
+def find_boot(now: Moment, checked: Iterable[Moment]) -> Moment:
+    """Return this moment, with the boot by which the units count.
+
+    In a container they may see the id of the kernel's boot, by a /proc of their own (ProtectKernelTunables=), and a command by
+    hand that of the container's: seen with systemd-nspawn. It is the same boot where both clocks have moved alike.
+    """
+    for moment in checked:
+        wall_s, uptime_s = (now.wall - moment.wall).total_seconds(), now.uptime_s - moment.uptime_s
+        if moment.boot_id != now.boot_id and uptime_s >= 0 and abs(wall_s - uptime_s) < _SAME_CLOCK_S:
+            return replace(now, boot_id=moment.boot_id)
+    return now
 
 
 def _at(source: published.Source[T], folder: Path | None) -> published.Source[T]:
