@@ -81,7 +81,8 @@ def _work(work: Work, pipe: int, parent: int) -> None:
     os.set_blocking(pipe, False)
 
     def sign() -> None:
-        with contextlib.suppress(BlockingIOError):
+        # Full, or nobody reads any more: that is for `go_on` to tell.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(pipe, _SIGN)
 
     try:
@@ -94,4 +95,5 @@ def _work(work: Work, pipe: int, parent: int) -> None:
 
 def _last_word(pipe: int, text: bytes) -> None:
     os.set_blocking(pipe, True)
-    os.write(pipe, text)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, text)
