@@ -47,7 +47,7 @@ PROGRAMS = (
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
     Program(name="notify", daemon=True),
-    Program(name="status"),
+    Program(name="status", daemon=True),
 )
 
 

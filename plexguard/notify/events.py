@@ -47,6 +47,9 @@ CHANNEL_RECOVERED = Event(
     meaning="""
         Channel {channel} has taken a message again. It was away for {downtime_s} seconds.
         """,
+    decided="""
+        The service took what it was sent, for the first time since channel {channel} was told to have failed.
+        """,
     did="""
         What was kept for it is being delivered, in order and no faster than the service bears.
         """,
@@ -92,6 +95,9 @@ DROPPED = Event(
     meaning="""
         A channel has been away for so long that more was waiting for it than spool_limit allows ({limit_bytes} bytes). The {count}
         oldest events were dropped.
+        """,
+    decided="""
+        After each event the files below /var/lib/plexguard/notify/spool were added up.
         """,
     did="""
         The next message to each channel that missed some says how many, and between when. They are still in the journal.
@@ -142,6 +148,9 @@ SPOOL_FAILED = Event(
     meaning="""
         What is to be delivered is kept on disk first, and the disk refuses: {reason}. Nothing is delivered meanwhile.
         """,
+    decided="""
+        Writing below /var/lib/plexguard/notify/spool failed. It is told once, until it works again.
+        """,
     did="""
         It is tried again every few seconds, from the place in the journal where it stopped: what the journal keeps is not lost.
         """,
@@ -164,6 +173,12 @@ SPOOL_RECOVERED = Event(
     meaning="""
         The disk takes what is to be delivered again, after {downtime_s} seconds. What was told meanwhile was read from the journal.
         """,
+    decided="""
+        An event was written to disk, for the first time since it was told that none can be.
+        """,
+    did="""
+        What is waiting is being delivered, in order.
+        """,
     action="""
         Nothing needs to be done. What is waiting:
           plexguard-notify queue list
@@ -179,6 +194,12 @@ NO_CHANNELS = Event(
     page=_PAGE,
     meaning="""
         Notifications need an address. None is configured, so the service ended, as it should.
+        """,
+    decided="""
+        The configuration was read; it has no [notify.channel.NAME]. It is told once.
+        """,
+    did="""
+        Nothing. `plexguard-status apply` starts the service when a channel is configured.
         """,
     action="""
         Name a channel, as [notify.channel.NAME], then start it and send a message as a trial:

@@ -19,8 +19,6 @@ ACTS_FOR = {
     "plexguard-plex-restart": "plexguard-plex-probe",
     "plexguard-reboot": "plexguard-net-recover",
 }
-# Programs that nothing but a person starts.
-NO_UNIT = {"plexguard-status"}
 
 
 def owner_of(stem: str) -> Program | None:
@@ -76,7 +74,7 @@ def test_unit_tests_lie_where_the_program_does(program):
 @EACH
 def test_program_has_units_of_its_name(program):
     named = [file.name for file in UNITS.iterdir() if file.stem.removesuffix("@") == program.command]
-    assert bool(named) is (program.command not in NO_UNIT)
+    assert named
 
 
 @pytest.mark.parametrize("unit", units(), ids=lambda unit: unit.name)

@@ -1,0 +1,35 @@
+"""Make a changed configuration hold."""
+
+from pathlib import Path
+
+from plexguard.core.clock import Clock
+from plexguard.core.drop_ins import GENERATED, find_changed_units, find_running_services, read_drop_ins
+from plexguard.core.found import DISCOVER
+from plexguard.core.manager import Manager
+from plexguard.core.suite import daemon_units
+from plexguard.status.apply.decide import choose_restarts
+from plexguard.status.apply.observe import find_last_change
+
+_RESTART_TIMEOUT_S = 60.0
+
+
+def apply(manager: Manager, clock: Clock, *, config_path: Path, folder: Path = GENERATED) -> tuple[str, ...]:
+    """Find Plex anew, read all units again, restart what changed; return what was changed or restarted, a line each."""
+    before = read_drop_ins(folder)
+    daemons = [manager.unit(name) for name in daemon_units()]
+    failed = {unit.name for unit in daemons if unit.active_state == "failed"}
+    # What failed over a mistake that has just been mended is no failure any more.
+    manager.reset_failed("plexguard-*")
+    manager.reload()
+    manager.start(DISCOVER, timeout_s=_RESTART_TIMEOUT_S)
+    changed = find_changed_units(before, read_drop_ins(folder))
+    changed_at = find_last_change(config_path)
+    running = find_running_services(changed, manager)
+    restarts = choose_restarts(changed, running, daemons, changed_at=changed_at, now=clock.now(), now_s=clock.monotonic_s())
+    for unit in restarts:
+        # One that failed, most often over the mistake that has just been mended, does not run.
+        if unit in failed:
+            manager.start(unit, timeout_s=_RESTART_TIMEOUT_S)
+        else:
+            manager.try_restart(unit, timeout_s=_RESTART_TIMEOUT_S)
+    return (*(f"{unit}: changed" for unit in changed if unit not in restarts), *(f"{unit}: restarted" for unit in restarts))

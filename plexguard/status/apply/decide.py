@@ -1,0 +1,32 @@
+"""Which units must be restarted for a changed configuration to hold. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from plexguard.core.manager import Unit
+
+
+def choose_restarts(
+    changed: Iterable[str],
+    running: Iterable[str],
+    daemons: Iterable[Unit],
+    *,
+    changed_at: datetime,
+    now: datetime,
+    now_s: float,
+) -> tuple[str, ...]:
+    """Return the units to restart: timers whose times changed, services that run with older drop-ins, and daemons that read
+    an older configuration or failed.
+
+    A service behind a timer is left out: it reads everything at its next run, and an audit at work is not broken off.
+    running: the changed services that stay running. now_s: the same moment as now, on the clock of Unit.started_s.
+    """
+    timers = (unit for unit in changed if unit.endswith(".timer"))
+    outdated = (unit.name for unit in daemons if _is_outdated(unit, changed_at, now, now_s))
+    return tuple(dict.fromkeys((*timers, *running, *outdated)))
+
+
+def _is_outdated(unit: Unit, changed_at: datetime, now: datetime, now_s: float) -> bool:
+    if unit.active_state == "failed":
+        return True
+    return unit.runs and now - timedelta(seconds=now_s - unit.started_s) <= changed_at

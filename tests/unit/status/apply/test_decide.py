@@ -1,0 +1,44 @@
+"""Which units a changed configuration concerns."""
+
+from datetime import timedelta
+
+import pytest
+
+from plexguard.core.manager import Unit
+from plexguard.status.apply.decide import choose_restarts
+from tests.fakes.ports import BEGIN
+
+WATCH = Unit(name="plexguard-watch.service", load_state="loaded", active_state="active", started_s=1000.0)
+
+
+def test_timers_are_restarted_and_jobs_are_not() -> None:
+    changed = ("plexguard-audit.service", "plexguard-audit.timer")
+
+    assert choose_restarts(changed, (), (), changed_at=BEGIN, now=BEGIN, now_s=1000.0) == ("plexguard-audit.timer",)
+
+
+def test_a_service_that_runs_with_older_drop_ins_is_restarted_once() -> None:
+    restarts = choose_restarts(
+        (WATCH.name,), (WATCH.name,), (WATCH,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=1), now_s=1500.0
+    )
+
+    assert restarts == (WATCH.name,)
+
+
+@pytest.mark.parametrize(
+    ("started_before_s", "state", "restarted"),
+    [
+        (-60.0, "active", True),
+        (60.0, "active", False),
+        (-60.0, "inactive", False),
+        (60.0, "failed", True),
+    ],
+    ids=["read an older file", "has read this one", "does not run", "failed"],
+)
+def test_a_daemon_is_restarted_when_it_has_not_read_the_file_as_it_is(started_before_s: float, state: str, restarted: bool) -> None:
+    """started_before_s: when the daemon started, relative to the change of the file."""
+    unit = Unit(name=WATCH.name, load_state="loaded", active_state=state, started_s=1000.0 + started_before_s)
+
+    restarts = choose_restarts((), (), (unit,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=500), now_s=1500.0)
+
+    assert restarts == ((WATCH.name,) if restarted else ())
