@@ -30,6 +30,11 @@ class Priority(IntEnum):
     NOTICE = 5  # a state changed
     INFO = 6  # a run's one-line summary
 
+    @property
+    def severity(self) -> str:
+        """The word for people and for receivers: syslog's, less its short forms."""
+        return {2: "critical", 3: "error"}.get(self, self.name.lower())
+
 
 class Mode(int):
     """Permission bits, shown as four octal digits."""

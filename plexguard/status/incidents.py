@@ -15,13 +15,6 @@ from plexguard.core.told import Told
 
 # A problem without an end that is told again within this time is the same one.
 _SAME_WITHIN = timedelta(hours=1)
-_SEVERITIES = {
-    Priority.CRIT: "critical",
-    Priority.ERR: "error",
-    Priority.WARNING: "warning",
-    Priority.NOTICE: "notice",
-    Priority.INFO: "info",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +40,6 @@ class Incident:
     @property
     def is_open(self) -> bool:
         return self.ended is None
-
-
-def severity_of(event: Event) -> str:
-    return _SEVERITIES[event.priority]
 
 
 def title_of(told: Told) -> str:
@@ -96,7 +85,7 @@ class _Folding:
             area=told.event.name.partition(".")[0],
             about=told.about,
             title=title_of(told),
-            severity=severity_of(told.event),
+            severity=told.event.priority.severity,
             began=told.at,
             ended=None if can_end else told.at,
             last=told.at,

@@ -55,7 +55,7 @@ def test_a_problem_after_a_recovery_is_another_one() -> None:
 def test_what_no_event_ends_is_a_moment_and_the_same_one_for_an_hour(gap_s: float, incidents: int) -> None:
     assert not [name for event in events() for name in event.ends if name == "program.failed"]
 
-    found = fold([tell("program.failed", 0), tell("program.failed", gap_s)])
+    found = fold([tell("program.failed", at_s, program="plexguard-sample") for at_s in (0, gap_s)])
 
     assert len(found) == incidents
     assert not any(incident.is_open for incident in found)
