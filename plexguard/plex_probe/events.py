@@ -569,8 +569,8 @@ RESTART_ASKED = Event(
         """,
     decided="""
         The fault is certain, and nobody can be watching: Plex is down or hung; or its database answers nobody for
-        blocked_limit (10 min) and Plex says that nobody watches. No update is at work, and the last one was start_grace (60
-        s) ago at least.
+        blocked_limit (10 min) and Plex says that nobody watches. No update is at work, and the ask before this one is
+        start_grace (60 s) old at least.
         """,
     did="""
         It was counted on disk, then plexguard-plex-restart.service was started: the probe has no rights of its own. That
