@@ -38,6 +38,10 @@ ENDLESS = {
     "logs.unsettled": "nobody can tell, and the path is let go",
     "logs.mount-dead": "a log tells of a mount that is dead, and never of one that lives",
     "logs.overflow": "they are counted and gone",
+    "notify.event-rejected": "it is set aside, and the channel goes on",
+    "notify.dropped": "they are counted and gone",
+    "notify.journal-gap": "what is trimmed does not come back",
+    "unit.failed": "a unit that works again tells nothing of itself",
 }
 
 
