@@ -201,7 +201,8 @@ def test_units_of_the_runbook_exist(event):
         named = [words[n + 1] for n, word in enumerate(words[:-1]) if word == "-u" and words[0] == "journalctl"]
         if words[0] == "systemctl":
             named += [word for word in words[2:] if not word.startswith("-")]
-        for name in named:
+        # {failed_unit} is a unit's whole name, which only the event knows.
+        for name in (name for name in named if name != "{failed_unit}"):
             for program in PROGRAMS if "{program}" in name else PROGRAMS[:1]:
                 pattern = name.replace("{program}", program.command)
                 pattern = pattern if re.search(r"[*]|\.\w+$", pattern) else pattern + ".service"
