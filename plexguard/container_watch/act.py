@@ -120,6 +120,9 @@ class Watcher:
         if found.candidates:
             if last is None or found.candidates != last.candidates:
                 self._ports.journal.send(events.AMBIGUOUS, containers=", ".join(found.candidates))
+        elif last is not None and last.candidates:
+            how = "" if found.exists else ", which is not there"
+            self._ports.journal.send(events.SETTLED, container=found.name, how=how)
         elif is_new and self._last is not None:
             how = ", stopped on purpose" if found.status == "exited" and found.stopped_on_purpose else ""
             self._ports.journal.send(events.CHANGED, container=found.name, status=found.status, how=how)

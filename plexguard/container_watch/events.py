@@ -12,13 +12,25 @@ CHANGED = Event(
     subject="Plex's container is {status}",
     page=_PAGE,
     fields={"container": str, "status": str, "how": str},
+    about=("container",),
     meaning="""
-        Docker told that the state of Plex's container changed to {status}. The probe reads this to know whether a Plex that
-        does not answer was stopped on purpose.
+        The state of Plex's container changed: {container} is {status}{how}. The other programs read it to know whether a Plex
+        that does not answer was stopped on purpose.
+        """,
+    decided="""
+        Docker told of an event, or was asked as it is every half minute, and its answer differs from the one before. An end
+        counts as meant when Docker had signalled the container first (docker stop, docker kill, Compose); without such a
+        signal, when the exit code is 0. Where the end itself was not heard, 137 and 143 count as meant too, unless memory ran
+        out.
+        """,
+    did="""
+        The state was published in /run/plexguard/container.json, and plexguard-discover was started to read it. Nothing was
+        done to the container.
         """,
     action="""
-        Nothing. What Docker itself says:
+        A container that ends again and again says why itself:
           docker ps -a
+          docker logs --tail 50 {container}
         """,
 )
 
@@ -31,8 +43,17 @@ AMBIGUOUS = Event(
     page=_PAGE,
     fields={"containers": str},
     meaning="""
-        No container has the name that is looked for, and more than one was made from an image of Plex: {containers}. Which of
-        them to watch and to restart is not guessed. While one takes another's place, both may be there for 5 minutes.
+        More than one container could be Plex's, and none is watched: {containers}. A Plex in one of them is not restarted
+        when it hangs.
+        """,
+    decided="""
+        No container has the name that is looked for, and each of these was made from an image that Plex is run from. Which of
+        them is meant is not guessed. While a new container takes the place of one that was followed, both may be there for 5
+        minutes before this is told.
+        """,
+    did="""
+        Published that there is no container of Plex, with these names. It is told once, and again when the names are others.
+        Docker is asked on, and when one container is left, or one has the name, it is taken and told (container.settled).
         """,
     action="""
         Name yours as container in [plex]:
@@ -40,6 +61,31 @@ AMBIGUOUS = Event(
           plexguard-status apply
         Or remove those that are not needed any more:
           docker ps -a
+        """,
+)
+
+SETTLED = Event(
+    name="container.settled",
+    message_id="d337d7aa3ad643b3b38d874027f17f6a",
+    priority=Priority.NOTICE,
+    message="It is clear again which container is Plex's: {container}{how}",
+    subject="It is clear again which container is Plex's",
+    page=_PAGE,
+    fields={"container": str, "how": str},
+    ends=("container.ambiguous",),
+    meaning="""
+        Of several containers that could be Plex's, one is certain now, or none is left: {container}{how}.
+        """,
+    decided="""
+        One has the name that is looked for, or no more than one of a Plex image is there.
+        """,
+    did="""
+        Its state is published and watched again, and plexguard-discover was started to read it.
+        """,
+    action="""
+        To have it certain for good, name yours as container in [plex]:
+          editor /etc/plexguard/plexguard.toml
+          plexguard-status apply
         """,
 )
 
@@ -52,11 +98,21 @@ DOCKER_LOST = Event(
     page=_PAGE,
     fields={"container": str, "reason": str},
     meaning="""
-        The Docker engine did not answer: {reason}. Until it does, the container's state is unknown and Plex is not restarted.
+        The Docker engine cannot be asked: {reason}. So the state of container {container} is not known.
+        """,
+    decided="""
+        Either docker.service is stopped, or a question to it (docker events, docker inspect) failed or had no answer within
+        15 s. One failure is enough.
+        """,
+    did="""
+        What was published last is left to grow old, by which the other programs know that the state is unknown: while it is,
+        Plex is not restarted. Docker is asked again every 10 s. An engine that an administrator has stopped is not asked,
+        which would start it.
         """,
     action="""
-        See whether the engine runs:
+        See whether the engine runs, and why not:
           systemctl status docker
+          journalctl -u docker -n 50
         """,
 )
 
@@ -70,9 +126,17 @@ DOCKER_FOUND = Event(
     fields={"downtime_s": float},
     ends=("container.docker-lost",),
     meaning="""
-        The Docker engine could not be asked for {downtime_s} s, and can be again.
+        The Docker engine can be asked again, after {downtime_s} s.
+        """,
+    decided="""
+        It answered the question for the container.
+        """,
+    did="""
+        The state of the container is published again, and plexguard-discover reads it. How a container ended meanwhile is
+        judged by its exit code alone, since Docker's events of that time were missed.
         """,
     action="""
-        Nothing.
+        If the engine goes away often, its own journal says why:
+          journalctl -u docker --since -1d
         """,
 )

@@ -9,17 +9,26 @@ PROGRAM_FAILED = Event(
     message="{program} stopped: {reason} (try: {hint})",
     subject="{program} could not do its work",
     fields={"program": str, "reason": str, "hint": str, "exit_code": int},
+    about=("program",),
     meaning="""
-        The program met a failure that it knows and cannot mend by itself, and ended without doing anything further:
-        {reason}
-        Its exit code {exit_code} follows sysexits(3): 64 usage, 66 missing input, 69 a service is away, 71 the system
-        refused, 74 input/output, 75 try again, 76 protocol, 77 permission, 78 configuration.
+        {program} could not do its work, and no later step of this run was taken: {reason}
+        """,
+    decided="""
+        This is a failure that the program knows. Its exit code {exit_code} follows sysexits(3): 64 usage, 65 bad data, 66
+        missing input, 69 a service is away, 71 the system refused, 74 input/output, 75 try again, 76 protocol, 77 permission,
+        78 configuration.
+        """,
+    did="""
+        It ended at once. What it had done before is kept: every action is counted on disk before it is taken. A timer runs
+        the program again at its next time, and a service that stays is started again after 5 s, unless the code is 64, 77 or
+        78, which no new start can mend.
         """,
     action="""
-        What may help:
+        Try what may help:
           {hint}
         The runs before and after this one:
-          journalctl -u 'plexguard*'
+          journalctl -u 'plexguard*' --since -1d
+          systemctl list-timers 'plexguard*'
         """,
 )
 
@@ -30,14 +39,23 @@ PROGRAM_BUG = Event(
     message="{program} met a bug of its own: {error}\n{traceback}",
     subject="{program} has a bug",
     fields={"program": str, "error": str, "traceback": str},
+    about=("program",),
     meaning="""
-        The program came to a place that its authors thought impossible. It stopped at once; a timer or the service
-        manager starts it again. Nothing that it had begun is repeated blindly: every action is counted on disk before it
-        is taken.
+        {program} has a bug: it came to a place that its authors thought impossible. {error}
+        """,
+    decided="""
+        An error that the program does not know reached its outermost frame. The entry holds the traceback.
+        """,
+    did="""
+        It ended at once with exit code 70. A timer or the service manager starts it again. Nothing that it had begun is
+        repeated blindly: every action is counted on disk before it is taken.
         """,
     action="""
-        Please report the lines of this entry. They hold no secrets, but read them before you pass them on:
+        Please report the lines of this entry. They hold no secrets that plexguard knows, but read them before you pass them
+        on:
           journalctl -p crit -u 'plexguard*'
+        Until it is mended the program can be turned off, here by its timer or its service:
+          systemctl list-units 'plexguard*'
         """,
 )
 
@@ -48,13 +66,47 @@ CONFIG_INVALID = Event(
     message="{mistake}",
     subject="The configuration has a mistake",
     fields={"program": str, "mistake": str},
+    about=("program",),
     meaning="""
-        The configuration was read and checked before anything was touched. This value is wrong, so {program} did
-        nothing at all:
-        {mistake}
+        A value of the configuration cannot be used, so {program} does not do its work: {mistake}
+        """,
+    decided="""
+        The file and its drop-ins are read and checked as a whole before anything is touched. Each mistake is an event of its
+        own. A service tells the same mistakes once, not at each run.
+        """,
+    did="""
+        Nothing at all: {program} ended with exit code 78. A timer runs it again at its next time, which ends the same way; a
+        service that stays is not started again by itself. When it is plexguard-generator, the units run on as they were
+        shipped, without what the configuration would change in them.
         """,
     action="""
         Mend the value, see that all is well, and make it known:
+          editor /etc/plexguard/plexguard.toml
+          plexguard-status check-config
+          plexguard-status apply
+        """,
+)
+
+CONFIG_VALID = Event(
+    name="config.valid",
+    message_id="552165b4984f4573b2afa14a7800f889",
+    priority=Priority.NOTICE,
+    message="The configuration of {program} has no mistake any more",
+    subject="The configuration has no mistake any more",
+    fields={"program": str},
+    about=("program",),
+    ends=("config.invalid",),
+    meaning="""
+        {program} can do its work again: the mistakes that it told in its configuration are mended.
+        """,
+    decided="""
+        It read its section, [plex] and the names of all others, and found nothing wrong in them.
+        """,
+    did="""
+        It forgot which mistakes it had told, and does its work.
+        """,
+    action="""
+        Before a change is made to hold, see what is wrong with it:
           plexguard-status check-config
           plexguard-status apply
         """,
@@ -67,13 +119,23 @@ STATE_SET_ASIDE = Event(
     message="{path} could not be used and was moved to {aside}: {reason}",
     subject="A state file was set aside",
     fields={"path": FilePath, "aside": FilePath, "reason": str},
+    about=("path",),
     meaning="""
-        A program found its state torn, foreign or written by another version of plexguard. It moved the file aside and
-        went on without it, as if it ran for the first time: what it counted (a restart budget) begins anew.
+        A program found its own state unusable, and has forgotten what was in it: what it counted, such as a budget of
+        restarts, begins anew.
+        """,
+    decided="""
+        {path} was read and is not what this version writes: {reason}.
+        """,
+    did="""
+        The file was moved to {aside}, over an older one that was set aside before. The program went on as if it ran for the
+        first time.
         """,
     action="""
         Look at what was kept, and delete it when it tells you nothing:
           cat {aside_quoted}
-        If it happens again, the disk below it deserves a look.
+        If it happens again, see whether the disk is full or reports errors:
+          df -h /var/lib/plexguard
+          journalctl -k -p err --since -1d
         """,
 )

@@ -17,6 +17,8 @@ FIELD_PREFIX = "PLEXGUARD_"
 MARK = ("PLEXGUARD", "1")
 # A path in a runbook's command is written {path_quoted}: the same path, as a shell takes it.
 QUOTED = "_quoted"
+# How the parts of a runbook begin where they are shown one after the other: meaning, decided, did, action.
+_LEADS = ("", "How it was decided:", "What was done:", "If it comes again:")
 
 
 class Priority(IntEnum):
@@ -27,6 +29,11 @@ class Priority(IntEnum):
     WARNING = 4  # a person will need to act if it goes on
     NOTICE = 5  # a state changed
     INFO = 6  # a run's one-line summary
+
+    @property
+    def severity(self) -> str:
+        """The word for people and for receivers: syslog's, less its short forms."""
+        return {2: "critical", 3: "error"}.get(self, self.name.lower())
 
 
 class Mode(int):
@@ -80,7 +87,8 @@ class Event:
     and subject: format templates over the fields. about: the fields that say which thing it is about, where there are several;
     ends: the names of the problems that are over with it, for the same thing.
 
-    The runbook: what it means, how it was decided, what the program did about it, and what to do (with the commands, one a line).
+    The runbook: what it means, how it was decided, what the program did about it or why it did nothing, and what to do if it
+    comes again (with the commands, one a line).
     """
 
     name: str
@@ -89,9 +97,9 @@ class Event:
     message: str
     subject: str
     meaning: str
+    decided: str
+    did: str
     action: str
-    decided: str = ""
-    did: str = ""
     page: str = "plexguard(7)"
     fields: Mapping[str, type] = field(default_factory=dict)
     about: tuple[str, ...] = ()
@@ -128,7 +136,8 @@ class Event:
 
     def catalog_entry(self) -> str:
         """Return this event as an entry of a systemd message catalog (systemd journal catalog documentation)."""
-        parts = [_fill(text) for text in (self.meaning, self.decided, self.did, self.action) if text.strip()]
+        texts = (self.meaning, self.decided, self.did, self.action)
+        parts = [_fill(f"{lead}\n{textwrap.dedent(text).strip()}") for lead, text in zip(_LEADS, texts, strict=True)]
         body = _as_catalog("\n\n".join(parts))
         return (
             f"-- {self.message_id}\n"

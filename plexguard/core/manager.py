@@ -1,9 +1,12 @@
 """The port to the service manager: what state is a unit in, start it, stop it, hold off a shutdown."""
 
 import contextlib
+import json
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
+from plexguard.core.errors import PeerError
 from plexguard.core.host import CommandFailed, Host
 
 # A question to the manager; a job may take longer and says so itself.
@@ -16,6 +19,7 @@ _PROPERTIES = (
     "SubState",
     "Result",
     "UnitFileState",
+    "UnitFilePreset",
     "User",
     "Group",
     "Environment",
@@ -31,7 +35,7 @@ _PROPERTIES = (
 class Unit:
     """A unit as the manager sees it. Texts are those of systemctl(1); started_s: on CLOCK_MONOTONIC, 0 when never.
     exit_code: of its last main process, or the signal that ended it. left_active_s, ended_s: when it was last told to stop
-    or found to have ended, and when its main process ended."""
+    or found to have ended, and when its main process ended. preset: "enabled" or "disabled", where nobody has said otherwise."""
 
     name: str
     load_state: str = "not-found"
@@ -39,6 +43,7 @@ class Unit:
     sub_state: str = "dead"
     result: str = "success"
     file_state: str = ""
+    preset: str = ""
     user: str = ""
     group: str = ""
     environment: str = ""
@@ -63,8 +68,25 @@ class Unit:
         return self.active_state in ("active", "reloading")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """When a timer last elapsed and will next, None when it did not or will not."""
+
+    name: str
+    last: datetime | None = None
+    next: datetime | None = None
+
+
 class Manager(Protocol):
     def unit(self, name: str) -> Unit: ...
+
+    def find_units(self, pattern: str) -> tuple[Unit, ...]:
+        """Return every unit that is installed under such a name, templates left out. Raises CommandError and PeerError."""
+        ...
+
+    def find_timers(self, pattern: str) -> tuple[Timer, ...]:
+        """Return the timers of such a name that the manager knows. Raises CommandError and PeerError."""
+        ...
 
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         """Start a unit and wait for it; with no timeout the job is only queued. Raises CommandError."""
@@ -105,6 +127,29 @@ class SystemdManager:
         done = self._host.run(["systemctl", "show", "--property=" + ",".join(_PROPERTIES), "--", name], timeout_s=_ASK_TIMEOUT_S)
         return parse_unit(name, done.stdout)
 
+    def find_units(self, pattern: str) -> tuple[Unit, ...]:
+        files = self._list("list-unit-files", "--", pattern)
+        names = [name for file in files if "@." not in (name := str(file.get("unit_file", "")))]
+        if not names:
+            return ()
+        properties = "--property=" + ",".join(("Id", *_PROPERTIES))
+        done = self._host.run(["systemctl", "show", properties, "--", *names], timeout_s=_ASK_TIMEOUT_S)
+        return parse_units(done.stdout)
+
+    def find_timers(self, pattern: str) -> tuple[Timer, ...]:
+        rows = self._list("list-timers", "--all", "--", pattern)
+        return tuple(
+            Timer(name=str(row.get("unit", "")), last=_read_time(row.get("last")), next=_read_time(row.get("next"))) for row in rows
+        )
+
+    def _list(self, *words: str) -> list[dict[str, Any]]:
+        done = self._host.run(["systemctl", "--output=json", *words], timeout_s=_ASK_TIMEOUT_S)
+        try:
+            rows = json.loads(done.stdout)
+        except ValueError as error:
+            raise PeerError(f"systemctl {words[0]}: no JSON: {error}") from error
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         self._systemctl("start", name, timeout_s=timeout_s)
 
@@ -144,6 +189,7 @@ def parse_unit(name: str, text: str) -> Unit:
         sub_state=found.get("SubState", "dead"),
         result=found.get("Result", "success"),
         file_state=found.get("UnitFileState", ""),
+        preset=found.get("UnitFilePreset", ""),
         user=found.get("User", ""),
         group=found.get("Group", ""),
         environment=found.get("Environment", ""),
@@ -153,6 +199,19 @@ def parse_unit(name: str, text: str) -> Unit:
         left_active_s=_number(found.get("ActiveExitTimestampMonotonic", "")) / 1e6,
         ended_s=_number(found.get("ExecMainExitTimestampMonotonic", "")) / 1e6,
     )
+
+
+def parse_units(text: str) -> tuple[Unit, ...]:
+    """Parse `systemctl show` of several units, with their Id."""
+    blocks = [block for block in text.split("\n\n") if block.strip()]
+    return tuple(parse_unit(block.partition("Id=")[2].partition("\n")[0], block) for block in blocks)
+
+
+def _read_time(value: object) -> datetime | None:
+    """Return the time of a number of microseconds; 0, or nothing, and what is beyond all time mean never."""
+    if not isinstance(value, int) or not 0 < value < 1 << 57:
+        return None
+    return datetime.fromtimestamp(value / 1e6, UTC)
 
 
 def _number(text: str) -> int:

@@ -1,46 +1,296 @@
 """What the programs publish of themselves in their state files, for who shows it or passes it on.
 
 Each record here names the fields that others may rely on, as the program's man page documents them; the rest of a state is its
-own program's. A file that is missing, torn or closed gives None: nothing is known, which is never "well".
+own program's. A file that is missing, torn or closed gives None and the reason: nothing is known, which is never "well".
+
+The server and its container, which root's side publishes in /run, are in `core/found.py`; the media that stay unreadable in
+`core/unreadable.py`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from plexguard.core import found, unreadable
 from plexguard.core.clock import Moment
+from plexguard.core.errors import DataError, PlexguardError
 from plexguard.core.journal import StderrJournal
-from plexguard.core.state import STATE_ROOT, StateFile
+from plexguard.core.state import STATE_ROOT, History, StateFile
 
 T = TypeVar("T")
+# Of a folder with one state for each thing of a kind; nobody has so many.
+_MOST_THINGS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Generic[T]):
+    """What a file gave. why: there is no record, "" when there is one or the file is not there at all."""
+
+    record: T | None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Generic[T]):
-    """Where a record is: file, below the folder of all states, and the schema that it is read by."""
+    """Where a record is: file, below the folder of all states or anywhere else when it begins with "/", and the schema that it is
+    read by."""
 
     file: str
     record: type[T]
     schema: int
 
     def read(self, root: Path = STATE_ROOT) -> T | None:
-        return StateFile(root / self.file, self.record, schema=self.schema, journal=StderrJournal()).peek()
+        return self.look(root).record
+
+    def look(self, root: Path = STATE_ROOT) -> Reading[T]:
+        """Return the record, or why there is none."""
+        return self._look(root / self.file)
+
+    def look_each(self, root: Path = STATE_ROOT) -> Iterator[tuple[str, Reading[T]]]:
+        """Yield what the states of a folder "PROGRAM/*/state.json" hold, each with the name of its thing."""
+        folder, _, name = self.file.partition("/*/")
+        try:
+            places = sorted(place for place in (root / folder).iterdir() if place.is_dir())[:_MOST_THINGS]
+        except OSError:
+            return
+        for place in places:
+            yield place.name, self._look(place / name)
+
+    def _look(self, path: Path) -> Reading[T]:
+        try:
+            return Reading(record=StateFile(path, self.record, schema=self.schema, journal=StderrJournal()).read())
+        except FileNotFoundError:
+            return Reading(record=None)
+        except DataError as error:
+            return Reading(record=None, why=f"{path}: {error}")
+        except PlexguardError as error:
+            return Reading(record=None, why=str(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines(Generic[T]):
+    """Where a history is: a file of records, one JSON line each, oldest first."""
+
+    file: str
+    record: type[T]
+
+    def read(self, root: Path = STATE_ROOT) -> tuple[T, ...]:
+        try:
+            return History(root / self.file, self.record, keep=1).read()
+        except PlexguardError:
+            return ()
+
+
+# -- Plex -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlexProblemSeen:
+    """A time during which Plex was not healthy. restarts: asked for in it. gave_up: it is left to a person."""
+
+    began: Moment
+    restarts: int = 0
+    gave_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSeen:
     """What the probe knows of Plex. verdict: of plexguard-plex-probe(8). level: the one that failed, "" when none did.
-    found_in_row: how many checks in a row have found the same. latencies: seconds by level. viewers: None when Plex does not tell."""
+    found_in_row: how many checks in a row have found the same. latencies: seconds by level. viewers: None when Plex does not tell.
+    told_no_server: no Plex was found that could be looked at."""
 
     verdict: str
     level: str = ""
     detail: str = ""
     version: str = ""
     found_in_row: int = 0
+    problem: PlexProblemSeen | None = None
     checked: Moment | None = None
     silent_since: Moment | None = None
     latencies: dict[str, float] = field(default_factory=dict)
     viewers: int | None = None
+    told_no_server: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartsSeen:
+    """The restarts of Plex of the last days, oldest first, and why the last one that was asked for was refused."""
+
+    restarts: tuple[Moment, ...] = ()
+    refused: str = ""
+    refused_at: Moment | None = None
 
 
 PROBE = Source(file="plex-probe/state.json", record=ProbeSeen, schema=1)
+RESTARTS = Source(file="plex-restart/state.json", record=RestartsSeen, schema=1)
+PLEX = Source(file=str(found.PLEX_FILE), record=found.FoundPlex, schema=found.SCHEMA)
+CONTAINER = Source(file=str(found.CONTAINER_FILE), record=found.FoundContainer, schema=found.SCHEMA)
+
+
+# -- the network ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSeen:
+    """A time without network. round: of the steps that were taken. gave_up: it is left to a person."""
+
+    began: Moment
+    round: int = 0
+    gave_up: bool = False
+    put_off: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSeen:
+    """What plexguard-net-recover knows. verdict: of plexguard-net-recover(8)."""
+
+    verdict: str
+    detail: str = ""
+    interface: str = ""
+    checked: Moment | None = None
+    last_online: Moment | None = None
+    problem: LossSeen | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebootSeen:
+    """A reboot. is_dated: the clock followed a time server then."""
+
+    at: Moment
+    is_dated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebootsSeen:
+    """The reboots, oldest first, and the kind of the last refusal."""
+
+    reboots: tuple[RebootSeen, ...] = ()
+    refused: str = ""
+
+
+NETWORK = Source(file="net-recover/state.json", record=NetworkSeen, schema=1)
+REBOOTS = Source(file="reboot/state.json", record=RebootsSeen, schema=1)
+
+
+# -- speed ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedDay:
+    """attempts: at a test, on that day. tested: one gave a result."""
+
+    attempts: int = 0
+    tested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedSeen:
+    """What the speed test remembers. days: by date in its time zone. put_off: day and kind of what last spoke against a test.
+    missing: the command that is not there. slow: which of download and upload fell below the usual."""
+
+    days: dict[str, SpeedDay] = field(default_factory=dict)
+    put_off: str = ""
+    missing: str = ""
+    slow: tuple[str, ...] = ()
+    slow_since: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedResult:
+    download_bit_per_s: float
+    upload_bit_per_s: float
+    ping_ms: float
+    server: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedLine:
+    """A test. failure: why it has no result."""
+
+    time: datetime
+    day: str
+    result: SpeedResult | None = None
+    failure: str = ""
+
+
+SPEED = Source(file="speed-test/state.json", record=SpeedSeen, schema=1)
+SPEED_LINES = Lines(file="speed-test/history.jsonl", record=SpeedLine)
+
+
+# -- permissions and logs ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSeen:
+    """What the audit remembers. told: what the last one left unrepaired, in its words, with the count. mounts: by root, the mount
+    that it was on when it was last found well."""
+
+    told: dict[str, int] = field(default_factory=dict)
+    mounts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsSeen:
+    """What the log watch remembers. folder: whose files it reads. unreadable: since when what cannot be read."""
+
+    folder: str = ""
+    unreadable: dict[str, Moment] = field(default_factory=dict)
+
+
+AUDIT = Source(file="perms-audit/state.json", record=AuditSeen, schema=1)
+UNREADABLE = Source(file="perms-audit/unreadable.json", record=unreadable.Record, schema=unreadable.SCHEMA)
+LOGS = Source(file="log-watch/state.json", record=LogsSeen, schema=1)
+
+
+# -- what comes with later parts: shown as soon as a file is there --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountSeen:
+    """A guarded mount. verdict: "proven" when bytes of a file were read, else what is the matter in one word. since: of the
+    verdict. proven: when it last was. remounts: of the last day."""
+
+    path: str
+    verdict: str
+    detail: str = ""
+    checked: Moment | None = None
+    since: Moment | None = None
+    proven: Moment | None = None
+    remounts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupSeen:
+    """The backups of one database. path: of the newest that is verified, "" while there is none. failure: why the last try,
+    at `tried`, gave none, "" when it did. kept: how many there are."""
+
+    database: str
+    path: str = ""
+    made: datetime | None = None
+    size_bytes: int = 0
+    kept: int = 0
+    tried: datetime | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudRunSeen:
+    """A run on a rented machine. phase: its name, "done" or "failed" at the end. done, total: of what the phase counts, total 0
+    when it counts nothing. eta: when the run is expected to end. ended: None while it goes on. failure: why it failed."""
+
+    phase: str
+    began: datetime
+    done: int = 0
+    total: int = 0
+    eta: datetime | None = None
+    cost_euros: float = 0.0
+    updated: datetime | None = None
+    ended: datetime | None = None
+    failure: str = ""
+
+
+MOUNTS = Source(file="rclone-watchdog/*/state.json", record=MountSeen, schema=1)
+BACKUPS = Source(file="db-export/*/state.json", record=BackupSeen, schema=1)
+CLOUD_RUNS = Source(file="cloud-run/*/state.json", record=CloudRunSeen, schema=1)

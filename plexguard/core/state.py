@@ -77,10 +77,14 @@ class StateFile(Generic[T]):
             raise DataError(f"schema {schema!r} is not {self._schema}: from another version of plexguard")
         return decode(self._record, data)
 
+    def read(self) -> T:
+        """Return the record for who may only read. Raises FileNotFoundError, DataError, NoPermission and IoFailed."""
+        return self._parse(_read(self.path))
+
     def peek(self) -> T | None:
         """Return the record for who may only read, or None where there is none that can be used; nothing is set aside."""
         try:
-            return self._parse(_read(self.path))
+            return self.read()
         except (FileNotFoundError, DataError, NoPermission, IoFailed):
             return None
 

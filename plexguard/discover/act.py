@@ -39,6 +39,7 @@ def reload(manager: Manager, folder: Path = GENERATED) -> None:
 
 def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> None:
     """Tell what is found when it is new or has changed; a run that finds the same is silent."""
+    _tell_mapped(now, past, journal)
     if now.server is Server.NONE:
         if past is None or past.server is not Server.NONE:
             journal.send(events.NOT_FOUND, reason=now.missing)
@@ -48,9 +49,20 @@ def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> No
         journal.send(
             events.FOUND, server=f"{kind} {now.name}", url=now.url, folders=", ".join(map(show_path, now.folders)) or "none yet"
         )
+    known = past.unmapped if past is not None and (past.server, past.name) == (now.server, now.name) else ()
     for folder in now.unmapped:
-        if past is None or folder not in past.unmapped:
+        if folder not in known:
             journal.send(events.UNMAPPED, folder=folder, container=now.name)
+
+
+def _tell_mapped(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> None:
+    if past is None:
+        return
+    is_same = (past.server, past.name) == (now.server, now.name)
+    reason = "a mount leads there, or Plex names it no more" if is_same else "it is not this container that is guarded"
+    for folder in past.unmapped:
+        if not is_same or folder not in now.unmapped:
+            journal.send(events.MAPPED, folder=folder, container=past.name, reason=reason)
 
 
 def _told(found: FoundPlex) -> tuple[object, ...]:

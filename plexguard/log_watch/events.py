@@ -12,17 +12,26 @@ COMPLAINT = Event(
     subject="Plex complained about {path}, which was found {verdict}",
     page=_PAGE,
     fields={"path": FilePath, "pattern": str, "verdict": str, "detail": str},
+    about=("path",),
     meaning="""
+        Plex, or the proxy before it, complained about {path}, and it was found {verdict}{detail}: "readable" was fine
+        already, "repaired" was not and is now, "unreadable" could not be repaired, "missing" is not there.
+        """,
+    decided="""
         A line of a log ({pattern}) says that this file or folder could not be read, or that something of it could not be
-        played. The audit was asked to look at it and at the folders above it, and found it {verdict}: "readable" was fine
-        already, "repaired" was not and is now, "unreadable" could not be repaired, "missing" is not there. It is told once
-        for a path, and then not again for a while, however many lines there are.
+        played. A log line proves nothing: the audit opened the path as Plex's user.
+        """,
+    did="""
+        The audit looked at the path and, where it could not be read, at the folders above it, and repaired what it could.
+        However many lines there are, the same path is not looked at again within repeat_after (10 min).
         """,
     action="""
-        Nothing, when it is readable or repaired. A playback is also refused for bandwidth, for a user's limits, or to a player
-        that asks for a file that is long gone. What was repaired, and what was not:
+        When it is readable or repaired, nothing has to be done: a playback is also refused for bandwidth, for a user's
+        limits, or to a player that asks for a file that is long gone. Else see what is in the way:
+          plexguard-perms-audit explain {path_quoted}
+        What was repaired, and what was not:
           journalctl -u 'plexguard-perms-*' --since -1h
-        What Plex wrote can be read in the web interface: Settings, Console.
+        What Plex wrote can be read in its web interface: Settings, Console.
         """,
 )
 
@@ -34,10 +43,17 @@ UNSETTLED = Event(
     subject="A complaint of Plex could not be followed up",
     page=_PAGE,
     fields={"what": str, "pattern": str, "reason": str},
+    about=("what",),
     meaning="""
-        A line of a log ({pattern}) says that this could not be read or played: {what}. Whether that is so could not be found
-        out: {reason}. Nothing was changed, and this is not taken for "all is well". It is told once, and then not again for a
-        while.
+        Plex, or the proxy before it, complained about {what}, and nobody can tell whether Plex can read it: {reason}. This is
+        not taken for "all is well".
+        """,
+    decided="""
+        A line of a log ({pattern}) named it. Either it is no path that can be looked at, or Plex's database or the audit
+        could not say anything of it: up to 6 tries with growing pauses, an hour at most.
+        """,
+    did="""
+        Nothing was changed. It is told once, and not again within repeat_after (10 min).
         """,
     action="""
         If it is a path outside of the folders that are audited, and should not be, add its folder to the roots in
@@ -58,14 +74,20 @@ MOUNT_DEAD = Event(
     subject="A mount that Plex reads is dead",
     page=_PAGE,
     fields={"path": FilePath, "fault": str},
+    about=("path",),
     meaning="""
-        Plex logged "{fault}" for this path. That is said by a mount whose server or program is gone (FUSE, NFS, a disk that
-        fails), or by a container that still sees the mount of before a remount. It has nothing to do with permissions, so
-        nothing is repaired. A library scan may now mark everything on that mount as deleted. It is told once for a mount, and
-        then not again for a while.
+        A mount that Plex reads is dead: Plex says "{fault}" for {path}. A library scan may now mark everything on that mount
+        as deleted.
+        """,
+    decided="""
+        These words are said by a mount whose server or program is gone (FUSE, NFS, a disk that fails), or by a container that
+        still sees the mount of before a remount. They have nothing to do with permissions.
+        """,
+    did="""
+        No mode is changed, and nothing is remounted. It is told once for a mount, and not again within repeat_after (10 min).
         """,
     action="""
-        See what is mounted there, and whether it answers (both may hang, as Plex does):
+        See what is mounted there, and whether it answers (the second may hang, as Plex does):
           findmnt -T {path_quoted}
           ls -la {path_quoted}
         Until it is back, have Plex not empty its trash after scans (Settings, Library). If only the container sees it dead,
@@ -83,8 +105,15 @@ OVERFLOW = Event(
     page=_PAGE,
     fields={"count": int, "reason": str},
     meaning="""
-        More complaints came than can be looked at one by one, so {count} of them were left out: {reason}. The audit of recent
-        changes and the full audit find the same files without any complaint.
+        {count} complaints were left out: {reason}. The audit of recent changes and the full audit find the same files without
+        any complaint.
+        """,
+    decided="""
+        512 complaints may wait at once, half of them of the kind that anybody can cause, and 200 may be told within
+        repeat_after (10 min). What came beyond that was counted for 10 s.
+        """,
+    did="""
+        They were dropped; those that wait are handed to the audit. It is told once within repeat_after.
         """,
     action="""
         Many at once have one cause, most often: a mount, a folder above all of them, or somebody who tries numbers. Look at
@@ -101,10 +130,19 @@ UNREADABLE = Event(
     message="{source} cannot be read: {reason}",
     subject="What plexguard-log-watch follows cannot be read",
     page=_PAGE,
-    fields={"source": str, "reason": str},
+    fields={"source": str, "reason": str, "part": str},
+    about=("part",),
     meaning="""
-        Until {source} can be read, complaints are not noticed, or not traced to their files: {reason}. It is tried again all
-        the time, and told when it works. The audits go on without it.
+        {source} cannot be read: {reason}. Until it can, complaints are not noticed, or not traced to their files.
+        """,
+    decided="""
+        One attempt to read it failed, or there is no log in the folder, or it lies on a network or FUSE mount, which is not
+        touched.
+        """,
+    did="""
+        It is tried again, the logs and the proxy's journal every half second, the database with the next complaint that needs
+        it, and told when it works (logs.readable). The audits go on without it. When no log is seen for 5 minutes the service
+        starts anew.
         """,
     action="""
         The folders of Plex are shown to the service when it starts, wherever they are, but not from a network or FUSE mount.
@@ -124,13 +162,22 @@ READABLE = Event(
     message="{source} can be read again after {downtime_s:.0f} s",
     subject="What plexguard-log-watch follows can be read again",
     page=_PAGE,
-    fields={"source": str, "downtime_s": float},
+    fields={"source": str, "downtime_s": float, "part": str},
     ends=("logs.unreadable",),
+    about=("part",),
     meaning="""
-        {source} could not be read for {downtime_s} s, and can be again. What was written to log files meanwhile is read now.
+        {source} can be read again, after {downtime_s} s.
+        """,
+    decided="""
+        It was read without a fault.
+        """,
+    did="""
+        What was written to log files or to the proxy's journal meanwhile is read now, as far as it is still there.
         """,
     action="""
-        Nothing.
+        If it comes and goes, see what the service says of it, and what it is shown:
+          journalctl -u plexguard-log-watch --since -1d
+          systemctl show plexguard-log-watch.service --property=BindReadOnlyPaths,SupplementaryGroups
         """,
 )
 
@@ -143,13 +190,21 @@ AUDIT_LOST = Event(
     page=_PAGE,
     fields={"path": FilePath, "reason": str},
     meaning="""
-        Complaints are handed to the part of plexguard that has the rights to look and to repair, and it gave no answer:
-        {reason}. They wait and are handed on again, ever more rarely and for an hour at most.
+        Complaints of Plex cannot be handed to the part of plexguard that has the rights to look and to repair: {reason}.
+        Until it answers, what Plex cannot read waits for the audits of the timers.
+        """,
+    decided="""
+        It was asked about {path} through its socket, and there was nobody there, or no answer within 15 s, or none that makes
+        sense.
+        """,
+    did="""
+        Complaints wait and are handed on again, with growing pauses, for an hour at most. Its end is told (logs.audit-found).
         """,
     action="""
-        See whether it is turned off, or has failed:
+        See whether it is turned off, or has failed, and start its socket:
           systemctl status 'plexguard-perms-*'
           journalctl -u 'plexguard-perms-*' --since -1h
+          systemctl start plexguard-perms-request.socket
         """,
 )
 
@@ -163,10 +218,17 @@ AUDIT_FOUND = Event(
     fields={"downtime_s": float, "waiting": int},
     ends=("logs.audit-lost",),
     meaning="""
-        The part of plexguard that looks and repairs gave no answer for {downtime_s} s, and does again. The complaints that
-        waited, {waiting} of them, are handed to it now.
+        Complaints of Plex are handed to the audit again, after {downtime_s} s.
+        """,
+    decided="""
+        The audit answered a request.
+        """,
+    did="""
+        The complaints that waited, {waiting} of them, are handed to it now. Those that waited for more than an hour were told
+        as logs.unsettled.
         """,
     action="""
-        Nothing.
+        If it goes away often, its own journal says why:
+          journalctl -u plexguard-perms-request --since -1d
         """,
 )

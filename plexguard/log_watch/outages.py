@@ -19,10 +19,11 @@ class Outages:
         """Tell that a source cannot be read, unless that is known."""
         if key not in self.since:
             self.since[key] = self._clock.moment()
-            self._journal.send(events.UNREADABLE, source=source, reason=reason)
+            self._journal.send(events.UNREADABLE, source=source, reason=reason, part=key)
 
     def end(self, key: str, source: str) -> None:
         """Tell that a source can be read again, if it could not."""
         since = self.since.pop(key, None)
         if since is not None:
-            self._journal.send(events.READABLE, source=source, downtime_s=self._clock.moment().seconds_since(since))
+            downtime_s = self._clock.moment().seconds_since(since)
+            self._journal.send(events.READABLE, source=source, downtime_s=downtime_s, part=key)

@@ -179,7 +179,6 @@ def decide(
 ) -> Plan:
     """Return what to tell and do next. began: the moment before the first look; now: after the last. failure: what the commands
     of the step that was just taken said. rebooted: this machine has just come back from a reboot that was asked for."""
-    problem = past.problem
     verdict = judge(seen, is_excused=is_excused(past, now))
     state = dataclasses.replace(past, verdict=verdict, detail=describe(seen, verdict), checked=now)
     if verdict is Verdict.UNKNOWN:
@@ -189,9 +188,20 @@ def decide(
         return Plan(dataclasses.replace(state, told_unknown=True), tell)
     state = dataclasses.replace(state, told_unknown=False)
     if verdict is Verdict.ONLINE:
-        return _recover(seen, past, state, now, rebooted=rebooted)
+        plan = _recover(seen, past, state, now, rebooted=rebooted)
+    else:
+        plan = _treat(seen, config, past, state, began, now, failure=failure)
+    if not past.told_unknown:
+        return plan
+    known = Tell(events.KNOWN, {"kind": verdict.value, "detail": state.detail})
+    return dataclasses.replace(plan, tells=(known, *plan.tells))
+
+
+def _treat(seen: Observation, config: Config, past: State, state: State, began: Moment, now: Moment, *, failure: str) -> Plan:
+    """Return what to tell and do next about a network that is lost."""
+    verdict = state.verdict
     tells: list[Tell] = []
-    problem = problem or _begin(past, verdict, began)
+    problem = past.problem or _begin(past, verdict, began)
     if problem.is_silent and _age_s(problem.began, now) >= FLAPPING_S:
         problem = dataclasses.replace(problem, is_silent=False, told=(), left_alone=())
     problem = _conclude_step(seen, problem, verdict, failure, tells)

@@ -14,7 +14,7 @@ from plexguard.perms_audit.act import Outcome
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.decide import Finding, Plan, Repair, decide, decide_linked, full_path
 from plexguard.perms_audit.policy import Policy
-from plexguard.perms_audit.report import Causes, Report, add_cause
+from plexguard.perms_audit.report import Causes, Report, add_cause, put_words
 from plexguard.perms_audit.roots import Root, RootFault
 from plexguard.perms_audit.runs import RunLog, to_change
 from plexguard.perms_audit.walk import Batch
@@ -275,7 +275,7 @@ class Audit:
     def _tell_root_fault(self, path: str, fault: RootFault) -> None:
         if path not in self.account.root_faults:
             self.account.root_faults[path] = fault
-            if self._is_news(f"{path}: {fault.name}", 1):
+            if self._is_news(put_words(events.ROOT_FAULT, path, fault.name), 1):
                 self._journal.send(events.ROOT_FAULT, root=FilePath(path), reason=fault.value)
 
     def _is_news(self, words: str, count: int) -> bool:
@@ -290,14 +290,14 @@ class Audit:
             (self.account.no_media, events.NO_MEDIA),
         ):
             for (root, reason), cause in causes.items():
-                if self._is_news(f"{root}: {event.name}: {reason}", cause.count):
+                if self._is_news(put_words(event, root, reason), cause.count):
                     path = FilePath(cause.example)
                     self._journal.send(event, root=FilePath(root), path=path, reason=reason, count=cause.count)
         for root, (folder, reason) in self.account.blocked.items():
-            if self._is_news(f"{root}: {folder}: {reason}", 1):
+            if self._is_news(put_words(events.BLOCKED, root, f"{folder}: {reason}"), 1):
                 self._journal.send(events.BLOCKED, root=FilePath(root), folder=FilePath(folder), reason=reason)
         for root in () if self._config.dry_run else sorted(self.account.read_only):
-            if self._is_news(f"{root}: read-only", 1):
+            if self._is_news(put_words(events.READ_ONLY, root), 1):
                 self._journal.send(events.READ_ONLY, root=FilePath(root))
 
     def _tell_summary(self) -> None:

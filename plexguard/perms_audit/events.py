@@ -12,15 +12,22 @@ REPAIRED = Event(
     subject="{path} was repaired",
     page=_PAGE,
     fields={"path": FilePath, "old_mode": Mode, "new_mode": Mode, "reason": str, "run": str},
+    about=("path",),
     meaning="""
-        Plex could not open this file or folder, or it was not as the configured policy wants it: {reason}. A player would have
-        been told that it is not available, or that its session was terminated. Its mode was {old_mode} and is {new_mode}. It
-        was tried once more before the change, the mode was read back after it, and where Plex could not open it, it was opened
-        as Plex's user.
+        Plex could not open {path}, or it was not as the configured policy wants it: {reason}. A player would have been told
+        that it is not available, or that its session was terminated. It is well now.
+        """,
+    decided="""
+        By its mode, owner and ACL, for the user that Plex runs as; where that could be done it was tried once more as that
+        user just before the change. It was not repaired, and not taken back by undo, within repeat_after (1 h).
+        """,
+    did="""
+        The change was written to the undo list of run {run}, then mode {old_mode} became {new_mode}. The mode was read back,
+        and the path opened as Plex's user; a change that does not help is taken back.
         """,
     action="""
-        Nothing needs to be done. If it comes again, find out who writes files with such a mode (a download client's
-        umask, most often). All repairs of this run, and how to take them back:
+        Find out who writes files with such a mode (a download client's umask, most often). All repairs of this run, and how
+        to take them back:
           plexguard-perms-audit list {run}
           plexguard-perms-audit undo {run}
         """,
@@ -34,9 +41,15 @@ FOUND = Event(
     subject="{path} is not as it should be",
     page=_PAGE,
     fields={"path": FilePath, "old_mode": Mode, "new_mode": Mode, "reason": str},
+    about=("path",),
     meaning="""
-        Plex cannot open this file or folder, or it is not as the configured policy wants it: {reason}. This was a dry run
-        (--dry-run, DRY_RUN=1 or dry_run = true): it only tells.
+        Plex cannot open {path}, or it is not as the configured policy wants it: {reason}.
+        """,
+    decided="""
+        By its mode {old_mode}, its owner and ACL, for the user that Plex runs as.
+        """,
+    did="""
+        Nothing: this was a dry run (--dry-run, DRY_RUN=1 or dry_run = true). Otherwise it would be given mode {new_mode}.
         """,
     action="""
         Repair it, and all others, when you are ready: without --dry-run and DRY_RUN, and with dry_run = false.
@@ -53,12 +66,22 @@ NOT_REPAIRED = Event(
     subject="Media below {root} stay unreadable",
     page=_PAGE,
     fields={"root": FilePath, "path": FilePath, "reason": str, "count": int},
+    about=("root", "reason"),
     meaning="""
-        The audit found paths that Plex cannot read and did not, or could not, change them. Told once for each cause, with
-        the number of paths and one of them. The cause here: {reason}
+        Below {root} Plex cannot read {count} paths, or they are other than the policy wants them, and they stay so: {reason}.
+        One of them is {path}.
+        """,
+    decided="""
+        Each was judged by its mode, owner and ACL for the user that Plex runs as. Then it was not changed, as that could do
+        harm or no good, or the change failed, or did not help.
+        """,
+    did="""
+        They were left as they are; a change that did not help was taken back. It is told once for each cause: when it is new,
+        when the number has changed, and every night.
         """,
     action="""
         Look at the one that is named, its folders, and the file system it is on:
+          plexguard-perms-audit explain {path_quoted}
           namei -l {path_quoted}
           findmnt -T {path_quoted}
         All of them:
@@ -74,9 +97,18 @@ ROOT_FAULT = Event(
     subject="{root} could not be audited",
     page=_PAGE,
     fields={"root": FilePath, "reason": str},
+    about=("root",),
     meaning="""
-        A root is missing, empty, not mounted, hung, or a folder of the system, so nothing is known of the media in it. That
-        is never taken for "all is well". Nothing was changed below it.
+        Nothing is known of the media in {root}: {reason}. That is never taken for "all is well".
+        """,
+    decided="""
+        Before it is walked a root is looked at: whether it is there, a folder, mounted as fstab(5) or the last audit say, no
+        folder of the system, and open to root. One that holds no file at all, and one from which nothing came for
+        stall_timeout (60 s), is at fault too.
+        """,
+    did="""
+        It was not audited, and nothing was changed in it. The other roots were. Each audit looks at it again, every 30
+        minutes, and its end is told (perms.root-well).
         """,
     action="""
         See whether its disk is there, and which roots are configured:
@@ -84,6 +116,32 @@ ROOT_FAULT = Event(
           plexguard-status check-config
         If its media were moved to another file system on purpose, let plexguard forget the old mount:
           rm /var/lib/plexguard/perms-audit/state.json
+        """,
+)
+
+ROOT_WELL = Event(
+    name="perms.root-well",
+    message_id="c8ba81cad2a940eeb9e053be08768866",
+    priority=Priority.NOTICE,
+    message="{root} can be audited again, or is no root any more",
+    subject="{root} can be audited again",
+    page=_PAGE,
+    fields={"root": FilePath},
+    about=("root",),
+    ends=("perms.root-fault",),
+    meaning="""
+        {root} could not be audited, and that is over.
+        """,
+    decided="""
+        The last audit of recent changes, or of everything, met no fault there; or it is no root any more.
+        """,
+    did="""
+        It was audited as any root.
+        """,
+    action="""
+        If it comes and goes, see what is mounted there, and what the kernel says of its disk:
+          findmnt -T {root_quoted}
+          journalctl -k -p warning --since -1d
         """,
 )
 
@@ -95,14 +153,49 @@ UNSEEN = Event(
     subject="Parts of {root} could not be looked at",
     page=_PAGE,
     fields={"root": FilePath, "path": FilePath, "reason": str, "count": int},
+    about=("root", "reason"),
     meaning="""
-        While it walked the tree the audit met folders that it could not list: {reason}. What lies in them is unknown.
-        "Socket not connected" or "Stale file handle" is a dead mount, never a question of modes.
+        Parts of {root} could not be looked at, {count} in number, and what lies in them is unknown: {reason}. One of them is
+        {path}.
+        """,
+    decided="""
+        While it walked the tree the audit met folders that even root could not list. "Socket not connected" or "Stale file
+        handle" is a dead mount, never a question of modes.
+        """,
+    did="""
+        The rest was audited; these were left. It is told when it is new, when the number has changed, and every night.
         """,
     action="""
         Look at the one that is named, as root:
           ls -la {path_quoted}
           findmnt -T {path_quoted}
+        What the kernel says of the disk below it:
+          journalctl -k -p warning --since -1d
+        """,
+)
+
+SETTLED = Event(
+    name="perms.settled",
+    message_id="c0b91b2c28a04b719a8768e6c1f4a3e1",
+    priority=Priority.NOTICE,
+    message="Nothing is left below {root} for this reason any more: {reason}",
+    subject="A cause below {root} is settled",
+    page=_PAGE,
+    fields={"root": FilePath, "reason": str},
+    about=("root", "reason"),
+    ends=("perms.not-repaired", "perms.unseen"),
+    meaning="""
+        Below {root} paths could not be repaired, or not be looked at: {reason}. None is left of which that is so.
+        """,
+    decided="""
+        An audit found none. For paths that were not repaired it was a full one, as that of recent changes does not see all.
+        """,
+    did="""
+        Nothing more is to be done. Other causes are told for themselves.
+        """,
+    action="""
+        If it comes and goes, see what every audit found:
+          journalctl -u 'plexguard-perms-audit*' -p notice --since -7d
         """,
 )
 
@@ -123,12 +216,20 @@ AUDITED = Event(
         "roots": int,
         "run": str,
     },
+    ends=("perms.no-roots",),
     meaning="""
-        One audit of {roots} roots is done. A run for recent changes counts only the files that changed in that time or lie
-        in a folder that did, and all folders; failed counts what is still unreadable, or other than the policy wants it.
+        An audit of {roots} roots is done: {wrong} paths were wrong, {repaired} were repaired, {failed} are still unreadable,
+        or other than the policy wants them.
+        """,
+    decided="""
+        {files} files and {folders} folders were examined in {seconds} s, each as the user that Plex runs as. A run for recent
+        changes counts only files that changed within changed_within (4 h) or lie in a folder that did, and all folders.
+        """,
+    did="""
+        What was repaired is on the undo list of run {run}. What failed was told, each cause when it was new.
         """,
     action="""
-        Nothing, when nothing failed. Otherwise each cause was told when it was new, and is told again every night:
+        When nothing failed, nothing has to be done. Otherwise see the causes, which are told again every night:
           journalctl -u 'plexguard-perms-audit*' -p warning
         What the runs have changed, by their ids:
           plexguard-perms-audit list
@@ -143,9 +244,16 @@ REPAIRED_MANY = Event(
     subject="Many paths below {folder} were repaired",
     page=_PAGE,
     fields={"folder": FilePath, "count": int, "path": FilePath, "run": str},
+    about=("folder",),
     meaning="""
-        So many paths were repaired in one run that only the first are told one by one. The others are summed up, by their
-        folder or by their root. Each of them was judged, repaired and tried for itself; the list of the run has them all.
+        Many paths were repaired at once: {count} more below {folder}, such as {path}.
+        """,
+    decided="""
+        In one run the first 50 repairs are told one by one, by a service that stays the first 20 in 10 s. The others are
+        summed up by their folder, or by their root when there are more than 10 folders.
+        """,
+    did="""
+        Each of them was judged, written to the undo list, repaired and tried for itself. The list of run {run} has them all.
         """,
     action="""
         See them, and if it was not meant, take them back:
@@ -162,14 +270,22 @@ ONE_CAUSE = Event(
     subject="Files of {owner} come with mode {mode}",
     page=_PAGE,
     fields={"count": int, "owner": str, "mode": Mode, "umask": Mode, "path": FilePath},
+    about=("owner", "mode"),
     meaning="""
-        Many files that Plex could not read belong to one user and had one mode. That is no accident of single files: a program
-        of {owner} makes them so. A umask of {umask} gives new files that mode; a umask of 0000 or 777 in the settings of a
-        download client, where 022 was meant, is the usual case, and a NAS that zeroes modes for a while another.
+        {count} files that Plex could not read belong to {owner} and had mode {mode}, such as {path}. That is no accident of
+        single files: a program of {owner} makes them so.
+        """,
+    decided="""
+        At least 10 files of one owner with one mode were found in one run. A umask of {umask} gives new files that mode; a
+        umask of 0000 or 777 in the settings of a download client, where 022 was meant, is the usual case, and a NAS that
+        zeroes modes for a while another.
+        """,
+    did="""
+        The files were repaired, or told as in a dry run. The program was not touched: the next files will be wrong too.
         """,
     action="""
-        Find the programs of {owner} and their umask, and set UMask=0022 for their units where it is wrong; an example is among
-        the documents:
+        Find the programs of {owner} and their umask, and set UMask=0022 for their units where it is wrong; an example is
+        among the documents:
           ps -u {owner} -o unit,pid,args
           ls /usr/share/doc/plexguard/examples
         """,
@@ -183,14 +299,46 @@ BLOCKED = Event(
     subject="Plex cannot come to {root}",
     page=_PAGE,
     fields={"root": FilePath, "folder": FilePath, "reason": str},
+    about=("root",),
     meaning="""
-        A folder above the media cannot be passed by the user Plex runs as, so nothing below it can be read, whatever its own
-        mode: {reason}. It lies outside the roots, so it was not changed.
+        Plex can read nothing in {root}, whatever its own mode: {reason}. That is {folder}, a folder above it.
+        """,
+    decided="""
+        The way to the root was tried from the top as the user that Plex runs as, and it cannot pass this folder.
+        """,
+    did="""
+        The folder lies outside the roots, so it was not changed. The root was audited all the same. It is told when it is new
+        and every night, and its end too (perms.unblocked).
         """,
     action="""
         See the whole way, and let that user pass; setfacl(1) can do that for one user alone:
           namei -l {root_quoted}
           chmod o+x {folder_quoted}
+        """,
+)
+
+UNBLOCKED = Event(
+    name="perms.unblocked",
+    message_id="f1abf291155548d9918f3cc1f4f03fe7",
+    priority=Priority.NOTICE,
+    message="{root} can be reached by Plex again, or is no root any more",
+    subject="Plex can come to {root} again",
+    page=_PAGE,
+    fields={"root": FilePath},
+    about=("root",),
+    ends=("perms.blocked",),
+    meaning="""
+        A folder above {root} kept Plex out, and does not any more.
+        """,
+    decided="""
+        The last audit passed all folders above it as the user that Plex runs as; or it is no root any more.
+        """,
+    did="""
+        It was audited as any root.
+        """,
+    action="""
+        If somebody closes that folder again and again, see the whole way:
+          namei -l {root_quoted}
         """,
 )
 
@@ -202,12 +350,20 @@ NO_MEDIA = Event(
     subject="There is more than media below {root}",
     page=_PAGE,
     fields={"root": FilePath, "path": FilePath, "reason": str, "count": int},
+    about=("root", "reason"),
     meaning="""
-        Pipes, sockets and device nodes are no media; nothing is done to them, and nothing is wrong with the media beside them.
+        There is more than media below {root}: {count} paths, such as {path}. Nothing is wrong with the media beside them.
+        """,
+    decided="""
+        They are neither files nor folders: each {reason}.
+        """,
+    did="""
+        Nothing is done to them. It is told when the number has changed, and every night.
         """,
     action="""
         Look at the one that is named. If it belongs there, leave it out of the audit: excludes in [perms-audit].
           ls -la {path_quoted}
+          editor /etc/plexguard/plexguard.toml
         """,
 )
 
@@ -219,14 +375,48 @@ READ_ONLY = Event(
     subject="Nothing can be repaired in {root}",
     page=_PAGE,
     fields={"root": FilePath},
+    about=("root",),
     meaning="""
-        The file system of this root is mounted read-only, or the unit may not write to it. That is told before there is
-        something to repair, because an audit that cannot repair looks like one that finds nothing wrong.
+        What is wrong in {root} can be found, and cannot be repaired: it is read-only here. An audit that cannot repair looks
+        like one that finds nothing wrong, so this is told before there is something to repair.
+        """,
+    decided="""
+        Its file system is mounted read-only, or the unit may not write to it (ReadWritePaths=).
+        """,
+    did="""
+        It was audited, and nothing was changed in it. It is told when it is new and every night, and its end too
+        (perms.writable).
         """,
     action="""
-        See how it is mounted, and whether the units know the root:
+        See how it is mounted, and have the units learn the roots again:
           findmnt -T {root_quoted}
           plexguard-status apply
+        """,
+)
+
+WRITABLE = Event(
+    name="perms.writable",
+    message_id="ca2eeac68dd7496d97f212d44261c61c",
+    priority=Priority.NOTICE,
+    message="{root} is not read-only any more, or is no root any more",
+    subject="What is wrong in {root} can be repaired again",
+    page=_PAGE,
+    fields={"root": FilePath},
+    about=("root",),
+    ends=("perms.read-only",),
+    meaning="""
+        {root} was read-only, so that nothing could be repaired in it, and is not any more.
+        """,
+    decided="""
+        The last audit found its file system writable; or it is no root any more.
+        """,
+    did="""
+        What the audit found wrong there was repaired.
+        """,
+    action="""
+        A disk that becomes read-only by itself has errors, which the kernel tells:
+          journalctl -k -p warning --since -1d
+          findmnt -T {root_quoted}
         """,
 )
 
@@ -238,13 +428,23 @@ UNDONE = Event(
     subject="The changes of run {run} were taken back",
     page=_PAGE,
     fields={"run": str, "restored": int, "changed": int, "gone": int, "failed": int},
+    about=("run",),
     meaning="""
-        An administrator took back what a run changed. Old modes and owners came back where nobody had changed them since.
+        What run {run} changed was taken back: {restored} paths have their old mode and owner again.
+        """,
+    decided="""
+        An administrator ran plexguard-perms-audit undo {run}. A path is only restored when it is the same file and nobody has
+        changed it since.
+        """,
+    did="""
+        {changed} that were changed since were left alone, {gone} are gone, {failed} failed. The undoing is a run of its own
+        in the list. For repeat_after (1 h) audits leave these paths as they are.
         """,
     action="""
-        For an hour (repeat_after) these paths are left as they are. If they are meant to stay so for good, leave them out:
-        excludes in [perms-audit].
+        If they are meant to stay so for good, leave them out: excludes in [perms-audit].
           editor /etc/plexguard/plexguard.toml
+        What can be taken back:
+          plexguard-perms-audit list
         """,
 )
 
@@ -256,15 +456,24 @@ UNHEALTHY = Event(
     subject="{path} stays unreadable to Plex",
     page=_PAGE,
     fields={"path": FilePath, "reason": str},
+    about=("path",),
     meaning="""
-        Plex complained about this path in its log. It was audited with the folders above it, what could be repaired was, and
-        then it was opened as Plex's user, which failed: {reason}. Until it can be read, `plexguard-perms-audit --check` and the
-        health check of Plex's container report it; each audit tries it again.
+        Plex complained about {path} in its log, cannot read it, and it could not be repaired: {reason}.
+        """,
+    decided="""
+        It was opened as Plex's user, which failed. Then it was audited with the folders above it, what could be repaired was,
+        and it was opened once more.
+        """,
+    did="""
+        It was put on the record: until it can be read, plexguard-perms-audit --check and the health check of Plex's container
+        report it. Each audit tries it again, every 30 minutes. After 30 minutes a restart of Plex is asked for, if
+        restart_plex is set.
         """,
     action="""
         See what is in the way:
           plexguard-perms-audit explain {path_quoted}
           namei -l {path_quoted}
+          findmnt -T {path_quoted}
         """,
 )
 
@@ -277,11 +486,20 @@ HEALTHY = Event(
     page=_PAGE,
     fields={"path": FilePath, "state": str, "downtime_s": float},
     ends=("perms.unhealthy",),
+    about=("path",),
     meaning="""
-        A path that Plex could not read is {state}: it was opened as Plex's user, or it is not there any more.
+        {path}, which Plex could not read for {downtime_s} s, is {state}.
+        """,
+    decided="""
+        It was opened as Plex's user, or it is not there any more while its root is well.
+        """,
+    did="""
+        It was taken off the record that plexguard-perms-audit --check and the health check of Plex's container look at.
         """,
     action="""
-        Nothing needs to be done.
+        If it comes back, see whether Plex can read it, and who changes it:
+          plexguard-perms-audit explain {path_quoted}
+          journalctl -u 'plexguard-perms-*' --since -1d
         """,
 )
 
@@ -294,13 +512,21 @@ RESTART_ASKED = Event(
     page=_PAGE,
     fields={"count": int, "path": FilePath},
     meaning="""
-        Media stay unreadable to Plex, though everything that could be repaired was. A Plex that was started before its user
-        joined a group, or before a mount came back, reads them after a restart. The restart unit looks for itself, and keeps
-        to its budget; it is asked once for each path.
+        {count} paths stay unreadable to Plex, such as {path}, though everything that could be repaired was. A Plex that was
+        started before its user joined a group, or before a mount came back, reads them after a restart.
+        """,
+    decided="""
+        They have been on the record for 30 minutes at least, no restart was asked for them yet, and restart_plex = true is
+        set.
+        """,
+    did="""
+        It was noted, then plexguard-plex-restart.service was started. That looks for itself, keeps to its budget, and leaves
+        Plex alone while somebody watches. It is asked once for each path, and again only where it was put off.
         """,
     action="""
         See what it decided:
           journalctl -u plexguard-plex-restart.service
+          plexguard-perms-audit explain {path_quoted}
         """,
 )
 
@@ -313,12 +539,18 @@ REFUSED = Event(
     page=_PAGE,
     fields={"uid": int, "reason": str},
     meaning="""
-        Somebody asked the root side of the audit for something that it does not do: a path outside the roots, too many
-        paths at once, or it was nobody who may ask. Nothing was looked at. Told once a minute at most for each reason.
+        Somebody, with uid {uid}, asked the root side of the audit for something that it does not do: {reason}.
+        """,
+    decided="""
+        Only root and user plexguard may ask, and only for a path that lies below a root. The kernel says who asked.
+        """,
+    did="""
+        Nothing was looked at or changed. It is told once a minute at most for each reason.
         """,
     action="""
-        Log text can name any path, so a single one means little. Which programs may ask is fixed: see the manual.
+        Log text can name any path, so a single one means little. What log-watch asked for, and whose uid it is:
           journalctl -u plexguard-log-watch.service -e
+          ps -eo uid,user,args
         """,
 )
 
@@ -330,16 +562,23 @@ NOT_RECORDED = Event(
     subject="The record of unreadable media could not be written",
     page=_PAGE,
     fields={"path": FilePath, "reason": str},
+    about=("path",),
     meaning="""
-        A path that Plex complained about was looked at, repaired where that was possible, and the answer given. Only the record
-        of media that stay unreadable could not be brought up to date: {reason}. So `plexguard-perms-audit --check` and the
-        health check of Plex's container may not know of this path, or still know of it. Told once a minute at most.
+        The record of unreadable media could not be brought up to date: {reason}. So plexguard-perms-audit --check and the
+        health check of Plex's container may not know of {path}, or still know of it.
+        """,
+    decided="""
+        Writing the record failed, or its lock was not free within 2 s.
+        """,
+    did="""
+        The path was looked at, repaired where that was possible, and the answer given. Each audit tries every path on the
+        record again. It is told once a minute at most.
         """,
     action="""
         A full disk is the usual cause. See that there is room, and who may write there:
           df -h /var/lib/plexguard
           ls -l /var/lib/plexguard/perms-audit
-        The next audit looks again at every path that is on the record:
+        Then have every path on the record looked at again:
           systemctl start plexguard-perms-audit.service
         """,
 )
@@ -352,13 +591,24 @@ WATCHING = Event(
     subject="{path} is watched",
     page=_PAGE,
     fields={"path": FilePath},
+    about=("path",),
+    ends=("perms.unwatched",),
     meaning="""
-        The file system of this folder tells the guard what is created, moved in or given another mode below it. What Plex
-        cannot read there is repaired within a second.
+        What is created, moved in or given another mode below {path} is seen at once, and what Plex cannot read there is
+        repaired within a second.
+        """,
+    decided="""
+        It is a root, or a file system that is mounted below one, and its file system took the mark by which the kernel tells
+        of changes.
+        """,
+    did="""
+        The guard watches it. An audit of recent changes was asked for, as nobody has told what happened before.
         """,
     action="""
-        Nothing. What is watched now:
+        What is watched now:
           systemctl status plexguard-perms-guard.service
+        If it comes and goes, its mount does:
+          findmnt -T {path_quoted}
         """,
 )
 
@@ -370,10 +620,18 @@ UNWATCHED = Event(
     subject="{path} is not watched",
     page=_PAGE,
     fields={"path": FilePath, "reason": str},
+    about=("path",),
     meaning="""
-        Nothing tells the guard what happens below this folder. A network or FUSE mount (fuse.rclone, nfs4) raises no events
-        for what happens behind it, overlay refuses to be watched, and what is not mounted or not there is waited for. The
-        reason here: {reason}. The audits of the timers look at it all the same.
+        Nothing tells the guard what happens below {path}: {reason}. What comes there is repaired later, by the audits of the
+        timers.
+        """,
+    decided="""
+        By the table of mounts, without touching the folder. A network or FUSE mount (fuse.rclone, nfs4) raises no events for
+        what happens behind it, overlay refuses to be watched, and what is not mounted or not there is waited for.
+        """,
+    did="""
+        The other roots are watched. Recent changes are audited every 30 minutes, everything every night. When it can be
+        watched, that is told (perms.watching).
         """,
     action="""
         Nothing, if it is as it should be. When the audits run, and what is mounted there:
@@ -390,12 +648,20 @@ GUARD_BEHIND = Event(
     subject="The live guard had an audit started",
     page=_PAGE,
     fields={"reason": str, "unit": str},
+    about=("unit",),
+    ends=("perms.audit-refused",),
     meaning="""
-        The guard could not, or need not, look at every single change: {reason}. So it started {unit}, at most once a minute,
-        which finds what is wrong.
+        The guard could not, or need not, look at every single change: {reason}.
+        """,
+    decided="""
+        The kernel's queue of changes ran over, a folder is watched that was not before, a tree was moved in that is too
+        large, or a file has several names, of which only an audit can see all.
+        """,
+    did="""
+        {unit} was started, which finds what is wrong; once a minute at most.
         """,
     action="""
-        Nothing. If it comes often on a busy disk, let the kernel keep more changes:
+        If it comes often on a busy disk, let the kernel keep more changes:
           cat /proc/sys/fs/fanotify/max_queued_events
         What the audit found:
           journalctl -u 'plexguard-perms-audit*'
@@ -410,13 +676,21 @@ AUDIT_REFUSED = Event(
     subject="The live guard could not have an audit started",
     page=_PAGE,
     fields={"unit": str, "reason": str},
+    about=("unit",),
     meaning="""
         There were changes that the guard could not look at, and the audit that was to find them could not be started:
-        {reason}. It is tried again every minute.
+        {reason}.
+        """,
+    decided="""
+        The service manager refused to start {unit}, or gave no answer.
+        """,
+    did="""
+        It is tried again every minute until it works, which is told (perms.guard-behind). This is told once until then.
         """,
     action="""
-        See what keeps it from running:
+        See what keeps it from running, and start it by hand:
           systemctl status 'plexguard-perms-audit*'
+          systemctl start plexguard-perms-audit-full.service
         """,
 )
 
@@ -429,8 +703,14 @@ NO_ROOTS = Event(
     subject="There is nothing to audit yet",
     page=_PAGE,
     meaning="""
-        Without configuration the audit takes the library folders that Plex itself names. No Plex was found on this machine,
-        or it has no libraries yet, or its token could not be read, so there are none.
+        There is nothing to audit yet, so media that Plex cannot read are not found.
+        """,
+    decided="""
+        No roots are configured, and no library folder of a Plex is known: no Plex was found on this machine, or it has no
+        libraries yet, or its token could not be read.
+        """,
+    did="""
+        Nothing. Each audit looks again, every 30 minutes, and tells when it has audited something (perms.audited).
         """,
     action="""
         See what was found, or name the folders yourself:

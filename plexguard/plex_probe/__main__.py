@@ -17,6 +17,7 @@ from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
+from plexguard.core.responses import RESPONSES
 from plexguard.core.secret import Secret
 from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, state_directory
 from plexguard.core.token import read_token
@@ -97,6 +98,7 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
     if may_act:
         act.save_paused(paused_file(folder, ports.journal), paused, seen.paused)
         act.carry_out(plan, state=state, journal=ports.journal, manager=ports.manager)
+        act.note_response(plan.state, folder / RESPONSES.name)
     ports.notifier.tell(f"STATUS={one_line(describe(plan.state))}")
     if output == "json":
         click.echo(json.dumps(encode(plan.state), indent=1))

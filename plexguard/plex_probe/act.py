@@ -1,10 +1,12 @@
 """Carry out the probe's plan: save, tell, ask. It restarts nothing itself."""
 
 import contextlib
+from pathlib import Path
 
 from plexguard.core.errors import IoFailed
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
+from plexguard.core.responses import Response, append_response
 from plexguard.core.state import StateFile
 from plexguard.core.viewers import Paused
 from plexguard.plex_probe import events
@@ -18,6 +20,15 @@ def save_paused(file: StateFile[Paused], before: Paused, after: Paused) -> None:
     if after.since or before.since:
         with contextlib.suppress(IoFailed):
             file.save(after)
+
+
+def note_response(state: State, file: Path) -> None:
+    """Add the check to the curve of response times. With a disk that takes nothing a point of it is missing, no more."""
+    if state.checked is None:
+        return
+    at = int(state.checked.wall.timestamp())
+    with contextlib.suppress(OSError):
+        append_response(Response(at=at, verdict=state.verdict.value, failed=state.level, latencies=state.latencies), file)
 
 
 def carry_out(plan: Plan, *, state: StateFile[State], journal: Journal, manager: Manager) -> None:

@@ -207,11 +207,14 @@ def _record(seen: Observation, past: State, found: Verdict, now: Moment) -> Stat
 
 
 def _tell_loop(seen: Observation, past: State, state: State, now: Moment) -> tuple[State, tuple[Step, ...]]:
-    """Count the starts that nobody announced, and tell once an hour that they are a loop."""
+    """Count the starts that nobody announced, tell once an hour that they are a loop, and once that it is over."""
     recent = tuple(start for start in past.starts if now.seconds_since(start) < _LOOP_S)
     is_new = state.verdict is Verdict.STARTING and past.verdict in SERVING and seen.server.state is ServerState.STARTING
     starts = (*recent, now)[-10:] if is_new else recent
     state = dataclasses.replace(state, starts=starts)
+    if past.loop_told_at is not None and not starts and state.verdict in SERVING:
+        steady_s = now.seconds_since(past.starts[-1]) if past.starts else _LOOP_S
+        return dataclasses.replace(state, loop_told_at=None), (Tell(events.LOOP_ENDED, {"seconds": steady_s}),)
     was_told = past.loop_told_at is not None and now.seconds_since(past.loop_told_at) < _HOUR_S
     if not is_new or len(starts) < _LOOP_STARTS or was_told:
         return state, ()
@@ -233,8 +236,8 @@ def _recover(seen: Observation, past: State, state: State, now: Moment) -> Plan:
     steps: list[Step] = []
     if past.problem is not None:
         steps.append(_tell_recovery(past.problem, now))
-    if limited and not past.told_limited:
-        steps.append(Tell(events.LIMITED, {}))
+    if limited != past.told_limited:
+        steps.append(Tell(events.LIMITED if limited else events.UNLIMITED, {}))
     return Plan(state, tuple(steps))
 
 

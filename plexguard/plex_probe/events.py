@@ -14,16 +14,25 @@ DOWN = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Nobody listens at Plex's address: {detail}. It was looked at {looks} times in a row, so this is certain. What runs
-        it: {server}. Processes: {processes}. Nobody can be watching through it, so a restart is asked for, if one is
-        allowed and within its budget.
+        Plex is away, and nobody can be watching through it: {detail}.
+        """,
+    decided="""
+        {looks} looks in a row, within one check, met no Plex (looks in [plex-probe], 3 by default). Either every connection
+        was refused, or what runs Plex says that it ended by itself: {server}. Processes: {processes}. An update, a start and
+        a stop on purpose were ruled out first.
+        """,
+    did="""
+        A restart is asked for at once (plex.restart-asked), 2 in one outage at most and 6 in 24 hours. Where none is allowed
+        or none helps, that is told once (plex.gave-up). Plex is looked at every 30 s, and its end is told with the downtime
+        (plex.recovered).
         """,
     action="""
-        Wait for the lines that follow: a restart and a recovery with the downtime. Why it ended is in Plex's own journal,
-        or in its container's:
+        Wait for the lines that follow. Why it ended is in Plex's own journal, or in its container's:
           systemctl status plexmediaserver
           journalctl -u plexmediaserver -n 50
           docker logs --tail 50 plex
+        What plexguard sees now, and what it would do:
+          plexguard-plex-probe --explain
         """,
 )
 
@@ -36,15 +45,24 @@ HUNG = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex takes connections and does not answer even /identity, which it answers from memory in milliseconds when it
-        is well. It was silent for {silent_s} s over {looks} looks. What runs it: {server}. Processes: {processes}. A
-        hung Plex plays to nobody, so a restart is asked for, if one is allowed and within its budget.
+        Plex takes connections and answers nobody: {detail}. Nobody can be watching through it.
+        """,
+    decided="""
+        {looks} looks in a row (3 by default), over {silent_s} s, had no answer to /identity within 5 s each, which a Plex
+        that is well answers from memory in milliseconds; or it gave nothing but errors to a great many connections. Its
+        database was not being written to, or has been for longer than busy_limit (10 min). What runs it: {server}. Processes:
+        {processes}.
+        """,
+    did="""
+        A restart is asked for at once (plex.restart-asked), 2 in one outage at most and 6 in 24 hours. A Plex that hangs gets
+        10 s to stop by itself before it is killed. Where none is allowed or none helps, that is told once (plex.gave-up).
         """,
     action="""
         Wait for the lines that follow. If it happens again and again, look at what it did just before, and at its disks (a
-        process in "disk-sleep" waits for a file system):
+        process in state D waits for one):
           journalctl -u plexmediaserver -n 50
           ps -eo pid,stat,wchan:30,comm | grep -i plex
+          plexguard-plex-probe --explain
         """,
 )
 
@@ -57,12 +75,21 @@ ERRORING = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Something answers at Plex's address, but not as Plex does when it is well: {detail}. It may be playing to somebody
-        all the same, or it may not be Plex at all, so nothing is restarted.
+        Something answers at Plex's address, but not as Plex does when it is well: {detail}. It may be playing to somebody all
+        the same, or it may not be Plex at all.
+        """,
+    decided="""
+        {looks} looks in a row (3 by default) got a server error, or an answer that is none of Plex's, at level {level}. What
+        runs it: {server}.
+        """,
+    did="""
+        Nothing is restarted, since somebody may be watching. Plex is looked at every 30 s, and its end is told
+        (plex.recovered).
         """,
     action="""
         See what answers there, and decide:
-          plexguard-plex-probe --format json
+          plexguard-plex-probe --explain
+          journalctl -u plexmediaserver -n 50
           systemctl restart plexmediaserver
         """,
 )
@@ -76,14 +103,22 @@ DATABASE_BLOCKED = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        /identity is answered, from memory; what needs the database is not. Or nothing is answered, and the database is being
-        written to all the while. A weekly optimisation, a backup or a migration does this for minutes and must not be broken
-        off, so nothing is restarted at once: total silence is called hung after busy_limit, and a database that nothing is
-        written to is cured by a restart after blocked_limit, if nobody watches.
+        Plex is busy with its database, or waits for it: {detail}. Streams that run may go on; libraries do not open.
+        """,
+    decided="""
+        In {looks} looks in a row (3 by default) /identity was answered, from memory, and what needs the database was not
+        (level {level}). Or nothing was answered at all while the database was being written to. It has lasted {silent_s} s.
+        """,
+    did="""
+        Nothing is restarted at once: a weekly optimisation, a backup or a migration does this for minutes and must not be
+        broken off. Total silence is called hung after busy_limit (10 min). A database that answers nobody and is not written
+        to for blocked_limit (10 min) is cured by a restart, if Plex says that nobody watches.
         """,
     action="""
         If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:
+          plexguard-plex-probe --explain
           journalctl -u plexmediaserver -n 50
+          ls -l '/var/lib/plexmediaserver/Library/Application Support/Plex Media Server/Plug-in Support/Databases'
           systemctl restart plexmediaserver
         """,
 )
@@ -97,14 +132,22 @@ DEGRADED = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex answers every question, three checks in a row not as it should: {detail} (level {level}). Whoever watches goes on
-        watching, so nothing is restarted. A slow Plex has a busy disk, a scan or a database that has grown; a media file that
-        does not open through Plex is gone, not readable to it, or on a mount that is away.
+        Plex answers every question, but not as it should: {detail}. Whoever watches goes on watching.
+        """,
+    decided="""
+        Three checks in a row, 30 s apart, found an answer that took longer than slow (2 s), or, with read_media, a media file
+        that does not open through Plex. The level is {level}. It takes three good checks until it is over.
+        """,
+    did="""
+        Nothing is restarted. Plex is looked at every 30 s, and its end is told (plex.recovered).
         """,
     action="""
-        See which level is slow, and what the machine is busy with:
+        A slow Plex has a busy disk, a scan or a database that has grown; a media file that does not open is gone, not
+        readable to Plex, or on a mount that is away. See which level is slow, and what the machine is busy with:
           plexguard-plex-probe --explain
           systemd-cgtop
+        If its usual pace is just slower than yours, set slow in [plex-probe]:
+          editor /etc/plexguard/plexguard.toml
         """,
 )
 
@@ -117,15 +160,46 @@ CRASH_LOOP = Event(
     page=_PAGE,
     fields={"starts": int, "seconds": float, "server": str},
     meaning="""
-        {starts} times in {seconds} s Plex was found starting though it had been well at the check before. What runs it starts it
-        again each time ({server}), so it is never down for long; but whoever watches is thrown out each time. A restart would be
-        one more, so none is made.
+        Plex is started again and again: {starts} times in {seconds} s. It is never down for long, but whoever watches is
+        thrown out each time.
+        """,
+    decided="""
+        So often within 15 minutes a check found Plex starting though it had been well at the check before, and no restart of
+        plexguard's and no update was at work. What runs it starts it again: {server}.
+        """,
+    did="""
+        Nothing: a restart would be one more. It is told once an hour while it lasts, and its end after 15 minutes without a
+        start (plex.loop-ended).
         """,
     action="""
         See why it ends, unless it was you who started it:
           systemctl status plexmediaserver
           journalctl -u plexmediaserver -n 50
           docker logs --tail 50 plex
+        """,
+)
+
+LOOP_ENDED = Event(
+    name="plex.loop-ended",
+    message_id="22dffe523ff449f7bb8d1b3f638cc554",
+    priority=Priority.NOTICE,
+    message="Plex serves and has not been started again for {seconds:.0f} s",
+    subject="Plex is no longer started again and again",
+    page=_PAGE,
+    fields={"seconds": float},
+    ends=("plex.crash-loop",),
+    meaning="""
+        Plex was started again and again, and is not any more: it serves, and its last start is {seconds} s ago.
+        """,
+    decided="""
+        No check of the last 15 minutes found a start that followed a check at which it was well.
+        """,
+    did="""
+        Nothing more is to be done. Another loop would be told anew.
+        """,
+    action="""
+        The whole story of it:
+          journalctl -u 'plexguard-plex-*' -u plexmediaserver --since -1d
         """,
 )
 
@@ -138,11 +212,20 @@ UPDATING = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex does not answer because packages, or Plex inside its container, are being updated: {detail}. A restart would break
-        that off, so nothing is done while it lasts. What runs Plex: {server}.
+        Plex does not answer because packages, or Plex inside its container, are being updated.
+        """,
+    decided="""
+        Plex gave no answer, and an update is at work: {detail}. Package managers are known by the locks that they hold, a
+        container by the scripts of its start. What runs Plex: {server}.
+        """,
+    did="""
+        Nothing: a restart would break the update off. Silence is excused for update_limit (15 min), then that is told
+        (plex.update-long). A Plex that the update leaves stopped is started (plex.left-stopped).
         """,
     action="""
-        Nothing. The version before and after is told as plex.updated, and plex.recovered tells how long it took.
+        Wait. The version before and after is told (plex.updated), and how long it took (plex.recovered). To see what it does:
+          ps -ef | grep -E "apt|dpkg"
+          plexguard-plex-probe --explain
         """,
 )
 
@@ -155,10 +238,16 @@ UPDATED = Event(
     page=_PAGE,
     fields={"before": str, "after": str},
     meaning="""
-        Plex now says that it is version {after}. At the check before it was {before}.
+        Plex was updated: it is version {after} now, and was {before}.
+        """,
+    decided="""
+        Plex itself says its version at each check, and at the check before it was the other one.
+        """,
+    did="""
+        Nothing more is to be done.
         """,
     action="""
-        Nothing. What was installed on this machine, and when:
+        What was installed on this machine, and when:
           grep plexmediaserver /var/log/dpkg.log
         """,
 )
@@ -172,9 +261,15 @@ UPDATE_LONG = Event(
     page=_PAGE,
     fields={"sign": str, "seconds": float},
     meaning="""
-        For {seconds} s there has been an update at work, and Plex has not answered: {sign}. A package manager that waits at a
-        question does this, or one that was stopped in the middle. Plex is still not restarted, since that could break the
-        update off; it goes on being looked at.
+        An update has been at work for {seconds} s, and Plex does not answer. It may wait at a question, or it was stopped in
+        the middle.
+        """,
+    decided="""
+        What shows the update is still there: {sign}. It has been for longer than update_limit (15 min).
+        """,
+    did="""
+        Plex is still not restarted, since that could break the update off. It is looked at every 30 s; this is told once in
+        an outage.
         """,
     action="""
         See what holds it up, answer its question, or finish what was left:
@@ -192,12 +287,19 @@ LEFT_STOPPED = Event(
     page=_PAGE,
     fields={"server": str},
     meaning="""
-        Plex was stopped while its package was being updated, the update is over, and Plex was not started again. Nobody meant
-        it to be away, so it is started. That costs nothing of the budget of restarts. {server}
+        An update stopped Plex and did not start it again. Nobody meant it to be away.
+        """,
+    decided="""
+        {server}. No update is at work any more, and the stop fell into the time in which its package was updated.
+        """,
+    did="""
+        Its start is asked for once. That is no restart and costs nothing of their budget; if it does not help, restarts
+        follow as in any outage.
         """,
     action="""
-        Nothing, if plex.recovered follows. Else see why it does not start:
+        Nothing, if plex.recovered follows. Else see why it does not start, and whether the package is whole:
           systemctl status plexmediaserver
+          dpkg --configure -a
         """,
 )
 
@@ -210,13 +312,22 @@ MAINTENANCE_LONG = Event(
     page=_PAGE,
     fields={"detail": str, "seconds": float, "how": str},
     meaning="""
-        Plex says "{detail}", and {how}, for {seconds} s. A migration that works makes the -wal file of the database grow. One
-        that stands still is a broken update: a restart does not help it, so none is made.
+        Plex's maintenance does not end: it says "{detail}" and does not get on. A migration that stands still is a broken
+        update, which a restart does not help.
+        """,
+    decided="""
+        For {seconds} s {how}. A migration that works makes the -wal file of the database grow; so long without is more than
+        maintenance_limit (20 min).
+        """,
+    did="""
+        Nothing is restarted: that could damage the database. Plex is looked at every 30 s; this is told once in an outage,
+        and its end too (plex.recovered).
         """,
     action="""
         See what Plex did last. If it is stuck, restore the database from before the update, or install the version before:
           journalctl -u plexmediaserver -n 50
           plexguard-plex-probe --explain
+          ls -l '/var/lib/plexmediaserver/Library/Application Support/Plex Media Server/Plug-in Support/Databases'
         """,
 )
 
@@ -229,11 +340,17 @@ MAINTENANCE = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex itself answers 503 with its maintenance text: {detail} After an update it migrates its database, for minutes on
-        a big library. A restart in the middle corrupts it, so none is asked for as long as this lasts.
+        Plex is in maintenance: {detail} After an update it migrates its database, for minutes on a big library.
+        """,
+    decided="""
+        Plex itself answers 503 with its maintenance text. One such answer is enough.
+        """,
+    did="""
+        Nothing: a restart in the middle corrupts the database, so none is asked for as long as this lasts. When its database
+        stands still for maintenance_limit (20 min), that is told (plex.maintenance-long).
         """,
     action="""
-        Wait. When it lasts for hours while database and log stand still, the update is broken: restore a backup.
+        Wait. See whether its database grows:
           ls -l '/var/lib/plexmediaserver/Library/Application Support/Plex Media Server/Plug-in Support/Databases'
         """,
 )
@@ -247,12 +364,24 @@ STOPPED = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex does not run, and nothing says that it failed: {server}. So it is when an administrator stopped it, and who
-        stops it means it. Nothing is restarted.
+        Plex does not run, and nothing says that it failed. So it is when an administrator stopped it, and who stops it means
+        it.
+        """,
+    decided="""
+        {looks} looks in a row met no Plex, and what runs it says: {server}. Its unit is inactive, masked, or ended when it
+        was told to stop; or its container was stopped, paused, or is not there.
+        """,
+    did="""
+        Nothing. Plex is looked at every 30 s, and told when it answers again (plex.recovered).
         """,
     action="""
         When it is wanted again:
           systemctl start plexmediaserver
+        In a container:
+          docker ps -a
+          docker start plex
+        If nobody stopped it, see who or what did:
+          journalctl -u plexmediaserver -n 50
         """,
 )
 
@@ -265,14 +394,23 @@ MISCONFIGURED = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Either the address leads nowhere, or Plex answers and refuses the token: {detail}. That is no outage: people may be
-        watching. Nothing is restarted, and an outage of the database would go unseen until this is mended.
+        Plex cannot be asked: {detail}. That is a matter of configuration and no outage: people may be watching. An outage of
+        the database would go unseen until this is mended.
+        """,
+    decided="""
+        Plex answers and refuses the token; or its address leads nowhere; or Plex answers at another address of this machine;
+        or nothing has ever answered at this one though Plex seems to run ({server}).
+        """,
+    did="""
+        Nothing is restarted. Plex is looked at every 30 s, and told when it answers as it should (plex.recovered).
         """,
     action="""
         Check url in [plex]. The token is read from Plex's own Preferences.xml, or from a file that wins over it:
           plexguard-status check-config
           cat /run/plexguard/plex.json
           ls -l /etc/plexguard/credentials/plex.token
+        After a change:
+          plexguard-status apply
         """,
 )
 
@@ -285,13 +423,21 @@ UNKNOWN = Event(
     page=_PAGE,
     fields=_FAULT_FIELDS,
     meaning="""
-        Plex gave no answer to {looks} looks in a row ({detail}), but it cannot be told whether it is meant to run: {server}.
-        When in doubt nothing is restarted.
+        Plex does not answer, and whether it should run cannot be told: {server}.
+        """,
+    decided="""
+        {looks} looks in a row failed ({detail}), in two checks in a row, and there is no word of what runs Plex that is
+        younger than 90 s, or the container runs without a Plex in it.
+        """,
+    did="""
+        Nothing is restarted: it may have been stopped on purpose. Plex is looked at every 30 s, and told when it answers
+        (plex.recovered).
         """,
     action="""
         See what watches the container, and what Docker says:
           systemctl status plexguard-container-watch
           docker ps -a
+          plexguard-plex-probe --explain
         """,
 )
 
@@ -303,12 +449,44 @@ LIMITED = Event(
     subject="Plex is only checked from outside",
     page=_PAGE,
     meaning="""
-        Without a token Plex tells who it is and nothing more. The token is read from Plex's Preferences.xml when the server
-        is claimed; none was found.
+        Plex is only checked from outside: that its process answers, not that its database does. Who watches is not known
+        either.
+        """,
+    decided="""
+        Plex says who it is and asks for a token for everything else, and none is known: neither in Plex's Preferences.xml,
+        where it stands when the server is claimed, nor in a file of yours.
+        """,
+    did="""
+        The check goes as far as it can. It is told once, and that a token is known too (plex.unlimited).
         """,
     action="""
         Claim the server in Plex, or give a token:
           install -m 600 /dev/stdin /etc/plexguard/credentials/plex.token
+          plexguard-plex-probe --explain
+        """,
+)
+
+UNLIMITED = Event(
+    name="plex.unlimited",
+    message_id="aefcc53a2381428f9afecd8a4dbd7b08",
+    priority=Priority.NOTICE,
+    message="A token of Plex is known, so its database is checked too",
+    subject="Plex is checked as a whole again",
+    page=_PAGE,
+    ends=("plex.limited",),
+    meaning="""
+        Plex was only checked from outside, and is checked as a whole now: its database too, and who watches is known.
+        """,
+    decided="""
+        Plex took the token that was found, and answered everything that was asked.
+        """,
+    did="""
+        Nothing more is to be done. A restart may now also be asked for when its database hangs and nobody watches.
+        """,
+    action="""
+        If it goes back and forth, see what each level answers, and where a token of yours lies:
+          plexguard-plex-probe --explain
+          ls -l /etc/plexguard/credentials/plex.token
         """,
 )
 
@@ -321,8 +499,14 @@ NO_SERVER = Event(
     page=_PAGE,
     fields={"reason": str},
     meaning="""
-        plexguard-discover found neither a native Plex nor its container: {reason}. It looks again every few minutes, and
-        at once when Plex is installed. This is told once.
+        There is no Plex to check: {reason}.
+        """,
+    decided="""
+        plexguard-discover, which looks for Plex on this machine, has published none.
+        """,
+    did="""
+        Nothing is checked or restarted. The discovery looks again every 5 minutes, and at once when Plex is installed. This
+        is told once; discover.found tells its end.
         """,
     action="""
         If Plex runs here under another name, or on another machine, say so:
@@ -353,14 +537,21 @@ RECOVERED = Event(
         "plex.misconfigured",
         "plex.unknown",
         "plex.left-stopped",
+        "plex.restart-failed",
         "plex.gave-up",
     ),
     meaning="""
-        Plex answers, database included. What kept it away ({problem}) lasted {downtime_s} s, from the first failed look to this
-        one; {restarts} restarts were asked for.
+        Plex answers again. What kept it away ({problem}) lasted {downtime_s} s.
+        """,
+    decided="""
+        One look had an answer to everything that was asked, or Plex answered and only refused the token; after plex.degraded
+        it takes three good checks. The time counts from the first failed look.
+        """,
+    did="""
+        {restarts} restarts were asked for in this outage. Nothing more is to be done.
         """,
     action="""
-        Nothing. The whole story of it:
+        The whole story of it:
           journalctl -u 'plexguard-plex-*' -u plexmediaserver --since -1h
         """,
 )
@@ -374,12 +565,22 @@ RESTART_ASKED = Event(
     page=_PAGE,
     fields={"number": int, "limit": int, "problem": str},
     meaning="""
-        The outage ({problem}) is certain and nobody can be watching. The probe has no rights of its own: it starts
-        plexguard-plex-restart.service, which looks once more, keeps its own budget on disk, and acts or refuses.
+        A restart of Plex is asked for, the {number}. of {limit} in this outage ({problem}).
+        """,
+    decided="""
+        The fault is certain, and nobody can be watching: Plex is down or hung; or its database answers nobody for
+        blocked_limit (10 min) and Plex says that nobody watches. No update is at work, and the last one was start_grace (60
+        s) ago at least.
+        """,
+    did="""
+        It was counted on disk, then plexguard-plex-restart.service was started: the probe has no rights of its own. That
+        service looks once more, keeps a budget of its own, and acts or refuses.
         """,
     action="""
         What came of it:
           journalctl -u plexguard-plex-restart
+        To forbid restarts, set restart = false in [plex-probe], or:
+          systemctl mask plexguard-plex-restart.service
         """,
 )
 
@@ -392,8 +593,15 @@ GAVE_UP = Event(
     page=_PAGE,
     fields={"reason": str, "restarts": int, "problem": str, "silent_s": float},
     meaning="""
-        No restart is asked for any more in this outage: {reason}. Restarting again and again would not help and can harm (a
-        scan that is broken off, a database in repair). Plex is looked at as before, and its recovery will be told.
+        Plex is away ({problem}) and stays away: {reason}. A person is needed.
+        """,
+    decided="""
+        {restarts} restarts were made in this outage of {silent_s} s. No further one is asked for when so many did not help
+        (max_restarts_per_incident), when one is forbidden or refused for good, or when nothing here could be restarted.
+        """,
+    did="""
+        No restart is asked for any more in this outage: more would not help and can harm (a scan that is broken off, a
+        database in repair). Plex is looked at as before, and its recovery will be told (plex.recovered).
         """,
     action="""
         Look at why it does not start, most often the disk, the database or a mount:
@@ -401,6 +609,8 @@ GAVE_UP = Event(
           journalctl -u plexmediaserver -n 100
           docker logs --tail 100 plex
           df -h /var/lib/plexmediaserver
+        Then start it yourself:
+          systemctl restart plexmediaserver
         """,
 )
 
@@ -413,11 +623,19 @@ RESTARTING = Event(
     page=_PAGE,
     fields={"server": str, "reason": str, "in_day": int, "limit": int},
     meaning="""
-        Looked at once more at the moment of acting, Plex is still away: {reason}. The restart was counted on disk before it
-        began. Plex gets its time to stop by itself and is only killed when that is over.
+        {server} is being restarted: {reason}. It is restart {in_day} of {limit} in 24 hours.
+        """,
+    decided="""
+        plexguard-plex-restart looked once more at the moment of acting: the reason holds, no update is at work, nobody who
+        could be watching is known, and the budget allows it (2 in one outage and 6 in 24 hours, unless configured otherwise).
+        """,
+    did="""
+        The restart was counted on disk, then begun. Plex gets its time to stop by itself (stop_timeout, 60 s; 10 s when it
+        hangs) and is only killed when that is over. A shutdown of this machine waits meanwhile.
         """,
     action="""
-        Nothing; the next line tells how it ended.
+        The next line tells how it ended (plex.restarted, plex.restart-failed). To follow it:
+          journalctl -u plexguard-plex-restart -n 20
         """,
 )
 
@@ -430,11 +648,16 @@ RESTARTED = Event(
     page=_PAGE,
     fields={"server": str, "seconds": float, "how": str},
     meaning="""
-        The restart is done and Plex answers again, {seconds} s after it was begun. The probe tells the recovery with
-        the whole downtime at its next check.
+        {server} was restarted and answers again, {seconds} s after the restart was begun{how}.
+        """,
+    decided="""
+        Plex answered /identity, or said that it is in maintenance, within start_timeout (90 s).
+        """,
+    did="""
+        The probe was started, which tells the recovery with the whole downtime (plex.recovered).
         """,
     action="""
-        Nothing. If restarts become a habit, look for what precedes them:
+        If restarts become a habit, look for what precedes them:
           journalctl -u 'plexguard-plex-*' -u plexmediaserver --since -1d
         """,
 )
@@ -448,7 +671,15 @@ RESTART_REFUSED = Event(
     page=_PAGE,
     fields={"reason": str},
     meaning="""
-        plexguard-plex-restart looks for itself before it acts, and found a reason not to: {reason}.
+        A restart of Plex was asked for, and Plex is not restarted: {reason}.
+        """,
+    decided="""
+        plexguard-plex-restart looks for itself before it acts: at Plex, at what runs it, at updates, at who watches, and at
+        its own budget (2 in one outage and 6 in 24 hours, unless configured otherwise). One reason is enough.
+        """,
+    did="""
+        Nothing. What passes, as an update does, is asked again after start_grace (60 s); what does not is left to a person
+        (plex.gave-up). The same reason is told once an hour.
         """,
     action="""
         If the budget is spent and you want it fresh:
@@ -467,12 +698,20 @@ RESTART_FAILED = Event(
     page=_PAGE,
     fields={"server": str, "seconds": float, "reason": str},
     meaning="""
-        The restart was carried out, and Plex did not answer within start_timeout: {reason}. The probe may ask once more
-        within the budget, then it gives up loudly.
+        {server} was restarted and Plex does not answer: {reason}.
+        """,
+    decided="""
+        It did not stop and start within its times, or gave no answer within start_timeout (90 s) after it. {seconds} s were
+        spent on it.
+        """,
+    did="""
+        The restart stays counted. The probe was started; it asks once more within the budget, then gives up loudly
+        (plex.gave-up).
         """,
     action="""
         See why it does not start:
           systemctl status plexmediaserver
           journalctl -u plexmediaserver -n 100
+          docker logs --tail 100 plex
         """,
 )

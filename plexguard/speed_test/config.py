@@ -6,21 +6,10 @@ from datetime import time, timedelta
 from typing import ClassVar
 
 from plexguard.core.config import TEXT, Kind, count, option, span
+from plexguard.core.endpoints import ENDPOINTS, Endpoint, show_list
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-_ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})", re.ASCII)
 _MAX_WORDS = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where somebody on the Internet listens. address: a number, so that no name has to be looked up."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
 def _time_of_day(value: object) -> time:
@@ -52,26 +41,6 @@ def _command(value: object) -> tuple[str, ...]:
     return words
 
 
-def _endpoints(value: object) -> tuple[Endpoint, ...]:
-    if not isinstance(value, list):
-        raise ValueError
-    return tuple(map(_endpoint, value))
-
-
-def _endpoint(value: object) -> Endpoint:
-    import ipaddress  # only for who writes one
-
-    found = _ENDPOINT.fullmatch(value) if isinstance(value, str) else None
-    if found is None or not 0 < int(found[3]) < 65536:
-        raise ValueError
-    address = ipaddress.IPv6Address(found[1]) if found[1] else ipaddress.IPv4Address(found[2])
-    return Endpoint(address=str(address), port=int(found[3]))
-
-
-def _show_list(values: tuple[object, ...]) -> str:
-    return "[" + ", ".join(TEXT.show(str(value)) for value in values) + "]"
-
-
 TIME_OF_DAY: Kind[time] = Kind(
     'a time of day as hours and minutes, such as "02:00"', _time_of_day, lambda v: TEXT.show(f"{v:%H:%M}")
 )
@@ -79,10 +48,7 @@ ZONE: Kind[str] = Kind('a time zone by its name, such as "America/New_York" (tim
 COMMAND: Kind[tuple[str, ...]] = Kind(
     'a command and its arguments as a list of texts, such as ["speedtest-cli", "--json"], by name or absolute path',
     _command,
-    _show_list,
-)
-ENDPOINTS: Kind[tuple[Endpoint, ...]] = Kind(
-    'a list of numeric addresses with ports, such as ["1.1.1.1:443", "[2620:fe::fe]:443"]', _endpoints, _show_list
+    show_list,
 )
 
 

@@ -14,12 +14,19 @@ RESULT = Event(
     subject="A speed test was made",
     page=_PAGE,
     fields={**_SPEEDS, "ping_ms": float, "server": str},
+    ends=("speed.failed", "speed.no-command"),
     meaning="""
         The line was measured with {server}: {download_mbit_s} Mbit/s came in, {upload_mbit_s} Mbit/s went out, and an answer
-        took {ping_ms} ms. No more tests are made on this day.
+        took {ping_ms} ms.
+        """,
+    decided="""
+        The command of [speed-test] was run once, when nobody watched, no update was at work and there was a network.
+        """,
+    did="""
+        The result was kept, and compared with the median of the last 14. The timer makes no more tests on this day.
         """,
     action="""
-        Nothing needs to be done. All results that are kept:
+        All results that are kept:
           plexguard-speed-test list
         """,
 )
@@ -34,10 +41,15 @@ SLOW = Event(
     page=_PAGE,
     fields={**_COMPARED, "slow": str, "percent": int},
     meaning="""
-        Less than {percent} per cent of what is usual was measured for: {slow}. Download: {download_mbit_s} Mbit/s, usually
-        {usual_download_mbit_s}. Upload: {upload_mbit_s} Mbit/s, usually {usual_upload_mbit_s}. Usual is the median of the
-        last 14 results. Whoever watches from elsewhere gets what the upload allows. It is told once, and once more when it
-        is over.
+        The line is slower than usual: {slow}. Download: {download_mbit_s} Mbit/s, usually {usual_download_mbit_s}. Upload:
+        {upload_mbit_s} Mbit/s, usually {usual_upload_mbit_s}. Whoever watches from elsewhere gets what the upload allows.
+        """,
+    decided="""
+        One test measured less than {percent} per cent (slow_percent) of what is usual. Usual is the median of the last 14
+        results, and is known from the third on.
+        """,
+    did="""
+        Nothing is changed. It is told once for download and for upload, and when both are over (speed.recovered).
         """,
     action="""
         See whether it was one night or goes on, and measure again when nobody uses the line:
@@ -59,12 +71,18 @@ RECOVERED = Event(
     fields={**_COMPARED, "slow_h": float},
     ends=("speed.slow",),
     meaning="""
-        Download and upload are within their share of the usual again: {download_mbit_s} Mbit/s, usually
-        {usual_download_mbit_s}, and {upload_mbit_s} Mbit/s, usually {usual_upload_mbit_s}. It took {slow_h} hours since the
-        first slow test. A line that stays slow becomes the usual one after some seven results, and this is told then too.
+        The line is as fast as usual again, {slow_h} hours after the first slow test. Download: {download_mbit_s} Mbit/s,
+        usually {usual_download_mbit_s}. Upload: {upload_mbit_s} Mbit/s, usually {usual_upload_mbit_s}.
+        """,
+    decided="""
+        One test found download and upload within their share of the usual. A line that stays slow becomes the usual one after
+        some seven results, and this is told then too.
+        """,
+    did="""
+        Nothing more is to be done.
         """,
     action="""
-        Nothing needs to be done. What was measured in between:
+        What was measured in between:
           plexguard-speed-test list
         """,
 )
@@ -78,9 +96,15 @@ FAILED = Event(
     page=_PAGE,
     fields={"reason": str, "attempt": int, "limit": int, "day": str},
     meaning="""
-        The command was started and gave no result that can be used: {reason}. It was attempt {attempt} of {limit} on {day}.
-        At night the next one follows an hour later, as long as there are any; there is none by day. When speedtest.net
-        refused the request (403, no matched servers) it was repeated once after 5 s already.
+        A speed test gave no result: {reason}. It was attempt {attempt} of {limit} on {day}.
+        """,
+    decided="""
+        The command was started, and it failed, did not end within timeout, or printed nothing that can be used.
+        """,
+    did="""
+        The attempt was counted before it was made. When speedtest.net refused the request (403, no matched servers) it was
+        repeated once after 5 s already. At night the next attempt follows an hour later, as long as there are any; there is
+        none by day.
         """,
     action="""
         If it fails every night, see what the command itself says, as it is configured in [speed-test]:
@@ -98,15 +122,22 @@ PUT_OFF = Event(
     page=_PAGE,
     fields={"reason": str},
     meaning="""
-        The test was not made: {reason}. It fills the line for half a minute, so it is made when nobody watches, no update is
-        at work and there is a network; what cannot be told counts as being so. That is no attempt. At night it is looked
-        at again an hour later, three times; the same reason is told once a day.
+        The speed test was not made: {reason}.
+        """,
+    decided="""
+        A test fills the line for half a minute, so it is made when nobody watches, no update is at work and there is a
+        network; what cannot be told counts against it. It is also left out by day, and when the attempts of the day are
+        spent.
+        """,
+    did="""
+        That is no attempt. At night it is looked at again an hour later, three times; the same reason is told once a day.
         """,
     action="""
-        Nothing needs to be done, unless it happens every night. Then choose another time with at and time_zone in
-        [speed-test], or see why it cannot be told who watches:
+        If it happens every night, choose another time with at and time_zone in [speed-test], or see why it cannot be told who
+        watches:
           editor /etc/plexguard/plexguard.toml
-          plexguard-plex-probe
+          plexguard-status apply
+          plexguard-plex-probe --explain
         """,
 )
 
@@ -119,8 +150,13 @@ NO_COMMAND = Event(
     page=_PAGE,
     fields={"command": str, "reason": str},
     meaning="""
-        {command}, which makes the test, cannot be run: {reason}. Nothing was measured. It is told once, until there was a
-        test.
+        The speed test is not made, since {command} cannot be run: {reason}.
+        """,
+    decided="""
+        The command of [speed-test] was looked for, and is not there or cannot be started.
+        """,
+    did="""
+        Nothing was measured. It is told once, until the command could be run.
         """,
     action="""
         Install it, or name another command in [speed-test], or turn the test off:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from plexguard.core.clock import Moment
+from plexguard.core.endpoints import Endpoint
 from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.plex import Plex, Session
 from plexguard.core.updates import find_update
 from plexguard.core.viewers import Paused, ask_viewers
-from plexguard.speed_test.config import Config, Endpoint
+from plexguard.speed_test.config import Config
 
 # A question to Plex, which may be busy but has nobody waiting for us.
 _SESSIONS_TIMEOUT_S = 10.0

@@ -11,7 +11,7 @@ from plexguard.core import config as core_config
 from plexguard.core import program, suite
 from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
-from plexguard.status import act
+from plexguard.status.apply import act
 
 NAME = "status"
 

@@ -1,6 +1,7 @@
 """Hand-written fakes of the ports. They keep the ports' promises and record what was done; nothing in them waits."""
 
 import contextlib
+import fnmatch
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from typing import TypeVar
 from plexguard.core.clock import Moment
 from plexguard.core.events import Event
 from plexguard.core.host import CommandFailed, CommandMissing, Completed
-from plexguard.core.manager import Unit
+from plexguard.core.manager import Timer, Unit
 from plexguard.core.plex import Activity, Identity, Library, PlexError, PlexTimeout, Session
 from plexguard.core.program import Ports
 
@@ -141,12 +142,21 @@ class FakeManager:
 
     def __init__(self, *units: Unit) -> None:
         self.units = {unit.name: unit for unit in units}
+        self.timers: tuple[Timer, ...] = ()
         self.asked: list[tuple[str, str]] = []
         self.fail: dict[str, Exception] = {}
         self.on: Callable[[str, str], None] = lambda _verb, _name: None
 
     def unit(self, name: str) -> Unit:
         return self.units.get(name, Unit(name=name))
+
+    def find_units(self, pattern: str) -> tuple[Unit, ...]:
+        self._ask("find-units", pattern)
+        return tuple(unit for unit in self.units.values() if fnmatch.fnmatch(unit.name, pattern))
+
+    def find_timers(self, pattern: str) -> tuple[Timer, ...]:
+        self._ask("find-timers", pattern)
+        return tuple(timer for timer in self.timers if fnmatch.fnmatch(timer.name, pattern))
 
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         self._ask("start", name)

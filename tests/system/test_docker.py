@@ -116,3 +116,4 @@ def test_several_containers_of_a_plex_image_are_told_and_none_is_watched(docker_
     machine.wait_for(lambda: "one, two" in read_found(machine).get("missing", ""), timeout_s=60, what="what to configure")
     configure(machine, '[plex]\ncontainer = "two"\n')
     assert await_container(machine, "two")["server"] == "container"
+    assert await_event(machine, "container.settled", timeout_s=60)["PLEXGUARD_CONTAINER"] == "two"

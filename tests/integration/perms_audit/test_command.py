@@ -480,6 +480,37 @@ def test_a_root_that_is_away_is_told_once_between_two_full_audits(media: Path, u
     assert "perms.root-fault" in unit(media, media / "missing", recent=False).names
 
 
+@pytest.mark.parametrize("recent", [True, False], ids=["recent", "full"])
+def test_a_root_that_is_back_is_told_once(media: Path, unit: UnitRun, recent: bool) -> None:
+    unit(media, media / "late")
+    make_file(media / "late/film.mkv", 0o644)
+
+    journal = unit(media, media / "late", recent=recent)
+
+    assert journal.values("perms.root-well") == {"root": str(media / "late")}
+    assert "perms.root-well" not in unit(media, media / "late", recent=recent).names
+
+
+def test_that_nothing_is_left_is_told_by_a_full_audit(media: Path, unit: UnitRun) -> None:
+    make_file(media / "tool", 0o4700)
+    unit(media, recent=False)
+    (media / "tool").unlink()
+
+    assert "perms.settled" not in unit(media).names
+    journal = unit(media, recent=False)
+
+    assert journal.values("perms.settled")["root"] == str(media)
+    assert "perms.settled" not in unit(media, recent=False).names
+
+
+def test_an_audit_by_hand_tells_the_end_of_nothing(media: Path, unit: UnitRun) -> None:
+    unit(media, media / "late")
+    make_file(media / "late/film.mkv", 0o644)
+
+    assert "perms.root-well" not in unit(media, media / "late", config=Config(roots=(str(media),), dry_run=True)).names
+    assert "perms.root-well" in unit(media, media / "late").names
+
+
 def test_a_unit_leaves_what_does_not_hold_and_tries_again_later(media: Path, unit: UnitRun) -> None:
     unit(media)
     (media / "film.mkv").chmod(0o600)

@@ -463,6 +463,21 @@ def test_the_one_that_is_left_of_several_is_taken(docker: Docker) -> None:
 
     assert (found.name, found.candidates) == ("two", ())
     assert docker.manager.asked == [("start", "plexguard-discover.service")] * 2
+    assert docker.journal.names == ["container.ambiguous", "container.settled"]
+    assert docker.journal.values("container.settled") == {"container": "two", "how": ""}
+
+
+def test_that_none_is_left_of_several_is_told_also_by_the_next_start(docker: Docker) -> None:
+    docker.container = None
+    docker.others = [named("one", id="a1"), named("two", id="b2")]
+    docker.cycle()
+    docker.others = []
+    docker.start_watcher()
+    docker.cycle()
+    docker.cycle()
+
+    assert docker.journal.names == ["container.ambiguous", "container.settled"]
+    assert docker.journal.values("container.settled") == {"container": "plex", "how": ", which is not there"}
 
 
 def test_a_container_that_is_replaced_is_watched_until_it_is_gone(docker: Docker) -> None:

@@ -23,6 +23,13 @@ REPAIRED = Event(
 
         A second paragraph.
         """,
+    decided="""
+        Plex could not read it for {waited_s} s.
+        """,
+    did="""
+        The mode was set as by:
+          chmod {new} {path}
+        """,
     action="""
         See who did it:
           ls -l {path}
@@ -132,7 +139,12 @@ def test_catalog_entry_has_the_form_that_journalctl_reads() -> None:
         "\n"
         "A second paragraph.\n"
         "\n"
-        "See who did it:\n"
+        "How it was decided: Plex could not read it for @PLEXGUARD_WAITED_S@ s.\n"
+        "\n"
+        "What was done: The mode was set as by:\n"
+        "  chmod @PLEXGUARD_NEW@ @PLEXGUARD_PATH@\n"
+        "\n"
+        "If it comes again: See who did it:\n"
         "  ls -l @PLEXGUARD_PATH@\n"
     )
 

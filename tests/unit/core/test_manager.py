@@ -1,9 +1,11 @@
 """The service manager: what systemctl is asked, and what its answers mean."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
+from plexguard.core.errors import PeerError
 from plexguard.core.host import CommandFailed, Completed
 from plexguard.core.manager import SystemdManager, Unit, parse_unit
 from tests.fakes.ports import FakeHost
@@ -20,6 +22,25 @@ UnitFileState=enabled
 User=plex
 Group=plex
 InactiveExitTimestampMonotonic=12500000
+"""
+TWO = """\
+Id=plexguard-plex-probe.timer
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+UnitFilePreset=enabled
+
+ExecMainStatus=1
+Id=plexguard-plex-probe.service
+LoadState=loaded
+ActiveState=failed
+Result=exit-code
+"""
+FILES = '[{"unit_file":"plexguard-plex-probe.timer","state":"enabled"},{"unit_file":"plexguard-perms-audit@.service"}]'
+# As 252 writes it: "left" and "passed" are moments too, and 0 is never.
+TIMERS = """\
+[{"next":1795286703905388,"left":1795286703905388,"last":0,"passed":0,"unit":"plexguard-plex-probe.timer","activates":"x"},
+ {"next":null,"left":null,"last":1795286674520492,"passed":null,"unit":"plexguard-discover.timer","activates":"y"}]
 """
 DONE = Completed(code=0, stdout="", stderr="")
 
@@ -135,3 +156,43 @@ def test_a_unit_that_was_told_to_stop_is_known_by_what_came_first(left_active_us
     text = f"ActiveExitTimestampMonotonic={left_active_us}\nExecMainExitTimestampMonotonic={ended_us}\n"
 
     assert parse_unit("a.service", text).was_told_to_stop is told
+
+
+# -- many at once -----------------------------------------------------------------------------------------------------
+
+
+def test_installed_units_are_found_with_what_they_are_by_default_and_templates_are_left_out() -> None:
+    host = FakeHost(
+        {
+            "systemctl --output=json list-unit-files": Completed(code=0, stdout=FILES, stderr=""),
+            "systemctl show": Completed(code=0, stdout=TWO, stderr=""),
+        }
+    )
+
+    timer, service = SystemdManager(host).find_units("plexguard*")
+
+    assert (timer.name, timer.file_state, timer.preset, timer.runs) == ("plexguard-plex-probe.timer", "enabled", "enabled", True)
+    assert (service.name, service.active_state, service.exit_code) == ("plexguard-plex-probe.service", "failed", 1)
+    assert "plexguard-perms-audit@.service" not in host.ran[-1]
+
+
+def test_no_unit_of_that_name_is_none() -> None:
+    host = FakeHost({"systemctl --output=json": Completed(code=0, stdout="[]", stderr="")})
+
+    assert SystemdManager(host).find_units("plexguard*") == ()
+
+
+def test_timers_have_their_last_and_next_time_or_none() -> None:
+    host = FakeHost({"systemctl --output=json list-timers": Completed(code=0, stdout=TIMERS, stderr="")})
+
+    probe, discover = SystemdManager(host).find_timers("plexguard*")
+
+    assert (probe.last, probe.next) == (None, datetime.fromtimestamp(1795286703.905388, UTC))
+    assert (discover.name, discover.next) == ("plexguard-discover.timer", None)
+
+
+def test_an_answer_that_is_no_json_is_told_as_one() -> None:
+    host = FakeHost({"systemctl --output=json": Completed(code=0, stdout="NEXT LEFT", stderr="")})
+
+    with pytest.raises(PeerError, match="no JSON"):
+        SystemdManager(host).find_timers("plexguard*")

@@ -67,6 +67,31 @@ def test_a_folder_inside_the_container_is_told_once() -> None:
     assert journal.values("discover.unmapped") == {"folder": "/config/b", "container": "plex"}
 
 
+def test_a_folder_that_is_mounted_or_gone_is_told_once() -> None:
+    past = dataclasses.replace(UNIT, server=Server.CONTAINER, name="plex", unmapped=("/config/a", "/config/b"))
+    now = dataclasses.replace(past, unmapped=("/config/a",))
+
+    assert tell(now, past).names == ["discover.mapped"]
+    assert tell(now, past).values("discover.mapped")["folder"] == "/config/b"
+    assert tell(now, now).names == []
+
+
+@pytest.mark.parametrize("other", [UNIT, NONE], ids=["unit", "none"])
+def test_folders_of_a_container_that_is_not_guarded_any_more_are_no_fault(other: FoundPlex) -> None:
+    past = dataclasses.replace(UNIT, server=Server.CONTAINER, name="plex", unmapped=("/config/a",))
+
+    told = tell(other, past).values("discover.mapped")
+
+    assert (told["folder"], told["container"]) == ("/config/a", "plex")
+
+
+def test_a_folder_inside_another_container_is_another_one() -> None:
+    past = dataclasses.replace(UNIT, server=Server.CONTAINER, name="plex", unmapped=("/config/a",))
+    now = dataclasses.replace(past, name="plex-new")
+
+    assert tell(now, past).names == ["discover.mapped", "discover.found", "discover.unmapped"]
+
+
 # -- the link to Preferences.xml --------------------------------------------------------------------------------------
 
 

@@ -500,8 +500,17 @@ def test_what_cannot_be_told_is_neither_lost_nor_back() -> None:
     course.check(UPSTREAM)
     course.pass_minutes(3, NOWHERE)
 
-    assert course.told == ["net.unknown", "net.lost", "net.left-alone", "net.unknown"]
+    assert course.told == ["net.unknown", "net.known", "net.lost", "net.left-alone", "net.unknown"]
     assert course.state.problem is not None
+
+
+def test_that_it_can_be_told_again_is_told_once() -> None:
+    course = Course()
+    course.pass_minutes(2, NOWHERE)
+
+    course.pass_minutes(2, ONLINE)
+
+    assert course.told == ["net.unknown", "net.known"]
 
 
 def test_an_interface_switched_off_after_our_hard_reset_was_seen_up_is_left_alone() -> None:

@@ -509,7 +509,7 @@ def test_limited_is_told_once_and_again_only_after_a_token_was_known() -> None:
     for answer in (Answer.LIMITED, Answer.LIMITED, Answer.SILENT, Answer.LIMITED, Answer.WELL, Answer.LIMITED):
         checks.check(answer)
 
-    assert checks.told.count("plex.limited") == 2
+    assert [name for name in checks.told if name.endswith("limited")] == ["plex.limited", "plex.unlimited", "plex.limited"]
 
 
 def test_state_of_an_older_version_without_the_newer_fields_is_read() -> None:
@@ -859,6 +859,35 @@ def test_a_plex_that_is_started_again_and_again_is_told_once_an_hour() -> None:
         checks.check(Answer.WELL, took_s=0)
         checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0)
     assert checks.told == ["plex.crash-loop"] * 2
+
+
+def test_the_end_of_a_loop_is_told_once_when_plex_serves_for_long() -> None:
+    checks = Checks()
+    for _ in range(4):
+        checks.check(Answer.WELL, took_s=0)
+        checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0)
+
+    for _ in range(29):
+        checks.check(Answer.WELL, took_s=0)
+    assert checks.told == ["plex.crash-loop"]
+    checks.check(Answer.WELL, took_s=0)
+    checks.check(Answer.WELL, took_s=0)
+
+    assert checks.told == ["plex.crash-loop", "plex.loop-ended"]
+    assert checks.values[-1] == {"seconds": 900.0}
+
+
+def test_a_loop_is_not_over_while_plex_is_away() -> None:
+    checks = Checks()
+    for _ in range(4):
+        checks.check(Answer.WELL, took_s=0)
+        checks.check(Answer.REFUSED, server=ServerState.STARTING, took_s=0)
+
+    checks.check(Answer.REFUSED, server=ServerState.STOPPED, took_s=0, after_s=2000)
+    assert "plex.loop-ended" not in checks.told
+    checks.check(Answer.WELL, took_s=0)
+
+    assert checks.told[-2:] == ["plex.loop-ended", "plex.recovered"]
 
 
 def test_an_ask_that_becomes_possible_after_giving_up_ends_as_loudly() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from plexguard.core import config
 from plexguard.core.config import Settings
-from plexguard.speed_test.config import COMMAND, ENDPOINTS, TIME_OF_DAY, ZONE, Config, Endpoint
+from plexguard.core.endpoints import ENDPOINTS, Endpoint
+from plexguard.speed_test.config import COMMAND, TIME_OF_DAY, ZONE, Config
 
 
 def settings(folder: Path, text: str) -> Settings:

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from plexguard.core.endpoints import Endpoint
 from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.plex import PlexError, PlexMaintenance, PlexRefused, PlexTimeout, PlexUnauthorized, Session
 from plexguard.core.viewers import Paused
-from plexguard.speed_test.config import Config, Endpoint
+from plexguard.speed_test.config import Config
 from plexguard.speed_test.observe import Observation, Starter, find_command, find_outage, find_starter, observe
 from tests.fakes.ports import FakeClock, FakePlex
 from tests.unit.speed_test.samples import VIEWER

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from plexguard.core.manager import Unit
-from plexguard.status.decide import choose_restarts
+from plexguard.status.apply.decide import choose_restarts
 from tests.fakes.ports import BEGIN
 
 WATCH = Unit(name="plexguard-watch.service", load_state="loaded", active_state="active", started_s=1000.0)

@@ -7,8 +7,8 @@ from plexguard.core.drop_ins import GENERATED, find_changed_units, find_running_
 from plexguard.core.found import DISCOVER
 from plexguard.core.manager import Manager
 from plexguard.core.suite import daemon_units
-from plexguard.status.decide import choose_restarts
-from plexguard.status.observe import find_last_change
+from plexguard.status.apply.decide import choose_restarts
+from plexguard.status.apply.observe import find_last_change
 
 _RESTART_TIMEOUT_S = 60.0
 

@@ -6,7 +6,7 @@ import pytest
 
 from plexguard.core.host import CommandFailed
 from plexguard.core.manager import Unit
-from plexguard.status.act import apply
+from plexguard.status.apply.act import apply
 from tests.fakes.ports import FakeClock, FakeManager
 
 WATCHER = "plexguard-container-watch.service"

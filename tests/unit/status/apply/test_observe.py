@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.status.observe import find_last_change
+from plexguard.status.apply.observe import find_last_change
 
 
 def touch(path: Path, at: int) -> None:

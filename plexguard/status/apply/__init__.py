@@ -1,0 +1,1 @@
+"""plexguard-status apply: make a changed configuration hold."""
