@@ -319,40 +319,44 @@ def ill() -> Json:
         "waiting": 4,
         "oldest": ago(minutes=11),
         "dropped": 2,
-        "state": "away",
+        "state": "warning",
         "reason": "no answer within 10 s",
     }
     overview["budgets"][0] |= {"used": 6, "left": 0}
     overview["mounts"] = [
         {
-            "name": "/srv/media",
+            "name": "media",
+            "path": "/srv/media",
             "state": "warning",
-            "summary": "degraded: files open after 9 s",
-            "since": ago(minutes=40),
-            "read_s": 9.1,
-            "cache_bytes": 81_300_000_000,
+            "verdict": "degraded",
+            "detail": "files open after 9 s",
+            "checked": ago(seconds=9),
+            "proven": ago(minutes=40),
         },
     ]
     overview["backups"] = [
         {
             "name": "library",
+            "database": "com.plexapp.plugins.library.db",
             "state": "well",
-            "at": ago(hours=7),
-            "size_bytes": 253_000_000,
-            "verified": True,
-            "took_s": 4.4,
             "path": "/var/lib/plexguard/db-export/library-20261121.db.zst",
+            "made": ago(hours=7),
+            "size_bytes": 253_000_000,
+            "kept": 7,
+            "detail": "verified",
         },
     ]
     overview["cloud_runs"] = [
         {
             "name": "delta",
             "phase": "analyze",
+            "began": ago(hours=31),
             "done": 83_211,
             "total": 118_020,
-            "began": ago(hours=31),
             "eta": ago(hours=-13),
             "cost_euros": 5.62,
+            "state": "well",
+            "failure": "",
         },
     ]
     return overview
@@ -458,6 +462,7 @@ def incidents() -> list[Json]:
         incident("net.lost", "No internet behind the gateway", "warning", ago(hours=19, minutes=3.2), ago(hours=19)),
         incident("plex.hung", "Plex hung", "error", ago(hours=7), ago(hours=5, minutes=40), count=3),
         incident("plex.down", "Plex was down", "error", ago(hours=3, minutes=10), ago(hours=3)),
+        incident("perms.not-repaired", "Alien.mkv could not be repaired", "error", (when := ago(hours=9)), when, downtime_s=None),
         incident("mount.degraded", "Mount /srv/media is slow", "warning", ago(minutes=40), None, about="/srv/media"),
         incident("plex.hung", "Plex hangs", "error", ago(minutes=12), None),
     ]

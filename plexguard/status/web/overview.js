@@ -61,7 +61,8 @@ export function runs(overview) {
     const share = run.total ? run.done / run.total : null;
     const percent = share === null ? "" : `${Math.floor(share * 100)} %`;
     return h("li", { class: "panel run", "data-key": `run-${run.name}` },
-      h("div", { class: "card-head" }, h("h3", {}, run.name), h("span", { class: "big" }, percent)),
+      h("div", { class: "card-head" }, h("h3", {}, run.name), badge(run.state), h("span", { class: "big" }, percent)),
+      run.failure && h("p", { class: "failure" }, run.failure),
       h("p", {}, run.phase, run.done !== null && run.total !== null && `: ${run.done} of ${run.total}`),
       share !== null && meter(share, `${percent} of ${run.phase}`),
       h("dl", { class: "facts across" },
@@ -104,10 +105,9 @@ function isShown(value) {
 
 export function channels(overview) {
   const rows = overview.channels.map((channel) => {
-    const state = channel.reason || channel.dropped ? "warning" : "well";
     const waiting = channel.waiting ? `${channel.waiting} waiting` : "all sent";
     return h("li", { "data-key": `channel-${channel.name}` },
-      h("div", { class: "card-head" }, h("h3", {}, channel.name, " ", h("span", { class: "quiet" }, channel.kind)), badge(state, channel.state || state)),
+      h("div", { class: "card-head" }, h("h3", {}, channel.name, " ", h("span", { class: "quiet" }, channel.kind)), badge(channel.state)),
       h("p", {}, waiting, channel.waiting && channel.oldest ? [", the oldest from ", time(channel.oldest)] : null, channel.dropped ? `, ${channel.dropped} dropped` : null),
       channel.reason && h("p", { class: "quiet" }, channel.reason),
     );
@@ -118,7 +118,7 @@ export function channels(overview) {
 export function budgets(overview) {
   const rows = overview.budgets.map((budget) => {
     const left = budget.left ?? (budget.limit !== null && budget.used !== null ? budget.limit - budget.used : null);
-    const words = left === null ? "not known" : `${left} of ${budget.limit ?? "?"} left${budget.period ? ` ${perPeriod(budget.period)}` : ""}`;
+    const words = budget.limit === 0 ? "switched off" : left === null ? "not known" : `${left} of ${budget.limit ?? "?"} left${budget.period ? ` ${perPeriod(budget.period)}` : ""}`;
     return h("li", { "data-key": `budget-${budget.name}` },
       h("div", { class: "card-head" }, h("h3", {}, budget.name), h("span", {}, words)),
       left !== null && budget.limit ? meter(left / budget.limit, words, left === 0 ? "spent" : "") : null,

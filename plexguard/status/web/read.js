@@ -48,13 +48,13 @@ export function readOverview(raw) {
     })),
     channels: list(all.channels).map((c) => ({
       name: text(c.name), kind: text(c.kind), waiting: number(c.waiting), oldest: when(c.oldest), dropped: number(c.dropped),
-      state: text(c.state), reason: text(c.reason),
+      state: oneOf(STATES, c.state, "unknown"), reason: text(c.reason),
     })),
     mounts: list(all.mounts).map(record),
     backups: list(all.backups).map(record),
     runs: list(all.cloud_runs).map((r) => ({
       name: text(r.name), phase: text(r.phase), done: number(r.done), total: number(r.total), began: when(r.began), eta: when(r.eta),
-      cost: number(r.cost_euros),
+      cost: number(r.cost_euros), state: oneOf(STATES, r.state, "unknown"), failure: text(r.failure),
     })),
   };
 }
@@ -107,7 +107,7 @@ export function readTimeline(raw) {
     from: when(all.from),
     to: when(all.to),
     complete: all.complete !== false,
-    left: Array.isArray(all.incidents) ? Math.max(0, all.incidents.length - MOST) : 0,
+    left: (number(all.left_off) ?? 0) + (Array.isArray(all.incidents) ? Math.max(0, all.incidents.length - MOST) : 0),
     incidents: list(all.incidents).map(readIncident).filter((incident) => incident.began),
   };
 }

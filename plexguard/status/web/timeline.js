@@ -25,7 +25,7 @@ export function timeline(data, width, allShown) {
   const summary = summarize(data);
   return [
     h("p", { class: "summary" }, summary),
-    data.complete ? null : h("p", { class: "quiet" }, "The journal does not reach back that far: what is older is not shown."),
+    data.complete ? null : h("p", { class: "quiet" }, "Not all of this time is known: the journal does not reach back so far, or is still being read."),
     drawing(data, width, summary),
     incidents(data, allShown),
   ];
@@ -103,11 +103,17 @@ function band(incident, x, top, to) {
 
 function lasted(incident) {
   const began = `${clockTime(incident.began)} (${exactTime(incident.began)})`;
+  if (isMoment(incident)) return began;
   return incident.ended ? `${began} to ${clockTime(incident.ended)}, ${span(lengthS(incident))}` : `since ${began}, still going on`;
 }
 
 function isMild(incident) {
   return stateOf(incident.severity) !== "problem";
+}
+
+// Told as a problem, and nothing tells its end.
+function isMoment(incident) {
+  return incident.ended !== null && incident.ended - incident.began === 0;
 }
 
 function isSameDay(incident) {
@@ -130,7 +136,7 @@ function incidents(data, allShown) {
         h("span", { class: "what" },
           incident.title, incident.about && !incident.title.includes(incident.about) && h("span", { class: "quiet" }, ` ${incident.about}`),
           incident.count > 1 && h("span", { class: "quiet" }, `, ${incident.count} times`)),
-        h("span", { class: "when" }, incident.ended
+        h("span", { class: "when" }, isMoment(incident) ? time(incident.began) : incident.ended
           ? [time(incident.began), " – ", time(incident.ended, isSameDay(incident) ? "hour" : "clock"), h("span", { class: "length" }, span(lengthS(incident)))]
           : ["since ", time(incident.began), h("span", { class: "length" }, "going on for ", time(incident.began, "for"))]),
       ),
