@@ -71,11 +71,16 @@ def find_running_services(changed: Iterable[str], manager: Manager) -> tuple[str
 
 def find_mistakes(settings: Settings, host: Host) -> tuple[str, ...]:
     """Return every mistake of a configuration, of all programs."""
+    return find_config_mistakes(settings) or find_bad_calendars(settings, host)
+
+
+def find_config_mistakes(settings: Settings) -> tuple[str, ...]:
+    """Return every mistake that can be told without asking anybody."""
     try:
         make_drop_ins(settings, None, (), {})
     except ConfigError as error:
         return error.mistakes
-    return find_bad_calendars(settings, host)
+    return ()
 
 
 def find_bad_calendars(settings: Settings, host: Host) -> tuple[str, ...]:

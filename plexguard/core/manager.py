@@ -143,11 +143,12 @@ class SystemdManager:
         )
 
     def _list(self, *words: str) -> list[dict[str, Any]]:
-        done = self._host.run(["systemctl", "--output=json", *words], timeout_s=_ASK_TIMEOUT_S)
+        # Nothing of that name is an exit code too.
+        done = self._host.run(["systemctl", "--output=json", *words], timeout_s=_ASK_TIMEOUT_S, check=False)
         try:
             rows = json.loads(done.stdout)
         except ValueError as error:
-            raise PeerError(f"systemctl {words[0]}: no JSON: {error}") from error
+            raise PeerError(f"systemctl {words[0]}: {done.stderr.strip() or f'no JSON: {error}'}") from error
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
     def start(self, name: str, *, timeout_s: float | None = None) -> None:

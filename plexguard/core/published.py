@@ -97,14 +97,15 @@ class PlexProblemSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSeen:
-    """What the probe knows of Plex. verdict: of plexguard-plex-probe(8). level: the one that failed, "" when none did.
-    found_in_row: how many checks in a row have found the same. latencies: seconds by level. viewers: None when Plex does not tell.
-    told_no_server: no Plex was found that could be looked at."""
+    """What the probe knows of Plex. verdict: of plexguard-plex-probe(8). level: the one that failed, "" when none did. found,
+    found_in_row: what the last check found, and how many in a row have. latencies: seconds by level. viewers: None when Plex
+    does not tell. told_no_server: no Plex was found that could be looked at."""
 
     verdict: str
     level: str = ""
     detail: str = ""
     version: str = ""
+    found: str = "healthy"
     found_in_row: int = 0
     problem: PlexProblemSeen | None = None
     checked: Moment | None = None
@@ -144,7 +145,8 @@ class LossSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSeen:
-    """What plexguard-net-recover knows. verdict: of plexguard-net-recover(8)."""
+    """What plexguard-net-recover knows. verdict: of plexguard-net-recover(8). rounds: when rounds of steps were begun, of the last
+    hour."""
 
     verdict: str
     detail: str = ""
@@ -152,6 +154,7 @@ class NetworkSeen:
     checked: Moment | None = None
     last_online: Moment | None = None
     problem: LossSeen | None = None
+    rounds: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,3 +297,37 @@ class CloudRunSeen:
 MOUNTS = Source(file="rclone-watchdog/*/state.json", record=MountSeen, schema=1)
 BACKUPS = Source(file="db-export/*/state.json", record=BackupSeen, schema=1)
 CLOUD_RUNS = Source(file="cloud-run/*/state.json", record=CloudRunSeen, schema=1)
+
+
+# -- notifications ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSeen:
+    """A channel of notifications. state: "well", "waiting", "quiet" (until the hours are over) or "failed". oldest: of
+    what is waiting, None when nothing is. dropped, rejected: since ever. reason: why it does not take anything, "" when it does."""
+
+    name: str
+    kind: str
+    waiting: int = 0
+    oldest: datetime | None = None
+    delivered: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    state: str = "well"
+    reason: str = ""
+    succeeded: datetime | None = None
+    failed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySeen:
+    """What notify has to deliver. checked: when this was written; a service that is off does not write it. trouble: why events
+    cannot be taken from the journal or kept, "" when they can."""
+
+    checked: Moment | None = None
+    channels: tuple[ChannelSeen, ...] = ()
+    trouble: str = ""
+
+
+NOTIFY = Source(file="notify/state.json", record=NotifySeen, schema=1)

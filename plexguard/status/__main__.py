@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,15 +13,107 @@ from plexguard.core import config as core_config
 from plexguard.core import program, suite
 from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
-from plexguard.status.apply import act
+from plexguard.core.state import state_directory
+from plexguard.status.overview import Overview
 
 NAME = "status"
 
 
-@click.group(context_settings=program.CONTEXT, epilog="Manual: man plexguard-status")
+@click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-status")
+@click.option(
+    "--journal", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Show the hosts whose journals are in it."
+)
+@click.option("--watch", is_flag=True, help="Show it again every 2 s, until Ctrl-C.")
+@program.format_option
+@program.config_option
 @program.version_option(NAME)
-def cli() -> None:
-    """Check the configuration, and apply it."""
+@click.pass_context
+def cli(context: click.Context, folder: Path | None, watch: bool, output: str, config_path: Path) -> int:
+    """Show how everything is that is guarded, on one screen."""
+    if context.invoked_subcommand:
+        return 0
+    # What only this needs is not loaded for the others.
+    from plexguard.status import act
+    from plexguard.status.show import render
+
+    ports = program.open_ports(NAME)
+    if folder is not None:
+        if watch:
+            raise click.UsageError("--watch shows this machine, and --journal others")
+        return _show_hosts(folder, ports, output=output)
+    take = _prepare(ports, config_path)
+    if watch:
+        return act.watch(take, ports.clock, output=output)
+    overview = take()
+    if output == "json":
+        act.print_json(overview)
+    else:
+        act.print_lines(lambda width: render(overview, width=width))
+    return act.judge(overview)
+
+
+def _show_hosts(folder: Path, ports: program.Ports, *, output: str) -> int:
+    from plexguard.status import act
+    from plexguard.status.hosts.decide import decide
+    from plexguard.status.hosts.observe import read_journals
+    from plexguard.status.hosts.show import render
+
+    view = decide(read_journals(folder, ports.clock), ports.clock.now())
+    if output == "json":
+        act.print_json(view)
+    else:
+        act.print_lines(lambda width: render(view, width=width))
+    return act.exit_code(view.healthy, (host.state for host in view.hosts))
+
+
+def _prepare(ports: program.Ports, config_path: Path) -> Callable[[], Overview]:
+    """Return what takes an overview. The configuration is read once."""
+    from plexguard.core.told import JournalEvents
+    from plexguard.status.decide import decide
+    from plexguard.status.observe import observe, read_limits, read_told
+
+    limits, mistakes = read_limits(config_path, os.environ)
+    zone = _open_zone(limits.speed_zone)
+
+    def take() -> Overview:
+        seen = observe(
+            ports.manager,
+            ports.clock,
+            read_told=lambda: read_told(JournalEvents, ports.clock),
+            limits=limits,
+            mistakes=mistakes,
+        )
+        return decide(seen, zone=zone)
+
+    return take
+
+
+def _open_zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+@cli.command()
+@program.config_option
+def serve(config_path: Path) -> int:
+    """Answer over HTTP at a socket that systemd hands over."""
+    from plexguard.core.notify import take_sockets
+    from plexguard.core.told import JournalEvents
+    from plexguard.status.config import Config
+    from plexguard.status.server.index import Index
+    from plexguard.status.server.serve import Service, Setting, find_names, serve_until_idle
+    from plexguard.status.server.take import Taker
+
+    ports, config, events = program.open_ports(NAME), program.load_config(config_path, Config), suite.events()
+    setting = Setting(sockets=take_sockets(), names=find_names(config), idle=config.idle)
+    index = Index(state_directory(NAME) / "index.sqlite", ports.journal)
+    world = Taker(ports.manager, ports.clock, index, events, config_path=config_path).world()
+    serve_until_idle(Service(setting, world, index, JournalEvents, events, journal=ports.journal, notifier=ports.notifier))
+    return 0
 
 
 @cli.command("check-config")
@@ -38,13 +132,15 @@ def check_config(output: str, config_path: Path) -> int:
 @cli.command()
 def apply() -> int:
     """Check the configuration, then make it hold (root)."""
+    from plexguard.status.apply import act as apply_act
+
     ports = program.open_ports(NAME)
     mistakes = find_mistakes(core_config.read(core_config.DEFAULT_PATH, os.environ), ports.host)
     if mistakes:
         raise ConfigError(mistakes)
     if os.geteuid() != 0:
         raise NoPermission("Failed to apply the configuration: only root may", hint="sudo plexguard-status apply")
-    for line in act.apply(ports.manager, ports.clock, config_path=core_config.DEFAULT_PATH):
+    for line in apply_act.apply(ports.manager, ports.clock, config_path=core_config.DEFAULT_PATH):
         click.echo(line)
     click.echo("applied")
     return 0

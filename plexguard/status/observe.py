@@ -1,0 +1,231 @@
+"""Everything that the overview is made of, read once: published states, the service manager, the journal, the configuration.
+
+Nothing here touches media, asks Plex or needs rights: what cannot be read is noted with the reason. Everything has an end.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from plexguard.core import config as core_config
+from plexguard.core import published
+from plexguard.core.clock import Clock, Moment
+from plexguard.core.drop_ins import find_config_mistakes
+from plexguard.core.errors import PlexguardError
+from plexguard.core.found import FoundContainer, FoundPlex
+from plexguard.core.manager import Manager, Timer, Unit
+from plexguard.core.published import Reading
+from plexguard.core.state import STATE_ROOT
+from plexguard.core.suite import PROGRAMS
+from plexguard.core.told import Told as OneTold
+from plexguard.core.told import ToldReader
+from plexguard.core.unreadable import Record
+from plexguard.status.incidents import Incident, fold
+
+T = TypeVar("T")
+UNITS = "plexguard*"
+# How far back the journal is read for what has not ended since, and how long that may take.
+LOOK_BACK = timedelta(days=7)
+_READ_S = 5.0
+_CHUNK = 500
+_SAME_CLOCK_S = 2.0
+NO_RIGHT = "there is no journal here that this user may read"
+_JOURNALS = (Path("/var/log/journal"), Path("/run/log/journal"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What of the configuration the overview needs."""
+
+    probe_interval: timedelta = timedelta(seconds=30)
+    network_interval: timedelta = timedelta(seconds=60)
+    audit_interval: timedelta = timedelta(minutes=30)
+    restart: bool = True
+    max_restarts_per_incident: int = 2
+    max_restarts_per_day: int = 6
+    max_rounds: int = 3
+    reboot: bool = False
+    max_reboots_per_day: int = 1
+    speed_zone: str = "UTC"
+    max_speed_tests_per_day: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the journal has. incidents: since `since`, oldest first. last: when each event was told last, by its name. why: it could
+    not be read, or not all of it; "" when it was."""
+
+    incidents: tuple[Incident, ...] = ()
+    last: Mapping[str, datetime] = field(default_factory=dict)
+    since: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """now_s: the same moment as now, on the clock of Unit.started_s. manager_why: the service manager did not answer. mistakes: in
+    the configuration, whose defaults stand in for what is wrong."""
+
+    now: Moment
+    now_s: float
+    host: str
+    plex: Reading[FoundPlex]
+    container: Reading[FoundContainer]
+    probe: Reading[published.ProbeSeen]
+    restarts: Reading[published.RestartsSeen]
+    network: Reading[published.NetworkSeen]
+    reboots: Reading[published.RebootsSeen]
+    speed: Reading[published.SpeedSeen]
+    speed_lines: tuple[published.SpeedLine, ...]
+    audit: Reading[published.AuditSeen]
+    unreadable: Reading[Record]
+    logs: Reading[published.LogsSeen]
+    mounts: Mapping[str, Reading[published.MountSeen]]
+    backups: Mapping[str, Reading[published.BackupSeen]]
+    cloud_runs: Mapping[str, Reading[published.CloudRunSeen]]
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    timers: Mapping[str, Timer] = field(default_factory=dict)
+    manager_why: str = ""
+    told: Told = field(default_factory=Told)
+    limits: Limits = field(default_factory=Limits)
+    mistakes: tuple[str, ...] = ()
+
+
+def observe(
+    manager: Manager,
+    clock: Clock,
+    *,
+    read_told: Callable[[], Told],
+    limits: Limits,
+    mistakes: tuple[str, ...] = (),
+    root: Path = STATE_ROOT,
+    runtime: Path | None = None,
+) -> Observation:
+    """Take an observation. runtime: where the server and its container are published, None for the usual place."""
+    units, timers, manager_why = _ask_manager(manager)
+    place = root if runtime is None else runtime
+    probe, network = published.PROBE.look(root), published.NETWORK.look(root)
+    checked = [record.checked for record in (probe.record, network.record) if record is not None and record.checked is not None]
+    return Observation(
+        now=find_boot(clock.moment(), checked),
+        now_s=clock.monotonic_s(),
+        host=os.uname().nodename,
+        plex=_at(published.PLEX, runtime).look(place),
+        container=_at(published.CONTAINER, runtime).look(place),
+        probe=probe,
+        restarts=published.RESTARTS.look(root),
+        network=network,
+        reboots=published.REBOOTS.look(root),
+        speed=published.SPEED.look(root),
+        speed_lines=published.SPEED_LINES.read(root),
+        audit=published.AUDIT.look(root),
+        unreadable=published.UNREADABLE.look(root),
+        logs=published.LOGS.look(root),
+        mounts=dict(published.MOUNTS.look_each(root)),
+        backups=dict(published.BACKUPS.look_each(root)),
+        cloud_runs=dict(published.CLOUD_RUNS.look_each(root)),
+        units=units,
+        timers=timers,
+        manager_why=manager_why,
+        told=read_told(),
+        limits=limits,
+        mistakes=mistakes,
+    )
+
+
+def find_boot(now: Moment, checked: Iterable[Moment]) -> Moment:
+    """Return this moment, with the boot by which the units count.
+
+    In a container they may see the id of the kernel's boot, by a /proc of their own (ProtectKernelTunables=), and a command by
+    hand that of the container's: seen with systemd-nspawn. It is the same boot where both clocks have moved alike.
+    """
+    for moment in checked:
+        wall_s, uptime_s = (now.wall - moment.wall).total_seconds(), now.uptime_s - moment.uptime_s
+        if moment.boot_id != now.boot_id and uptime_s >= 0 and abs(wall_s - uptime_s) < _SAME_CLOCK_S:
+            return replace(now, boot_id=moment.boot_id)
+    return now
+
+
+def _at(source: published.Source[T], folder: Path | None) -> published.Source[T]:
+    if folder is None:
+        return source
+    return published.Source(file=Path(source.file).name, record=source.record, schema=source.schema)
+
+
+def _ask_manager(manager: Manager) -> tuple[dict[str, Unit], dict[str, Timer], str]:
+    try:
+        units = {unit.name: unit for unit in manager.find_units(UNITS)}
+        timers = {timer.name: timer for timer in manager.find_timers(UNITS)}
+    except PlexguardError as error:
+        return {}, {}, str(error)
+    return units, timers, "" if units else "no unit of plexguard is installed"
+
+
+# -- the configuration ------------------------------------------------------------------------------------------------
+
+
+def read_limits(path: Path, environment: Mapping[str, str]) -> tuple[Limits, tuple[str, ...]]:
+    """Return what the configuration says, and its mistakes: the programs with one in their section do not run."""
+    settings = core_config.read(path, environment)
+    sections: dict[str, Any] = {
+        program.name: settings.take(import_module(f"{program.package}.config").Config)
+        for program in PROGRAMS
+        if program.name in ("perms-audit", "plex-probe", "net-recover", "speed-test")
+    }
+    probe, network, speed = sections["plex-probe"], sections["net-recover"], sections["speed-test"]
+    limits = Limits(
+        probe_interval=probe.interval,
+        network_interval=network.interval,
+        audit_interval=sections["perms-audit"].interval,
+        restart=probe.restart,
+        max_restarts_per_incident=probe.max_restarts_per_incident,
+        max_restarts_per_day=probe.max_restarts_per_day,
+        max_rounds=network.max_rounds,
+        reboot=network.reboot,
+        max_reboots_per_day=network.max_reboots_per_day,
+        speed_zone=speed.time_zone,
+        max_speed_tests_per_day=speed.max_attempts_per_day,
+    )
+    return limits, find_config_mistakes(core_config.read(path, environment))
+
+
+# -- the journal ------------------------------------------------------------------------------------------------------
+
+
+def read_told(open_reader: Callable[[], ToldReader], clock: Clock, *, folders: tuple[Path, ...] = _JOURNALS) -> Told:
+    """Return what was told in the last days; of a journal that is too long for the time there is, what is newest of it."""
+    if not can_read_journal(folders):
+        return Told(why=NO_RIGHT)
+    now = clock.now()
+    try:
+        reader = open_reader()
+        return _read_told(reader, clock, now)
+    except OSError as error:
+        return Told(why=f"the journal cannot be read: {error.strerror}")
+
+
+def _read_told(reader: ToldReader, clock: Clock, now: datetime) -> Told:
+    deadline_s = clock.monotonic_s() + _READ_S
+    for span in (LOOK_BACK, timedelta(days=1), timedelta(hours=1)):
+        found: list[OneTold] = []
+        since = now - span
+        reader.seek_time(since)
+        while chunk := reader.read(_CHUNK):
+            found += chunk
+            if clock.monotonic_s() >= deadline_s:
+                break
+        else:
+            why = "" if span == LOOK_BACK else f"only what was told since {since:%Y-%m-%d %H:%M} UTC was read: the journal is long"
+            return Told(incidents=fold(found), last={one.event.name: one.at for one in found}, since=since, why=why)
+        deadline_s = clock.monotonic_s() + _READ_S
+    return Told(why="the journal is too long to be read")
+
+
+def can_read_journal(folders: tuple[Path, ...] = _JOURNALS) -> bool:
+    """Tell whether this user may read the system's journal. Who may not is shown an empty one, and no error."""
+    files = [file for folder in folders for file in folder.glob("*/system.journal")]
+    return any(os.access(file, os.R_OK) for file in files)

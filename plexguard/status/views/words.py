@@ -1,0 +1,76 @@
+"""Times in words, and whether what a timer's check has left behind may still be believed. Pure."""
+
+from datetime import datetime, timedelta
+
+from plexguard.core.clock import Moment
+from plexguard.core.manager import Unit
+from plexguard.status.observe import Observation
+from plexguard.status.overview import State
+
+# A check may be late by so many of its intervals, and by this: a machine that is busy is no fault of it.
+_LATE_INTERVALS = 3
+_LATE_S = 120.0
+
+
+def show_seconds(seconds: float) -> str:
+    """Return a span as people say it: "12 s", "3 min", "5 h", "4 d"."""
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {word}"
+    return f"{seconds:.0f} s"
+
+
+def ago(seen: Observation, moment: Moment) -> str:
+    return show_seconds(seen.now.seconds_since(moment))
+
+
+def when(seen: Observation, moment: Moment | None) -> datetime | None:
+    """Return a moment's time by the clock of now, whatever the clock was then."""
+    return None if moment is None else seen.now.wall - timedelta(seconds=seen.now.seconds_since(moment))
+
+
+def when_monotonic(seen: Observation, at_s: float) -> datetime | None:
+    """Return the time of a stamp of the service manager, None for 0."""
+    return seen.now.wall - timedelta(seconds=max(0.0, seen.now_s - at_s)) if at_s else None
+
+
+def is_disabled(unit: Unit | None) -> bool:
+    """Tell whether somebody has switched a unit off for good."""
+    return unit is not None and not unit.runs and unit.file_state in ("disabled", "masked", "masked-runtime")
+
+
+def find_timer_fault(seen: Observation, timer: str) -> tuple[str, str]:
+    """Return why a timer starts nothing, and the command against it; "" for one that does."""
+    if seen.manager_why:
+        return "", ""
+    unit = seen.units.get(timer)
+    if unit is None or not unit.exists:
+        return f"{timer} is not installed", "apt-get install --reinstall plexguard"
+    if unit.active_state == "failed":
+        return f"{timer} has failed", f"systemctl status {timer}"
+    if unit.runs:
+        return "", ""
+    word = "disabled" if is_disabled(unit) else "stopped"
+    return f"{timer} is {word}", f"systemctl enable --now {timer}"
+
+
+def find_staleness(seen: Observation, stem: str, checked: Moment | None, interval: timedelta) -> tuple[State, str, str]:
+    """Return why the result of a check that a timer starts says nothing of now, with the state that follows and the command
+    against it; "" when it may be believed."""
+    fault, command = find_timer_fault(seen, f"{stem}.timer")
+    ago_text = f", the last check was {ago(seen, checked)} ago" if checked is not None else ", and it never was checked"
+    if fault:
+        return State.PROBLEM, fault + ago_text, command
+    limit_s = _LATE_INTERVALS * interval.total_seconds() + _LATE_S
+    if checked is not None and seen.now.seconds_since(checked) <= limit_s:
+        return State.WELL, "", ""
+    more = f"journalctl -x -e -u {stem}"
+    if seen.now.uptime_s < limit_s:
+        return State.WARNING, "this machine has just been started, and nothing was checked yet", more
+    if checked is None:
+        return State.UNKNOWN, "it has not been checked yet", more
+    return (
+        State.PROBLEM,
+        f"the last check was {ago(seen, checked)} ago, though every {show_seconds(interval.total_seconds())} one is due",
+        more,
+    )
