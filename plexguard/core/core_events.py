@@ -87,6 +87,31 @@ CONFIG_INVALID = Event(
         """,
 )
 
+CONFIG_VALID = Event(
+    name="config.valid",
+    message_id="552165b4984f4573b2afa14a7800f889",
+    priority=Priority.NOTICE,
+    message="The configuration of {program} has no mistake any more",
+    subject="The configuration has no mistake any more",
+    fields={"program": str},
+    about=("program",),
+    ends=("config.invalid",),
+    meaning="""
+        {program} can do its work again: the mistakes that it told in its configuration are mended.
+        """,
+    decided="""
+        It read its section, [plex] and the names of all others, and found nothing wrong in them.
+        """,
+    did="""
+        It forgot which mistakes it had told, and does its work.
+        """,
+    action="""
+        Before a change is made to hold, see what is wrong with it:
+          plexguard-status check-config
+          plexguard-status apply
+        """,
+)
+
 STATE_SET_ASIDE = Event(
     name="state.set-aside",
     message_id="825a68a19e4d4f6f94abc25eaf709324",

@@ -46,7 +46,8 @@ PROGRAMS = (
     Program(name="net-recover"),
     Program(name="container-watch", daemon=True),
     Program(name="discover"),
-    Program(name="status"),
+    Program(name="notify", daemon=True),
+    Program(name="status", daemon=True),
 )
 
 

@@ -174,6 +174,31 @@ UNSEEN = Event(
         """,
 )
 
+SETTLED = Event(
+    name="perms.settled",
+    message_id="c0b91b2c28a04b719a8768e6c1f4a3e1",
+    priority=Priority.NOTICE,
+    message="Nothing is left below {root} for this reason any more: {reason}",
+    subject="A cause below {root} is settled",
+    page=_PAGE,
+    fields={"root": FilePath, "reason": str},
+    about=("root", "reason"),
+    ends=("perms.not-repaired", "perms.unseen"),
+    meaning="""
+        Below {root} paths could not be repaired, or not be looked at: {reason}. None is left of which that is so.
+        """,
+    decided="""
+        An audit found none. For paths that were not repaired it was a full one, as that of recent changes does not see all.
+        """,
+    did="""
+        Nothing more is to be done. Other causes are told for themselves.
+        """,
+    action="""
+        If it comes and goes, see what every audit found:
+          journalctl -u 'plexguard-perms-audit*' -p notice --since -7d
+        """,
+)
+
 AUDITED = Event(
     name="perms.audited",
     message_id="22aa184bf0734bf2856ed32ef237874a",

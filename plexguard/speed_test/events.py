@@ -149,7 +149,6 @@ NO_COMMAND = Event(
     subject="The command of the speed test is missing",
     page=_PAGE,
     fields={"command": str, "reason": str},
-    about=("command",),
     meaning="""
         The speed test is not made, since {command} cannot be run: {reason}.
         """,

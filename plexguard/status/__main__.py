@@ -13,6 +13,7 @@ from plexguard.core import config as core_config
 from plexguard.core import program, suite
 from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
+from plexguard.core.state import state_directory
 from plexguard.status.overview import Overview
 
 NAME = "status"
@@ -94,6 +95,25 @@ def _open_zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return UTC
+
+
+@cli.command()
+@program.config_option
+def serve(config_path: Path) -> int:
+    """Answer over HTTP at a socket that systemd hands over."""
+    from plexguard.core.notify import take_sockets
+    from plexguard.core.told import JournalEvents
+    from plexguard.status.config import Config
+    from plexguard.status.server.index import Index
+    from plexguard.status.server.serve import Service, Setting, find_names, serve_until_idle
+    from plexguard.status.server.take import Taker
+
+    ports, config, events = program.open_ports(NAME), program.load_config(config_path, Config), suite.events()
+    setting = Setting(sockets=take_sockets(), names=find_names(config), idle=config.idle)
+    index = Index(state_directory(NAME) / "index.sqlite", ports.journal)
+    world = Taker(ports.manager, ports.clock, index, events, config_path=config_path).world()
+    serve_until_idle(Service(setting, world, index, JournalEvents, events, journal=ports.journal, notifier=ports.notifier))
+    return 0
 
 
 @cli.command("check-config")

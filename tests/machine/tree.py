@@ -102,7 +102,9 @@ BASE = Tree(packages=("systemd-sysv", "dbus", "polkitd", "ca-certificates", "tzd
 READY = BASE.with_packages(
     "iproute2",
     "python3",
+    "python3-aiohttp",
     "python3-click",
+    "python3-prometheus-client",
     "python3-systemd",
     "python3-psutil",
     "python3-rich",

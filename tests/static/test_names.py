@@ -12,13 +12,13 @@ from tests.static.tree import COMPLETIONS, MAN, ROOT, UNITS, command_of, pages, 
 EACH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 # Units that act for a program have a stem of their own and call that program's command.
 ACTS_FOR = {
+    "plexguard-alert": "plexguard-notify",
+    "plexguard-mail": "plexguard-notify",
     "plexguard-perms-guard": "plexguard-perms-audit",
     "plexguard-perms-request": "plexguard-perms-audit",
     "plexguard-plex-restart": "plexguard-plex-probe",
     "plexguard-reboot": "plexguard-net-recover",
 }
-# Programs that nothing but a person starts.
-NO_UNIT = {"plexguard-status"}
 
 
 def owner_of(stem: str) -> Program | None:
@@ -74,7 +74,7 @@ def test_unit_tests_lie_where_the_program_does(program):
 @EACH
 def test_program_has_units_of_its_name(program):
     named = [file.name for file in UNITS.iterdir() if file.stem.removesuffix("@") == program.command]
-    assert bool(named) is (program.command not in NO_UNIT)
+    assert named
 
 
 @pytest.mark.parametrize("unit", units(), ids=lambda unit: unit.name)

@@ -108,7 +108,9 @@ def test_package_installs_the_configuration_where_it_is_read():
 @pytest.mark.parametrize(
     ("module", "debian", "pip"),
     [
+        ("aiohttp", "python3-aiohttp", "aiohttp"),
         ("click", "python3-click", "click"),
+        ("prometheus_client", "python3-prometheus-client", "prometheus_client"),
         ("psutil", "python3-psutil", "psutil"),
         ("sdnotify", "python3-sdnotify", "sdnotify"),
         ("systemd", "python3-systemd", "systemd-python"),

@@ -46,6 +46,8 @@ SANDBOX = {
 }
 # Exposure by `systemd-analyze security`, in tenths.
 MOST_EXPOSED = 20
+# What runs sendmail, whose set-id bits have no effect behind anything that implies NoNewPrivileges=yes. It runs as user plexguard.
+EXPOSED = {"plexguard-mail@.service": 67}
 
 
 def block_of(unit: UnitFile) -> list[str]:
@@ -252,4 +254,4 @@ def test_sandbox_scores(unit):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
     found = re.search(r"Overall exposure level for \S+: (\d+)\.(\d)", done.stdout)
     assert found is not None
-    assert int(found[1] + found[2]) <= MOST_EXPOSED
+    assert int(found[1] + found[2]) <= EXPOSED.get(unit.name, MOST_EXPOSED)

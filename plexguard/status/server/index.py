@@ -1,0 +1,346 @@
+"""The events of months on disk, in order: made from the journal, and made anew from it when it is lost.
+
+It is a cache: SQLite without syncs, set aside when it is torn or of another version. What it counts (`count`) is counted once for
+each event, and outlives the events, which are dropped when they are too old or too many.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from plexguard.core import core_events
+from plexguard.core.errors import IoFailed
+from plexguard.core.events import Event, FilePath, Mode
+from plexguard.core.journal import Journal
+from plexguard.core.told import Told
+from plexguard.status.server.incidents import Occurrence, Rules
+from plexguard.status.server.parameters import EventQuery, Place
+
+SCHEMA = 1
+KEPT_AGE = timedelta(days=400)
+KEPT_EVENTS = 1_000_000
+# Of what is open when a time line begins; more things of a kind than this are not shown.
+_MOST_CARRIED = 1000
+_MOST_MESSAGE = 2000
+_MOST_SUBJECT = 300
+_TABLES = """
+    CREATE TABLE events (
+        id TEXT PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL, priority INTEGER NOT NULL, unit TEXT NOT NULL,
+        host TEXT NOT NULL, about TEXT NOT NULL, subject TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL, downtime_s REAL
+    );
+    CREATE INDEX events_by_time ON events (at_us, id);
+    CREATE INDEX events_by_thing ON events (name, host, about, at_us);
+    CREATE TABLE counts (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE places (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_INSERT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNT = "INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number"
+# What follows are conditions, their values as question marks only.
+_EVENTS = "SELECT id, at_us, name, priority, unit, host, subject, message, fields FROM events INDEXED BY events_by_time"
+_OCCURRENCES = "SELECT id, at_us, name, host, about, subject, message, downtime_s FROM events INDEXED BY events_by_time"
+_LAST = "SELECT id, max(at_us), name, host, about, subject, message, downtime_s FROM events"
+# What is counted beside the events themselves.
+REPAIRED = "perms repaired"
+_REPAIRED_EVENTS = ("perms.repaired", "perms.repaired-many")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An event in the index. fields: as text or numbers, by name."""
+
+    id: str
+    at: datetime
+    name: str
+    priority: int
+    unit: str
+    host: str
+    subject: str
+    message: str
+    fields: dict[str, Any]
+
+
+class Index:
+    """One file, for any thread. Every call raises IoFailed when the disk takes nothing, IndexTorn when the file is torn."""
+
+    def __init__(self, path: Path, journal: Journal) -> None:
+        self.path = path
+        self._journal = journal
+        self._lock = threading.Lock()
+        # Another number when there is more in it.
+        self.version = 0
+        self._database = self._open()
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def find_events(self, query: EventQuery) -> tuple[tuple[Kept, ...], Place | None]:
+        """Return the newest events that fit, newest first, and where the next page begins, None when there is none."""
+        parts: list[str] = ["priority <= ?"]
+        values: list[Any] = [int(query.min_priority)]
+        if query.since is not None:
+            parts.append("at_us >= ?")
+            values.append(_us(query.since))
+        if query.until is not None:
+            parts.append("at_us <= ?")
+            values.append(_us(query.until))
+        if query.before is not None:
+            parts.append("(at_us, id) < (?, ?)")
+            values += [query.before.at_us, query.before.id]
+        if query.names:
+            parts.append(f"({' OR '.join(['name GLOB ?'] * len(query.names))})")
+            values += query.names
+        rows = self._fetch(
+            f"{_EVENTS} WHERE {' AND '.join(parts)} ORDER BY at_us DESC, id DESC LIMIT ?",
+            (*values, query.limit + 1),
+        )
+        found = tuple(_kept(row) for row in rows[: query.limit])
+        more = len(rows) > query.limit
+        return found, Place(at_us=_us(found[-1].at), id=found[-1].id) if more else None
+
+    def find_occurrences(self, since: datetime, until: datetime, rules: Rules) -> tuple[Occurrence, ...]:
+        """Return what incidents are made of: what happened between two times, and before it the last of each thing, which may go
+        on."""
+        lasting, names = sorted(rules.names - rules.moments), sorted(rules.names)
+        # Beside max() SQLite takes the other columns from the row that has it.
+        before = self._fetch(
+            f"{_LAST} WHERE name IN ({_marks(lasting)}) AND at_us < ? GROUP BY name, host, about ORDER BY 2 DESC LIMIT ?",
+            (*lasting, _us(since), _MOST_CARRIED),
+        )
+        within = self._fetch(
+            f"{_OCCURRENCES} WHERE at_us BETWEEN ? AND ? AND name IN ({_marks(names)}) ORDER BY at_us, id",
+            (_us(since), _us(until), *names),
+        )
+        return tuple(_occurrence(row) for row in (*reversed(before), *within))
+
+    def find_told(self, since: datetime, names: Iterable[str], events: Mapping[str, Event]) -> tuple[Told, ...]:
+        """Return the events of some names from a time on, oldest first, as they were told."""
+        wanted = sorted(names)
+        rows = self._fetch(
+            f"{_EVENTS} WHERE at_us >= ? AND name IN ({_marks(wanted)}) ORDER BY at_us, id", (_us(since), *wanted)
+        )
+        return tuple(_tell(_kept(row), events[row[2]]) for row in rows)
+
+    def find_last(self) -> dict[str, datetime]:
+        """Return when each event was told last."""
+        return {str(name): _at(at_us) for name, at_us in self._fetch("SELECT name, max(at_us) FROM events GROUP BY name")}
+
+    def counts(self) -> dict[str, int]:
+        return {str(name): int(number) for name, number in self._fetch("SELECT name, number FROM counts")}
+
+    def place(self, name: str) -> str:
+        """Return what was kept under a name, "" when nothing was."""
+        rows = self._fetch("SELECT value FROM places WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def add(self, told: Sequence[Told], *, places: Mapping[str, str], count: bool) -> tuple[Told, ...]:
+        """Add events and how far they were read, in one step; return those that are new. count: add these to the counts."""
+        with self._write() as database:
+            new = tuple(one for one in told if database.execute(_INSERT, _row(one)).rowcount)
+            for name, number in sum_counts(new).items() if count else ():
+                database.execute(_COUNT, (name, number))
+            database.executemany("INSERT OR REPLACE INTO places VALUES (?, ?)", places.items())
+        self.version += bool(new)
+        return new
+
+    def trim(self, now: datetime, *, age: timedelta = KEPT_AGE, events: int = KEPT_EVENTS) -> None:
+        """Drop what is too old, and the oldest of what is too much."""
+        with self._write() as database:
+            database.execute("DELETE FROM events WHERE at_us < ?", (_us(now - age),))
+            (number,) = database.execute("SELECT count(*) FROM events").fetchone()
+            if number > events:
+                database.execute(
+                    "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY at_us, id LIMIT ?)", (number - events,)
+                )
+
+    def close(self) -> None:
+        with self._lock, suppress(sqlite3.Error):
+            self._database.close()
+
+    # -- the file -----------------------------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return _connect(self.path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and not _is_torn(error):
+                raise IoFailed(f"Failed to open {self.path}: {error}") from error
+            self._set_aside(str(error))
+        try:
+            return _connect(self.path)
+        except sqlite3.Error as error:
+            raise IoFailed(f"Failed to open {self.path}: {error}") from error
+
+    def renew(self, reason: str) -> None:
+        """Set aside a file that turned out to be torn while it was used, and begin anew."""
+        with self._lock:
+            with suppress(sqlite3.Error):
+                self._database.close()
+            self._set_aside(reason)
+            self._database = _connect(self.path)
+
+    def _set_aside(self, reason: str) -> None:
+        aside = self.path.with_name(self.path.name + ".bad")
+        try:
+            os.replace(self.path, aside)
+            for suffix in ("-wal", "-shm", "-journal"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise IoFailed(f"Failed to set aside {self.path}: {error.strerror}") from error
+        self._journal.send(core_events.STATE_SET_ASIDE, path=FilePath(self.path), aside=FilePath(aside), reason=reason)
+
+    def _fetch(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._database.execute(text, tuple(values)).fetchall()
+            except sqlite3.Error as error:
+                raise _failure(self.path, error) from error
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                with self._database:
+                    self._database.execute("BEGIN IMMEDIATE")
+                    yield self._database
+            except sqlite3.Error as error:
+                raise _failure(self.path, error) from error
+
+
+class IndexTorn(IoFailed):
+    """What is in the file makes no sense: it is to be made anew."""
+
+
+def _failure(path: Path, error: sqlite3.Error) -> IoFailed:
+    kind = IndexTorn if _is_torn(error) else IoFailed
+    return kind(f"Failed to use {path}: {error}")
+
+
+def _is_torn(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA"))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        # What a power cut takes is read from the journal again.
+        database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables and not version:
+            database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+        elif version != SCHEMA:
+            raise sqlite3.DatabaseError(f"schema {version} is not {SCHEMA}: from another version of plexguard")
+        else:
+            database.execute("SELECT count(*), max(number) FROM counts").fetchone()
+            database.execute("SELECT id FROM events ORDER BY at_us DESC LIMIT 1").fetchone()
+            database.execute("SELECT value FROM places").fetchall()
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def sum_counts(told: Sequence[Told]) -> Counter[str]:
+    """Return what events add to the counts: one each by their name, and repairs by their number."""
+    counts = Counter(one.event.name for one in told)
+    for one in told:
+        if one.event.name in _REPAIRED_EVENTS:
+            number = one.values.get("count", 1)
+            counts[REPAIRED] += number if isinstance(number, int) and number > 0 else 0
+    return counts
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _us(at: datetime) -> int:
+    return round((at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+
+def _at(at_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+
+
+def keep(told: Told) -> Kept:
+    """Return an event as the index has it."""
+    return Kept(
+        id=told.id,
+        at=told.at,
+        name=told.event.name,
+        priority=int(told.event.priority),
+        unit=_plain(told.unit),
+        host=_plain(told.host),
+        subject=_plain(_render_subject(told)),
+        message=_plain(told.message)[:_MOST_MESSAGE],
+        # A number that has a form of its own, as a mode does, is kept in that form.
+        fields={name: value if type(value) in (int, float) else str(value) for name, value in told.values.items()},
+    )
+
+
+def _tell(kept: Kept, event: Event) -> Told:
+    """Return what was told as it was, but for its place in the journal."""
+    values = {name: _typed(kind, kept.fields[name]) for name, kind in event.fields.items() if name in kept.fields}
+    return Told(
+        id=kept.id, cursor="", at=kept.at, event=event, message=kept.message, values=values, unit=kept.unit, host=kept.host
+    )
+
+
+def _typed(kind: type, value: object) -> object:
+    return Mode(int(str(value), 8)) if kind is Mode else kind(value)
+
+
+def _row(told: Told) -> tuple[Any, ...]:
+    kept, downtime_s = keep(told), told.values.get("downtime_s")
+    return (
+        kept.id,
+        _us(kept.at),
+        kept.name,
+        kept.priority,
+        kept.unit,
+        kept.host,
+        _plain(told.about),
+        kept.subject,
+        kept.message,
+        json.dumps(kept.fields),
+        downtime_s if isinstance(downtime_s, float) else None,
+    )
+
+
+def _plain(text: str) -> str:
+    """Bytes that are no UTF-8 cannot be sent to anybody."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _render_subject(told: Told) -> str:
+    """Return the subject with its values, in one line; what it needs is there, or the event would not have been taken."""
+    return " ".join(told.event.subject.format(**told.values).split())[:_MOST_SUBJECT]
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    id_, at_us, name, priority, unit, host, subject, message, fields = row
+    return Kept(
+        id=id_,
+        at=_at(at_us),
+        name=name,
+        priority=priority,
+        unit=unit,
+        host=host,
+        subject=subject,
+        message=message,
+        fields=json.loads(fields),
+    )
+
+
+def _occurrence(row: tuple[Any, ...]) -> Occurrence:
+    id_, at_us, name, host, about, title, message, downtime_s = row
+    return Occurrence(id=id_, at=_at(at_us), name=name, host=host, about=about, title=title, message=message, downtime_s=downtime_s)

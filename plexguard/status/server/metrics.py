@@ -1,0 +1,225 @@
+"""The metrics, in the text format of Prometheus, by its conventions: base units, `_total` for what only grows.
+
+What cannot be told is absent, never 0: `plexguard_plex_up` of a Plex that nobody has looked at does not exist, and an alert asks
+for that too. Counters begin with the index and go on over restarts of this service.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from plexguard import __version__
+from plexguard.core.published import SpeedLine
+from plexguard.status.overview import Overview, State
+from plexguard.status.server.conceal import conceal_text
+from plexguard.status.server.health import SERVING
+from plexguard.status.server.index import REPAIRED
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_RESTARTING = "plex.restarting"
+_UP = {State.WELL: 1, State.WARNING: 1, State.PROBLEM: 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the metrics are made of. overview: None when it could not be taken. counts: of the index; None when it cannot be read.
+    events: the names and severities of all that can be told. speed: the newest test with a result. failed_units: whether each
+    has failed; empty when the service manager does not tell."""
+
+    overview: Overview | None
+    counts: Mapping[str, int] | None
+    events: Mapping[str, str]
+    speed: SpeedLine | None = None
+    failed_units: Mapping[str, bool] = field(default_factory=dict)
+
+
+def render_metrics(measured: Measured) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(measured))
+    return generate_latest(registry)
+
+
+class _Collector(Collector):
+    def __init__(self, measured: Measured) -> None:
+        self._measured = measured
+
+    def collect(self) -> Iterable[Metric]:
+        """Leave out what has no values: a type alone says nothing."""
+        return (metric for metric in self._collect() if metric.samples)
+
+    def _collect(self) -> Iterator[Metric]:
+        measured = self._measured
+        yield _gauge("plexguard_build_info", "The version of plexguard.", ("version",), [((__version__,), 1)])
+        yield _gauge(
+            "plexguard_overview_up",
+            "Whether the state of what is guarded could be read.",
+            (),
+            [((), measured.overview is not None)],
+        )
+        if measured.overview is not None:
+            yield from _of_overview(measured.overview)
+        if measured.counts is not None:
+            yield from _of_counts(measured.counts, measured.events)
+        if measured.speed is not None:
+            yield from _of_speed(measured.speed)
+        failed = sorted(measured.failed_units.items())
+        yield _gauge("plexguard_unit_failed", "Whether a unit of plexguard has failed.", ("unit",), [((n,), f) for n, f in failed])
+
+
+def _of_overview(overview: Overview) -> Iterator[Metric]:
+    yield _gauge("plexguard_healthy", "Whether all that is guarded is well, and known to be.", (), [((), overview.healthy)])
+    states = [((thing.name, thing.title, state.value), thing.state is state) for thing in overview.things for state in State]
+    yield _gauge(
+        "plexguard_thing_state", "The state of a guarded thing: 1 for the one that it is in.", ("thing", "title", "state"), states
+    )
+    yield from _of_plex(overview)
+    yield _gauge(
+        "plexguard_budget_limit",
+        "How often something may be done.",
+        ("budget", "period"),
+        [((b.name, b.period), b.limit) for b in overview.budgets],
+    )
+    yield _gauge(
+        "plexguard_budget_left",
+        "How often it may still be done.",
+        ("budget", "period"),
+        [((b.name, b.period), b.left) for b in overview.budgets],
+    )
+    mounts = [mount for mount in overview.mounts if mount.state in _UP]
+    yield _gauge(
+        "plexguard_mount_up",
+        "Whether a mount is proven to give bytes of files.",
+        ("mount",),
+        [((m.name,), _UP[m.state]) for m in mounts],
+    )
+    yield _gauge(
+        "plexguard_mount_checked_timestamp_seconds",
+        "When a mount was looked at last.",
+        ("mount",),
+        [((m.name,), m.checked.timestamp()) for m in overview.mounts if m.checked],
+    )
+    made = [backup for backup in overview.backups if backup.made is not None]
+    yield _gauge(
+        "plexguard_backup_made_timestamp_seconds",
+        "When the newest backup that is verified was made.",
+        ("backup",),
+        [((b.name,), b.made.timestamp()) for b in made if b.made],
+    )
+    yield _gauge("plexguard_backup_size_bytes", "How large it is.", ("backup",), [((b.name,), b.size_bytes) for b in made])
+    yield _gauge(
+        "plexguard_cloud_run_cost_euros",
+        "What a run on a rented machine has cost so far.",
+        ("run",),
+        [((r.name,), r.cost_euros) for r in overview.cloud_runs],
+    )
+    yield _gauge(
+        "plexguard_cloud_run_began_timestamp_seconds",
+        "When it began.",
+        ("run",),
+        [((r.name,), r.began.timestamp()) for r in overview.cloud_runs],
+    )
+    yield _gauge(
+        "plexguard_cloud_run_progress_ratio",
+        "How much of its phase is done.",
+        ("run", "phase"),
+        [((r.name, r.phase), min(1.0, r.done / r.total)) for r in overview.cloud_runs if r.total > 0],
+    )
+    yield _gauge(
+        "plexguard_notify_waiting",
+        "Messages that are not delivered yet.",
+        ("channel",),
+        [((c.name,), c.waiting) for c in overview.channels],
+    )
+    yield _gauge(
+        "plexguard_notify_oldest_timestamp_seconds",
+        "When the oldest of them was told.",
+        ("channel",),
+        [((c.name,), c.oldest.timestamp()) for c in overview.channels if c.oldest],
+    )
+    yield _counter(
+        "plexguard_notify_dropped",
+        "Messages that were lost for want of room.",
+        ("channel",),
+        [((c.name,), c.dropped) for c in overview.channels],
+    )
+    yield _gauge(
+        "plexguard_timer_last_timestamp_seconds",
+        "When a timer fired last.",
+        ("timer",),
+        [((t.unit,), t.last.timestamp()) for t in overview.timers if t.last],
+    )
+
+
+def _of_plex(overview: Overview) -> Iterator[Metric]:
+    plex = overview.plex
+    is_known = (
+        any(thing.name == "plex" and thing.state is not State.UNKNOWN for thing in overview.things) and plex.verdict != "unknown"
+    )
+    yield _gauge("plexguard_plex_known", "Whether it is known how Plex is.", (), [((), is_known)])
+    if is_known:
+        yield _gauge("plexguard_plex_up", "Whether Plex serves, quickly or slowly.", (), [((), plex.verdict in SERVING)])
+        yield _gauge(
+            "plexguard_plex_info", "What the last check found.", ("verdict", "version"), [((plex.verdict, plex.version), 1)]
+        )
+        yield _gauge(
+            "plexguard_plex_response_seconds",
+            "How long Plex took to answer, by the depth of the question.",
+            ("level",),
+            [((level,), seconds) for level, seconds in plex.latencies.items()],
+        )
+        yield _gauge(
+            "plexguard_plex_consecutive_failures",
+            "How many checks in a row have found Plex not well.",
+            (),
+            [((), plex.consecutive_failures)],
+        )
+        if plex.viewers is not None:
+            yield _gauge("plexguard_plex_viewers", "Players at which somebody watches.", (), [((), plex.viewers)])
+    if plex.checked is not None:
+        yield _gauge(
+            "plexguard_plex_checked_timestamp_seconds", "When Plex was looked at last.", (), [((), plex.checked.timestamp())]
+        )
+
+
+def _of_counts(counts: Mapping[str, int], events: Mapping[str, str]) -> Iterator[Metric]:
+    yield _counter("plexguard_restarts", "Restarts of Plex that plexguard has begun.", (), [((), counts.get(_RESTARTING, 0))])
+    yield _counter("plexguard_perms_repaired", "Files and folders whose modes were repaired.", (), [((), counts.get(REPAIRED, 0))])
+    told = [((name, severity), counts.get(name, 0)) for name, severity in events.items()]
+    yield _counter("plexguard_events", "What plexguard has told, by event.", ("event", "severity"), told)
+
+
+def _of_speed(speed: SpeedLine) -> Iterator[Metric]:
+    if speed.result is None:
+        return
+    yield _gauge(
+        "plexguard_speed_download_bits_per_second",
+        "What came in at the last speed test.",
+        (),
+        [((), speed.result.download_bit_per_s)],
+    )
+    # 0: only the download was measured.
+    if speed.result.upload_bit_per_s:
+        yield _gauge("plexguard_speed_upload_bits_per_second", "What went out at it.", (), [((), speed.result.upload_bit_per_s)])
+    yield _gauge("plexguard_speed_ping_seconds", "How long an answer took at it.", (), [((), speed.result.ping_ms / 1000)])
+    yield _gauge("plexguard_speed_tested_timestamp_seconds", "When it was made.", (), [((), speed.time.timestamp())])
+
+
+_Rows = Iterable[tuple[tuple[str, ...], float]]
+
+
+def _gauge(name: str, help: str, labels: tuple[str, ...], rows: _Rows) -> Metric:
+    return _fill(GaugeMetricFamily(name, help, labels=labels), rows)
+
+
+def _counter(name: str, help: str, labels: tuple[str, ...], rows: _Rows) -> Metric:
+    return _fill(CounterMetricFamily(name, help, labels=labels), rows)
+
+
+def _fill(family: GaugeMetricFamily | CounterMetricFamily, rows: _Rows) -> Metric:
+    for values, number in rows:
+        family.add_metric([conceal_text(value) for value in values], float(number))
+    return family

@@ -1,0 +1,114 @@
+"""Take the overview as the command does, but for the journal: what was told comes from the index, which has it already."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+from plexguard.core import published
+from plexguard.core.clock import Clock
+from plexguard.core.config import DEFAULT_PATH
+from plexguard.core.events import Event
+from plexguard.core.found import RUNTIME
+from plexguard.core.manager import Manager
+from plexguard.core.responses import read_responses
+from plexguard.core.state import STATE_ROOT
+from plexguard.status.decide import decide
+from plexguard.status.incidents import fold
+from plexguard.status.observe import LOOK_BACK, Limits, Told, can_read_journal, observe, read_limits
+from plexguard.status.server.desk import Taken, World
+from plexguard.status.server.follow import read_covered
+from plexguard.status.server.incidents import make_rules
+from plexguard.status.server.index import Index
+
+# Of states that have a folder for each thing.
+_NESTED = frozenset({"rclone-watchdog", "db-export", "cloud-run", "notify"})
+_MOST_WATCHED = 500
+
+
+class Taker:
+    """Takes overviews. The configuration is read when it has changed."""
+
+    def __init__(
+        self, manager: Manager, clock: Clock, index: Index, events: Iterable[Event], *, config_path: Path = DEFAULT_PATH
+    ) -> None:
+        self._manager = manager
+        self._clock = clock
+        self._index = index
+        self._events = {event.name: event for event in events}
+        self._names = make_rules(self._events.values()).names
+        self._config_path = config_path
+        self._limits: tuple[Limits, tuple[str, ...]] | None = None
+        self._limits_stamp: object = None
+        self._told = Told()
+        self._told_stamp: object = None
+
+    def world(self) -> World:
+        return World(
+            clock=self._clock,
+            take=self.take,
+            read_responses=read_responses,
+            read_speed=published.SPEED_LINES.read,
+            find_watched=self._find_watched,
+        )
+
+    def take(self) -> Taken:
+        limits, mistakes = self._read_limits()
+        seen = observe(self._manager, self._clock, read_told=self._read_told, limits=limits, mistakes=mistakes)
+        failed = {name: unit.active_state == "failed" for name, unit in seen.units.items() if name.endswith(".service")}
+        return Taken(overview=decide(seen, zone=_open_zone(limits.speed_zone)), failed=failed)
+
+    def _read_limits(self) -> tuple[Limits, tuple[str, ...]]:
+        stamp = [(str(path), _stamp(path)) for path in self._config_files()]
+        if self._limits is None or stamp != self._limits_stamp:
+            self._limits, self._limits_stamp = read_limits(self._config_path, os.environ), stamp
+        return self._limits
+
+    def _config_files(self) -> tuple[Path, ...]:
+        folder = self._config_path.with_name(self._config_path.name + ".d")
+        return (self._config_path, folder, *sorted(folder.glob("*.toml")))
+
+    def _read_told(self) -> Told:
+        if not can_read_journal():
+            return Told(why="this user may not read the journal")
+        covered = read_covered(self._index)
+        if covered is None:
+            return Told(why="the journal is being read for the first time")
+        stamp = (self._index.version, covered)
+        if stamp != self._told_stamp:
+            since = max(covered, self._clock.now() - LOOK_BACK)
+            told = self._index.find_told(since, self._names, self._events)
+            self._told = Told(incidents=fold(told), last=self._index.find_last(), since=since)
+            self._told_stamp = stamp
+        return self._told
+
+    def _find_watched(self) -> Iterable[Path]:
+        """Return the files whose change may change the overview: what is published, and the configuration."""
+        folders = [RUNTIME, *(path for path in _list(STATE_ROOT) if path.is_dir())]
+        nested = [path for folder in folders if folder.name in _NESTED for path in _list(folder) if path.is_dir()]
+        files = [path for folder in (*folders, *nested) for path in _list(folder) if path.suffix == ".json"]
+        return [*files, *self._config_files()][:_MOST_WATCHED]
+
+
+def _list(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _open_zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
