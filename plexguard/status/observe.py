@@ -84,6 +84,7 @@ class Observation:
     audit: Reading[published.AuditSeen]
     unreadable: Reading[Record]
     logs: Reading[published.LogsSeen]
+    notify: Reading[published.NotifySeen]
     mounts: Mapping[str, Reading[published.MountSeen]]
     backups: Mapping[str, Reading[published.BackupSeen]]
     cloud_runs: Mapping[str, Reading[published.CloudRunSeen]]
@@ -125,6 +126,7 @@ def observe(
         audit=published.AUDIT.look(root),
         unreadable=published.UNREADABLE.look(root),
         logs=published.LOGS.look(root),
+        notify=published.NOTIFY.look(root),
         mounts=dict(published.MOUNTS.look_each(root)),
         backups=dict(published.BACKUPS.look_each(root)),
         cloud_runs=dict(published.CLOUD_RUNS.look_each(root)),
