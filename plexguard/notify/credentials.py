@@ -37,8 +37,8 @@ def _hide_parts(urls: str) -> None:
 
 def find_missing(name: str, channel: Channel, given: Mapping[str, Secret]) -> str:
     """Return in a line what a channel cannot do without and is not there, "" when all is."""
-    what = {"webhook": "url", "apprise": "url", "ping": "url", "airtable": "token"}.get(channel.kind, "")
-    if not what or what in given or (what == "url" and channel.url):
+    what = channel.needs
+    if not what or what in given:
         return ""
     or_url = ' or set "url"' if channel.kind != "airtable" and channel.kind != "apprise" else ""
     return f"channel {name}: no {what}: write it to {ADMIN_CREDENTIALS / credential_name(name, what)} (mode 0600){or_url}"
