@@ -169,6 +169,13 @@ def test_rate_limit_lets_every_event_through(unit):
 
 
 @EACH_SERVICE
+def test_failure_of_a_service_is_told_but_that_of_the_one_that_tells(unit):
+    # With %n of an instance the manager would not pass on whose failure it was ($MONITOR_UNIT and its kin).
+    handler = "plexguard-alert@%p-%i.service" if "@" in unit.name else "plexguard-alert@%n.service"
+    assert unit.value("Unit", "OnFailure") == (None if unit.name == "plexguard-alert@.service" else handler)
+
+
+@EACH_SERVICE
 def test_service_has_a_limit_in_time(unit):
     match unit.value("Service", "Type"):
         case "oneshot":
