@@ -16,9 +16,10 @@ export function judge(overview) {
   return { state: "well", words: "All is well" };
 }
 
-export function verdict(overview) {
+// isOld: the server is away, and nobody knows whether it is still so.
+export function verdict(overview, isOld) {
   const { state, words } = judge(overview);
-  return h("div", { class: `verdict ${state}` }, icon(state), h("h1", {}, words));
+  return h("div", { class: `verdict ${state}` }, icon(isOld ? "unknown" : state), h("h1", {}, isOld && h("span", { class: "old" }, "Last heard: "), words));
 }
 
 export function problems(overview) {
