@@ -500,15 +500,16 @@ def render_example(sections: Iterable[type[Section]]) -> str:
     for section in sections:
         lines = [f"[{section.SECTION}]", *_render_options(section)]
         for name, declared in tables_of(section).items():
-            lines += [*_comment(declared.help), f"#[{section.SECTION}.{name}.NAME]", "", *_render_options(declared.kind)]
+            lines += [*_comment(declared.help), f"# [{section.SECTION}.{name}.NAME]", "", *_render_options(declared.kind, "#  ")]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
 
 
-def _render_options(section: type[Any]) -> Iterator[str]:
+def _render_options(section: type[Any], mark: str = "#") -> Iterator[str]:
+    """mark: what stands before an option. One that is for a table that is no more than a comment stands apart."""
     for name, (declared, default) in options(section).items():
         yield from _comment(declared.help)
-        yield from (f"#{name} = {declared.kind.show(default)}", "")
+        yield from (f"{mark}{name} = {declared.kind.show(default)}", "")
 
 
 def _comment(text: str) -> list[str]:

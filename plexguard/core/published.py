@@ -304,8 +304,8 @@ CLOUD_RUNS = Source(file="cloud-run/*/state.json", record=CloudRunSeen, schema=1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSeen:
-    """A channel of notifications. state: "well", "waiting", "quiet" (until the hours are over) or "failed". oldest: of
-    what is waiting, None when nothing is. dropped, rejected: since ever. reason: why it does not take anything, "" when it does."""
+    """A channel of notifications. state: "well", "waiting", "quiet" (until these hours end) or "failed". oldest: of what is
+    waiting, None when nothing is. dropped, rejected: since ever. reason: why it takes nothing, "" when it does."""
 
     name: str
     kind: str

@@ -87,6 +87,12 @@ def drop_ins(settings: Settings, site: "Site") -> "DropIns":
     return made
 
 
+def find_missing_credentials(settings: Settings) -> tuple[str, ...]:
+    """Return a line for each secret that the configuration calls for and that is not there, as far as we may look."""
+    holders = ((module, import_module(f"{module.__package__}.config").Config) for module in modules("credentials"))
+    return tuple(line for module, section in holders for line in module.find_missing_credentials(settings.take(section)))
+
+
 def events() -> tuple[Event, ...]:
     """Return every event that the suite can send, in the order of the programs."""
     holders = (core_events, *modules("events"))

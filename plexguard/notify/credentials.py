@@ -1,10 +1,12 @@
 """The secrets of the channels: files that systemd hands over, one each, under names of their own."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 
+from plexguard.core.errors import NoPermission
 from plexguard.core.secret import ADMIN_CREDENTIALS, Secret, read_credential
-from plexguard.notify.config import CREDENTIALS, Channel
+from plexguard.notify.config import CREDENTIALS, Channel, Config
 
 _SEPARATORS = re.compile(r"[/?&=@:#]")
 # Shorter parts are words such as "hook", which a log may hold for other reasons.
@@ -33,6 +35,16 @@ def _hide_parts(urls: str) -> None:
         for part in _SEPARATORS.split(secret):
             if len(part) >= _LEAST_SECRET:
                 Secret(part)
+
+
+def find_missing_credentials(config: Config) -> tuple[str, ...]:
+    """Return in a line each what the channels cannot do without and is not there; nothing of what only root may look at."""
+    found = []
+    for name, channel in config.channel.items():
+        with contextlib.suppress(NoPermission):
+            if channel.kind:
+                found.append(find_missing(name, channel, read_credentials(name, channel)))
+    return tuple(line for line in found if line)
 
 
 def find_missing(name: str, channel: Channel, given: Mapping[str, Secret]) -> str:

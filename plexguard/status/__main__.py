@@ -122,11 +122,12 @@ def serve(config_path: Path) -> int:
 def check_config(output: str, config_path: Path) -> int:
     """Tell every mistake in the configuration at once."""
     mistakes = find_mistakes(core_config.read(config_path, os.environ), program.open_ports(NAME).host)
+    missing = () if mistakes else suite.find_missing_credentials(core_config.read(config_path, os.environ))
     if output == "json":
-        click.echo(json.dumps({"mistakes": mistakes}, indent=1))
+        click.echo(json.dumps({"mistakes": mistakes, "missing": missing}, indent=1))
     else:
-        click.echo("\n".join(mistakes) if mistakes else f"{config_path}: no mistakes")
-    return os.EX_CONFIG if mistakes else 0
+        click.echo("\n".join(mistakes or missing) or f"{config_path}: no mistakes")
+    return os.EX_CONFIG if mistakes else program.FOUND_PROBLEMS if missing else 0
 
 
 @cli.command()

@@ -27,6 +27,7 @@ FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
 ENDLESS = {
     "program.failed": "its next run tells nothing of itself; that a unit has failed is known to the manager",
     "program.bug": "as program.failed",
+    "config.not-applied": "it is told at each reload, by who can remember nothing",
     "state.set-aside": "it is begun anew at once",
     "reboot.rebooting": "reboot.done is told after it",
     "perms.found": "a dry run keeps nothing",
@@ -37,6 +38,10 @@ ENDLESS = {
     "logs.unsettled": "nobody can tell, and the path is let go",
     "logs.mount-dead": "a log tells of a mount that is dead, and never of one that lives",
     "logs.overflow": "they are counted and gone",
+    "notify.event-rejected": "it is set aside, and the channel goes on",
+    "notify.dropped": "they are counted and gone",
+    "notify.journal-gap": "what is trimmed does not come back",
+    "unit.failed": "a unit that works again tells nothing of itself",
 }
 
 
@@ -196,7 +201,8 @@ def test_units_of_the_runbook_exist(event):
         named = [words[n + 1] for n, word in enumerate(words[:-1]) if word == "-u" and words[0] == "journalctl"]
         if words[0] == "systemctl":
             named += [word for word in words[2:] if not word.startswith("-")]
-        for name in named:
+        # {failed_unit} is a unit's whole name, which only the event knows.
+        for name in (name for name in named if name != "{failed_unit}"):
             for program in PROGRAMS if "{program}" in name else PROGRAMS[:1]:
                 pattern = name.replace("{program}", program.command)
                 pattern = pattern if re.search(r"[*]|\.\w+$", pattern) else pattern + ".service"

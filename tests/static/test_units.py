@@ -169,6 +169,13 @@ def test_rate_limit_lets_every_event_through(unit):
 
 
 @EACH_SERVICE
+def test_failure_of_a_service_is_told_but_that_of_the_one_that_tells(unit):
+    # With %n of an instance the manager would not pass on whose failure it was ($MONITOR_UNIT and its kin).
+    handler = "plexguard-alert@%p-%i.service" if "@" in unit.name else "plexguard-alert@%n.service"
+    assert unit.value("Unit", "OnFailure") == (None if unit.name == "plexguard-alert@.service" else handler)
+
+
+@EACH_SERVICE
 def test_service_has_a_limit_in_time(unit):
     match unit.value("Service", "Type"):
         case "oneshot":
@@ -218,6 +225,20 @@ def test_timer_of_a_probe_is_exact(unit):
     # The default of a minute makes a 30 s timer fire after 60.
     seconds = re.fullmatch(r"(\d+)s", unit.value("Timer", "OnUnitInactiveSec") or "")
     assert seconds is None or unit.value("Timer", "AccuracySec") == "1s"
+
+
+def test_no_check_waits_for_another_job():
+    # Discovery may take its 20 s for a Plex that does not answer: just when the checks matter.
+    checks = [unit for unit in services() if (UNITS / f"{unit.path.stem}.timer").exists() and is_check(unit)]
+    assert {"plexguard-plex-probe.service", "plexguard-net-recover.service"} <= {unit.name for unit in checks}
+    assert [unit.name for unit in checks if unit.values("Unit", "After")] == []
+
+
+def is_check(unit: UnitFile) -> bool:
+    """Tell whether a service is run by its timer every minute or more often."""
+    timer = next(other for other in units() if other.name == f"{unit.path.stem}.timer")
+    seconds = re.fullmatch(r"(\d+)s", timer.value("Timer", "OnUnitInactiveSec") or "")
+    return seconds is not None and int(seconds[1]) <= 60
 
 
 def test_preset_enables_all_that_can_be():
