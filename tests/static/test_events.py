@@ -38,10 +38,10 @@ ENDLESS = {
     "logs.unsettled": "nobody can tell, and the path is let go",
     "logs.mount-dead": "a log tells of a mount that is dead, and never of one that lives",
     "logs.overflow": "they are counted and gone",
-    "notify.event-rejected": "it is set aside, and the channel goes on",
+    "notify.event-rejected": "it was set aside",
     "notify.dropped": "they are counted and gone",
-    "notify.journal-gap": "what is trimmed does not come back",
-    "unit.failed": "a unit that works again tells nothing of itself",
+    "notify.journal-gap": "what the journal has lost does not come back",
+    "unit.failed": "how a unit is doing now is known to the manager",
 }
 
 

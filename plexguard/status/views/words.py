@@ -7,6 +7,8 @@ from plexguard.core.manager import Unit
 from plexguard.status.observe import Observation
 from plexguard.status.overview import State
 
+# From what needs nobody to what needs somebody.
+GRAVITY = (State.OFF, State.WELL, State.UNKNOWN, State.WARNING, State.PROBLEM)
 # A check may be late by so many of its intervals, and by this: a machine that is busy is no fault of it.
 _LATE_INTERVALS = 3
 _LATE_S = 120.0
