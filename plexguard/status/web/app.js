@@ -137,10 +137,8 @@ function refresh() {
 
 function showOverview() {
   const seen = known.overview;
-  const { words, state } = overview.judge(seen);
-  document.title = `${state === "well" ? "✓" : "✗"} ${words} – ${seen.host || "plexguard"}`;
+  showVerdict();
   show(place("host"), seen.host);
-  show(place("verdict"), overview.verdict(seen));
   show(place("problems"), overview.problems(seen));
   show(place("things"), overview.things(seen));
   showSection("runs", overview.runs(seen));
@@ -150,6 +148,17 @@ function showOverview() {
   show(place("budgets"), overview.budgets(seen));
   show(place("timers"), overview.timers(seen));
   showFooter();
+}
+
+function showVerdict() {
+  const seen = known.overview;
+  if (seen === null) return;
+  const isOld = link.state === "away";
+  const { words, state } = overview.judge(seen);
+  // Who has the page in a tab that is not looked at reads no more than this.
+  const mark = isOld ? "? no connection, last heard:" : state === "well" ? "✓" : "✗";
+  document.title = `${mark} ${words} – ${seen.host || "plexguard"}`;
+  show(place("verdict"), overview.verdict(seen, isOld));
 }
 
 function showSection(name, rows) {
@@ -195,6 +204,7 @@ function showLink() {
   document.body.dataset.link = link.state;
   show(place("link"), h("span", { class: `badge ${LINK_STATES[link.state]}` }, icon(LINK_STATES[link.state]), h("span", {}, LINK_WORDS[link.state])));
   place("away").hidden = link.state !== "away";
+  showVerdict();
   showAway();
 }
 

@@ -16,9 +16,10 @@ export function judge(overview) {
   return { state: "well", words: "All is well" };
 }
 
-export function verdict(overview) {
+// isOld: the server is away, and nobody knows whether it is still so.
+export function verdict(overview, isOld) {
   const { state, words } = judge(overview);
-  return h("div", { class: `verdict ${state}` }, icon(state), h("h1", {}, words));
+  return h("div", { class: `verdict ${state}` }, icon(isOld ? "unknown" : state), h("h1", {}, isOld && h("span", { class: "old" }, "Last heard: "), words));
 }
 
 export function problems(overview) {
@@ -64,7 +65,7 @@ export function runs(overview) {
       h("div", { class: "card-head" }, h("h3", {}, run.name), badge(run.state), h("span", { class: "big" }, percent)),
       run.failure && h("p", { class: "failure" }, run.failure),
       h("p", {}, run.phase, run.done !== null && run.total !== null && `: ${run.done} of ${run.total}`),
-      share !== null && meter(share, `${percent} of ${run.phase}`),
+      share !== null && meter(run.name, share, `${percent} of ${run.phase}`),
       h("dl", { class: "facts across" },
         fact("began", run.began && time(run.began)),
         fact("runs for", run.began && time(run.began, "for")),
@@ -121,7 +122,7 @@ export function budgets(overview) {
     const words = budget.limit === 0 ? "switched off" : left === null ? "not known" : `${left} of ${budget.limit ?? "?"} left${budget.period ? ` ${perPeriod(budget.period)}` : ""}`;
     return h("li", { "data-key": `budget-${budget.name}` },
       h("div", { class: "card-head" }, h("h3", {}, budget.name), h("span", {}, words)),
-      left !== null && budget.limit ? meter(left / budget.limit, words, left === 0 ? "spent" : "") : null,
+      left !== null && budget.limit ? meter(budget.name, left / budget.limit, words, left === 0 ? "spent" : "") : null,
     );
   });
   return rows.length > 0 ? rows : none("None.");

@@ -44,11 +44,11 @@ export function command(line) {
 }
 
 // A bar of how much, with its words: `text` says the same for who does not see it.
-export function meter(share, text, kind = "") {
+export function meter(name, share, text, kind = "") {
   const width = Math.max(0, Math.min(1, share)) * 100;
   return h(
     "div",
-    { class: `meter ${kind}`, role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(width), "aria-valuetext": text },
+    { class: `meter ${kind}`, role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(width), "aria-valuetext": text },
     s("svg", { width: "100%", height: 8, "aria-hidden": "true" },
       s("rect", { class: "meter-track", width: "100%", height: 8, rx: 4 }),
       s("rect", { class: "meter-fill", width: `${width}%`, height: 8, rx: 4 }),

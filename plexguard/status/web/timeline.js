@@ -136,7 +136,7 @@ function incidents(data, allShown) {
         h("span", { class: "what" },
           incident.title, incident.about && !incident.title.includes(incident.about) && h("span", { class: "quiet" }, ` ${incident.about}`),
           incident.count > 1 && h("span", { class: "quiet" }, `, ${incident.count} times`)),
-        h("span", { class: "when" }, isMoment(incident) ? time(incident.began) : incident.ended
+        h("span", { class: "when" }, isMoment(incident) ? [time(incident.began), h("span", { class: "length" })] : incident.ended
           ? [time(incident.began), " – ", time(incident.ended, isSameDay(incident) ? "hour" : "clock"), h("span", { class: "length" }, span(lengthS(incident)))]
           : ["since ", time(incident.began), h("span", { class: "length" }, "going on for ", time(incident.began, "for"))]),
       ),

@@ -10,6 +10,9 @@ from plexguard.status.overview import Overview
 from tests.fakes.status_api import RUNBOOK, ago, event, ill, incident, make_ill, series, thing, timeline, told, well
 from tests.integration.status.conftest import SIZES
 
+# One browser at a time is enough for a machine.
+pytestmark = pytest.mark.xdist_group("chromium")
+
 HOSTILE = (
     "<script>document.title = 'taken'</script>",
     "<img src=x onerror=\"document.title = 'taken'\">",
@@ -222,8 +225,9 @@ def test_page_greys_out_when_the_server_goes_away_and_comes_back(browser, api):
     browser.wait(lambda: re.search(r"Last heard [1-9]\d* s ago", browser.text("#away")), "seconds that pass")
     assert "grayscale(1)" in browser.run("return getComputedStyle(document.querySelector('main')).filter")
     assert "no connection" in browser.text("#link")
-    # What was known is still there.
-    assert "All is well" in browser.text("#verdict")
+    # What was known is still there, and is not said to be so now.
+    assert "Last heard: All is well" in browser.text("#verdict")
+    assert browser.driver.title.startswith("? no connection")
     assert "Plex answers again" in browser.text("#events")
     browser.screenshot("away")
     api.told.insert(0, event("net.lost", "While you were not listening", "warning"))
@@ -232,6 +236,8 @@ def test_page_greys_out_when_the_server_goes_away_and_comes_back(browser, api):
     browser.wait_link("live")
     browser.wait_text("#events", "While you were not listening")
     browser.wait_text("#verdict", "2 things are wrong")
+    assert browser.driver.title.startswith("✗ 2 things")
+    assert "Last heard" not in browser.text("#verdict")
     assert not browser.find("#away")[0].is_displayed()
     assert browser.run("return getComputedStyle(document.querySelector('main')).filter") == "none"
 
@@ -474,6 +480,15 @@ _TOO_SMALL = """
 return [...document.querySelectorAll("button, select, summary, .jump a")].filter((e) => e.checkVisibility()).map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
   .filter(([, box]) => box.width < 24 || box.height < 24).map(([html, box]) => [html, box.width, box.height]);
 """
+
+
+def test_drawings_follow_the_width_of_the_window(browser, api):
+    browser.open(api.url)
+    browser.wait_text("#speed", "latest")
+    for width in (700, 1280, 360):
+        browser.resize(width, 900)
+        fits = "return [...document.querySelectorAll('.drawing')].every((d) => d.width.baseVal.value === Math.floor(d.parentElement.clientWidth))"
+        browser.wait(lambda fits=fits: browser.run(fits), f"drawings for {width}")
 
 
 def test_times_have_their_exact_moment(browser, api):

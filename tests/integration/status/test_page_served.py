@@ -15,6 +15,8 @@ from tests.fakes.told import FakeEvents, tell
 from tests.integration.status.conftest import Browser
 from tests.integration.status.serving import Running, Sources, serving
 
+pytestmark = pytest.mark.xdist_group("chromium")
+
 NOW = datetime.now(UTC)
 HOSTILE = "<img src=x onerror=alert(1)> $(reboot) \x1b[31m"
 
