@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plexguard.core import core_events
 from plexguard.core.config import Section, Settings
@@ -77,6 +77,11 @@ def sections() -> tuple[type[Section], ...]:
     return (PlexConfig, *(module.Config for module in modules("config")))
 
 
+def section_of(name: str) -> Any:
+    """Return the section of a program, for who shows what another one is configured to do."""
+    return next(module.Config for program in PROGRAMS if program.name == name and (module := _find_module(program, "config")))
+
+
 def drop_ins(settings: Settings, site: "Site") -> "DropIns":
     """Return every drop-in that the configuration and the machine call for, by "unit.d/file". Pure."""
     made: DropIns = {}
@@ -85,12 +90,6 @@ def drop_ins(settings: Settings, site: "Site") -> "DropIns":
         if units is not None:
             made |= units.drop_ins(settings.take(import_module(f"{program.package}.config").Config), site)
     return made
-
-
-def find_missing_credentials(settings: Settings) -> tuple[str, ...]:
-    """Return a line for each secret that the configuration calls for and that is not there, as far as we may look."""
-    holders = ((module, import_module(f"{module.__package__}.config").Config) for module in modules("credentials"))
-    return tuple(line for module, section in holders for line in module.find_missing_credentials(settings.take(section)))
 
 
 def events() -> tuple[Event, ...]:

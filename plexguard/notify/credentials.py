@@ -1,21 +1,14 @@
 """The secrets of the channels: files that systemd hands over, one each, under names of their own."""
 
-import contextlib
 import re
 from collections.abc import Mapping
 
-from plexguard.core.errors import NoPermission
 from plexguard.core.secret import ADMIN_CREDENTIALS, Secret, read_credential
-from plexguard.notify.config import CREDENTIALS, Channel, Config
+from plexguard.notify.config import CREDENTIALS, Channel, credential_name
 
 _SEPARATORS = re.compile(r"[/?&=@:#]")
 # Shorter parts are words such as "hook", which a log may hold for other reasons.
 _LEAST_SECRET = 8
-
-
-def credential_name(name: str, what: str) -> str:
-    """Return the name of a channel's credential, which is its file's name too."""
-    return f"notify.{name}.{what}"
 
 
 def read_credentials(name: str, channel: Channel) -> Mapping[str, Secret]:
@@ -37,20 +30,10 @@ def _hide_parts(urls: str) -> None:
                 Secret(part)
 
 
-def find_missing_credentials(config: Config) -> tuple[str, ...]:
-    """Return in a line each what the channels cannot do without and is not there; nothing of what only root may look at."""
-    found = []
-    for name, channel in config.channel.items():
-        with contextlib.suppress(NoPermission):
-            if channel.kind:
-                found.append(find_missing(name, channel, read_credentials(name, channel)))
-    return tuple(line for line in found if line)
-
-
 def find_missing(name: str, channel: Channel, given: Mapping[str, Secret]) -> str:
     """Return in a line what a channel cannot do without and is not there, "" when all is."""
-    what = {"webhook": "url", "apprise": "url", "ping": "url", "airtable": "token"}.get(channel.kind, "")
-    if not what or what in given or (what == "url" and channel.url):
+    what = channel.needs
+    if not what or what in given:
         return ""
     or_url = ' or set "url"' if channel.kind != "airtable" and channel.kind != "apprise" else ""
     return f"channel {name}: no {what}: write it to {ADMIN_CREDENTIALS / credential_name(name, what)} (mode 0600){or_url}"

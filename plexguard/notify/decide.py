@@ -304,7 +304,8 @@ def describe_dropped(count: int, since: datetime | None, following: Line) -> Mes
         severity=SEVERITIES[Priority.WARNING],
         area="notify",
         title=f"{plural} dropped",
-        message=f"{plural} dropped, told {begin} {following.at:%Y-%m-%d %H:%M:%S} UTC: too much was waiting. See the journal.",
+        message=f"{plural} dropped, told {begin} {following.at:%Y-%m-%d %H:%M:%S} UTC: too much was waiting for this channel, "
+        "or it could not be read. They are in the journal.",
         details={"count": str(count), "since": since.isoformat() if since else "", "until": following.at.isoformat()},
         action=("plexguard-notify queue list", "journalctl PLEXGUARD=1"),
         count=count,

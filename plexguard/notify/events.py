@@ -97,7 +97,7 @@ DROPPED = Event(
         oldest events were dropped.
         """,
     decided="""
-        After each event the files below /var/lib/plexguard/notify/spool were added up.
+        Every ten seconds the files below /var/lib/plexguard/notify/spool are added up, less those that all channels have passed.
         """,
     did="""
         The next message to each channel that missed some says how many, and between when. They are still in the journal.

@@ -27,6 +27,7 @@ FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
 ENDLESS = {
     "program.failed": "its next run tells nothing of itself; that a unit has failed is known to the manager",
     "program.bug": "as program.failed",
+    "config.not-applied": "it is told at each reload, by who can remember nothing",
     "state.set-aside": "it is begun anew at once",
     "reboot.rebooting": "reboot.done is told after it",
     "perms.found": "a dry run keeps nothing",
@@ -37,6 +38,10 @@ ENDLESS = {
     "logs.unsettled": "nobody can tell, and the path is let go",
     "logs.mount-dead": "a log tells of a mount that is dead, and never of one that lives",
     "logs.overflow": "they are counted and gone",
+    "notify.event-rejected": "it was set aside",
+    "notify.dropped": "they are counted and gone",
+    "notify.journal-gap": "what the journal has lost does not come back",
+    "unit.failed": "how a unit is doing now is known to the manager",
 }
 
 

@@ -15,15 +15,31 @@ def choose_restarts(
     now: datetime,
     now_s: float,
 ) -> tuple[str, ...]:
-    """Return the units to restart: timers whose times changed, services that run with older drop-ins, and daemons that read
-    an older configuration or failed.
+    """Return the units to restart: timers whose times changed, sockets whose addresses did, services that run with older drop-ins,
+    and daemons that read an older configuration or failed.
 
     A service behind a timer is left out: it reads everything at its next run, and an audit at work is not broken off.
     running: the changed services that stay running. now_s: the same moment as now, on the clock of Unit.started_s.
     """
-    timers = (unit for unit in changed if unit.endswith(".timer"))
+    # A socket takes its service with it, which requires it.
+    timers = (unit for unit in changed if unit.endswith((".timer", ".socket")))
     outdated = (unit.name for unit in daemons if _is_outdated(unit, changed_at, now, now_s))
     return tuple(dict.fromkeys((*timers, *running, *outdated)))
+
+
+def choose_starts(daemons: Iterable[Unit], *, changed_at: datetime, now: datetime, now_s: float) -> tuple[str, ...]:
+    """Return the daemons to start: those that failed, and those that ended by themselves, with success, since their configuration
+    gave them nothing to do, and may have something to do by now. One that was stopped by an administrator stays off."""
+    failed = (unit.name for unit in daemons if unit.active_state == "failed")
+    idle = (
+        unit.name for unit in daemons if _had_nothing_to_do(unit) and now - timedelta(seconds=now_s - unit.ended_s) <= changed_at
+    )
+    return (*failed, *idle)
+
+
+def _had_nothing_to_do(unit: Unit) -> bool:
+    ended = unit.active_state == "inactive" and unit.result == "success" and unit.ended_s > 0
+    return ended and unit.file_state == "enabled" and not unit.was_told_to_stop
 
 
 def _is_outdated(unit: Unit, changed_at: datetime, now: datetime, now_s: float) -> bool:

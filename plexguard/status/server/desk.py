@@ -5,6 +5,7 @@ its answer is "cannot tell", and while it hangs the watchdog of this service is 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ DEADLINE_S = 8.0
 # What was taken just now is still true.
 _FRESH_S = 1.0
 # Taken anew in any case: a state says by its age, too, how things are.
-_STALE_S = 10.0
+_STALE_S = 20.0
 _MOST_INCIDENTS = 500
 # For how long a question waits for the first day after the first start.
 _FIRST_S = 3.0
@@ -126,6 +127,11 @@ class Desk:
 
     async def _take(self) -> Taken:
         return await self._taken.get(await self.stamp(), timeout_s=DEADLINE_S)
+
+    async def keep_warm(self) -> None:
+        """Take the overview anew when it has changed, or is old, so that who asks need not wait for it. Failing is an answer."""
+        with contextlib.suppress(TookTooLong, PlexguardError, OSError):
+            await self._taken.get(await self.stamp(), timeout_s=0.0)
 
     async def stamp(self) -> object:
         """Return what is another thing when something has changed."""

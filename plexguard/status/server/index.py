@@ -122,9 +122,7 @@ class Index:
     def find_told(self, since: datetime, names: Iterable[str], events: Mapping[str, Event]) -> tuple[Told, ...]:
         """Return the events of some names from a time on, oldest first, as they were told."""
         wanted = sorted(names)
-        rows = self._fetch(
-            f"{_EVENTS} WHERE at_us >= ? AND name IN ({_marks(wanted)}) ORDER BY at_us, id", (_us(since), *wanted)
-        )
+        rows = self._fetch(f"{_EVENTS} WHERE at_us >= ? AND name IN ({_marks(wanted)}) ORDER BY at_us, id", (_us(since), *wanted))
         return tuple(_tell(_kept(row), events[row[2]]) for row in rows)
 
     def find_last(self) -> dict[str, datetime]:
@@ -290,9 +288,7 @@ def keep(told: Told) -> Kept:
 def _tell(kept: Kept, event: Event) -> Told:
     """Return what was told as it was, but for its place in the journal."""
     values = {name: _typed(kind, kept.fields[name]) for name, kind in event.fields.items() if name in kept.fields}
-    return Told(
-        id=kept.id, cursor="", at=kept.at, event=event, message=kept.message, values=values, unit=kept.unit, host=kept.host
-    )
+    return Told(id=kept.id, cursor="", at=kept.at, event=event, message=kept.message, values=values, unit=kept.unit, host=kept.host)
 
 
 def _typed(kind: type, value: object) -> object:

@@ -168,6 +168,7 @@ class Service:
         told_s = self._loop.time()
         while True:
             await asyncio.sleep(LOOK_S)
+            await self._desk.keep_warm()
             await self._streams.look()
             idle_s = self._loop.time() - self._gate.last_s
             if not self._gate.active and idle_s >= self._setting.idle.total_seconds():

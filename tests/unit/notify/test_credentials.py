@@ -2,11 +2,9 @@
 
 import pytest
 
-from plexguard.core.errors import NoPermission
 from plexguard.core.secret import Secret, mask
-from plexguard.notify import credentials
 from plexguard.notify.config import Channel, Config
-from plexguard.notify.credentials import find_missing, find_missing_credentials, read_credentials
+from plexguard.notify.credentials import find_missing, read_credentials
 
 
 @pytest.fixture
@@ -51,19 +49,13 @@ def test_nothing_is_missed_that_is_not_needed(channel, given):
     assert find_missing("x", channel, given) == ""
 
 
-def test_missing_credentials_of_all_channels_are_told(folder):
-    (folder / "notify.good.token").write_text("pat", encoding="ascii")
+def test_what_channels_cannot_do_without_is_named():
     airtable = Channel(kind="airtable", base="appX", table="Log")
-    told = find_missing_credentials(Config(channel={"good": airtable, "bad": airtable, "me": Channel(kind="mail"), "x": Channel()}))
-    assert len(told) == 1 and told[0].startswith("channel bad: no token")
+    config = Config(
+        channel={"log": airtable, "me": Channel(kind="mail"), "x": Channel(), "hook": Channel(kind="webhook", url="http://h/")}
+    )
 
-
-def test_what_may_not_be_looked_at_is_not_missing(monkeypatch):
-    def refuse(name):
-        raise NoPermission("not allowed")
-
-    monkeypatch.setattr(credentials, "read_credential", refuse)
-    assert find_missing_credentials(Config(channel={"x": Channel(kind="ping")})) == ()
+    assert config.needed_credentials() == ("notify.log.token",)
 
 
 def test_every_part_of_a_secret_address_is_hidden(folder):

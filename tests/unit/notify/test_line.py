@@ -21,6 +21,8 @@ SAMPLE = Event(
     message="{path} for {lasted_s:.0f} s",
     subject="{path} is bad",
     meaning="Bad.",
+    decided="Seen.",
+    did="Nothing.",
     action="""
         Look:
           ls {path_quoted} | grep {word}
