@@ -19,6 +19,8 @@ from plexguard.core.suite import PROGRAMS
 from plexguard.core.units import Site
 from plexguard.log_watch.config import Config as WatchConfig
 from plexguard.net_recover.config import Config as NetConfig
+from plexguard.notify.config import Channel
+from plexguard.notify.config import Config as NotifyConfig
 from plexguard.perms_audit.config import Config as AuditConfig
 from plexguard.plex_probe.config import Config as ProbeConfig
 from plexguard.speed_test.config import Config as SpeedConfig
@@ -61,6 +63,7 @@ def make_drop_ins() -> dict[str, str]:
         ProbeConfig: ProbeConfig(interval=timedelta(seconds=45)),
         SpeedConfig: SpeedConfig(at=time(23, 30), time_zone="Europe/Berlin"),
         NetConfig: NetConfig(interval=timedelta(seconds=90)),
+        NotifyConfig: NotifyConfig(channel={"log": Channel(kind="webhook"), "me": Channel(kind="apprise")}),
     }
 
     class Given(Settings):

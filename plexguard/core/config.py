@@ -187,6 +187,39 @@ def span(low: str, high: str, *, environment_unit: str = "s") -> Kind[timedelta]
     )
 
 
+_SIZE = re.compile(r"(\d{1,12})([KMGT]?)", re.ASCII)
+_SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_size(value: object) -> int:
+    """Parse a size as systemd writes it, to the base of 1024: "100M", "20G", a bare number is bytes. Raises ValueError."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    found = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError
+    return int(found[1]) * _SIZE_UNITS[found[2]]
+
+
+def show_size(size_bytes: int) -> str:
+    """Return a size as systemd writes it: "100M"."""
+    units = [name for name, unit in _SIZE_UNITS.items() if size_bytes and size_bytes % unit == 0]
+    name = units[-1] if units else ""
+    return f"{size_bytes // _SIZE_UNITS[name]}{name}"
+
+
+def size(low: str, high: str) -> Kind[int]:
+    """Return the kind of a size in bytes within bounds, both included."""
+    low_bytes, high_bytes = parse_size(low), parse_size(high)
+
+    def parse(value: object) -> int:
+        parsed = parse_size(value)
+        if not low_bytes <= parsed <= high_bytes:
+            raise ValueError
+        return parsed
+
+    return Kind(f"a size from {low} to {high}, such as {_quote(low)}", parse, lambda v: _quote(show_size(v)))
+
+
 def _mode(value: object) -> Mode:
     text = value if isinstance(value, str) else ""
     if not re.fullmatch(r"0?[0-7]{3}", text, re.ASCII):
@@ -270,6 +303,21 @@ CONTAINER = Kind("the name of a container", _matching(r"[A-Za-z0-9][A-Za-z0-9_.-
 CALENDAR = Kind(
     'a calendar expression of systemd.time(7), such as "*-*-* 04:15"', _matching(r"[A-Za-z0-9:*,./~ _+-]{1,100}"), _quote
 )
+
+
+def _zone(value: object) -> str:
+    from zoneinfo import ZoneInfo  # only for who writes one
+
+    text = TEXT.parse(value)
+    try:
+        # Refuses by itself what is no normal path below the folder of the zones; systemd looks into the same folder.
+        ZoneInfo(text)
+    except (KeyError, OSError) as error:  # no such zone; one that cannot be read
+        raise ValueError from error
+    return text
+
+
+ZONE: Kind[str] = Kind('a time zone by its name, such as "America/New_York" (timedatectl list-timezones)', _zone, _quote)
 
 
 def choice(*words: str) -> Kind[str]:
@@ -452,15 +500,16 @@ def render_example(sections: Iterable[type[Section]]) -> str:
     for section in sections:
         lines = [f"[{section.SECTION}]", *_render_options(section)]
         for name, declared in tables_of(section).items():
-            lines += [*_comment(declared.help), f"#[{section.SECTION}.{name}.NAME]", "", *_render_options(declared.kind)]
+            lines += [*_comment(declared.help), f"# [{section.SECTION}.{name}.NAME]", "", *_render_options(declared.kind, "#  ")]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
 
 
-def _render_options(section: type[Any]) -> Iterator[str]:
+def _render_options(section: type[Any], mark: str = "#") -> Iterator[str]:
+    """mark: what stands before an option. One that is for a table that is no more than a comment stands apart."""
     for name, (declared, default) in options(section).items():
         yield from _comment(declared.help)
-        yield from (f"#{name} = {declared.kind.show(default)}", "")
+        yield from (f"{mark}{name} = {declared.kind.show(default)}", "")
 
 
 def _comment(text: str) -> list[str]:

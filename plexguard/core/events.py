@@ -97,9 +97,9 @@ class Event:
     message: str
     subject: str
     meaning: str
+    decided: str
+    did: str
     action: str
-    decided: str = ""
-    did: str = ""
     page: str = "plexguard(7)"
     fields: Mapping[str, type] = field(default_factory=dict)
     about: tuple[str, ...] = ()
@@ -137,9 +137,7 @@ class Event:
     def catalog_entry(self) -> str:
         """Return this event as an entry of a systemd message catalog (systemd journal catalog documentation)."""
         texts = (self.meaning, self.decided, self.did, self.action)
-        parts = [
-            _fill(f"{lead}\n{textwrap.dedent(text).strip()}") for lead, text in zip(_LEADS, texts, strict=True) if text.strip()
-        ]
+        parts = [_fill(f"{lead}\n{textwrap.dedent(text).strip()}") for lead, text in zip(_LEADS, texts, strict=True)]
         body = _as_catalog("\n\n".join(parts))
         return (
             f"-- {self.message_id}\n"

@@ -26,24 +26,30 @@ class SystemdNotifier:
                 daemon.notify("\n".join(assignments).encode("utf-8", "replace").decode("utf-8"))
 
 
-def take_socket() -> socket.socket:
-    """Return the one socket that the manager listens on for this service (sd_listen_fds(3)). Raises UsageError."""
-    from systemd import daemon
-
-    fds = daemon.listen_fds()
-    if len(fds) != 1:
-        raise UsageError("no socket was handed over: this is a service that its socket unit starts")
-    return socket.socket(fileno=fds[0])
-
-
 def take_sockets() -> tuple[socket.socket, ...]:
-    """Return all the sockets that the manager listens on for this service (sd_listen_fds(3)). Raises UsageError."""
+    """Return the sockets that the manager listens on for this service (sd_listen_fds(3)). Raises UsageError."""
     from systemd import daemon
 
     fds = daemon.listen_fds()
     if not fds:
         raise UsageError("no socket was handed over: this is a service that its socket unit starts")
     return tuple(socket.socket(fileno=fd) for fd in fds)
+
+
+def take_socket() -> socket.socket:
+    """Return the one socket that the manager listens on for this service. Raises UsageError."""
+    first, *more = take_sockets()
+    if more:
+        raise UsageError("more than one socket was handed over: its socket unit has one")
+    return first
+
+
+def take_connection() -> socket.socket:
+    """Return the connection that this service was started for (Accept=yes, StandardInput=socket). Raises UsageError."""
+    try:
+        return socket.socket(fileno=os.dup(0))
+    except OSError as error:
+        raise UsageError("no connection was handed over: this is a service that its socket unit starts") from error
 
 
 def one_line(text: str) -> str:

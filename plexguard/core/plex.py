@@ -5,7 +5,6 @@ empty list is an absent key. No redirect is followed: Plex sends none, and who d
 """
 
 import http.client
-import io
 import ipaddress
 import json
 import socket
@@ -18,10 +17,10 @@ from urllib.parse import urlsplit
 from plexguard.core.errors import Unavailable
 from plexguard.core.listeners import find_listener_uids
 from plexguard.core.secret import Secret
+from plexguard.core.wire import DeadlineSocket, TooMuch, read_bounded, seconds_left
 
 # A library list is a few KiB; what is larger than this is no answer of Plex to a question of ours.
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
-_MAX_HEADER_BYTES = 256 * 1024
 # What has files in a library of shows are episodes, in one of artists tracks, and in one of photos those inside albums.
 _ITEM_KINDS = {"movie": "type=1&", "show": "type=4&", "artist": "type=10&", "photo": "type=13&"}
 _TOO_MUCH = f"an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
@@ -233,14 +232,16 @@ class HttpPlex:
         plain = _connect(self._url.scheme, host, port, deadline)
         try:
             connection = http.client.HTTPConnection(host, port)
-            connection.sock = _DeadlineSocket(plain, deadline)
+            connection.sock = DeadlineSocket(plain, deadline, max_bytes=MAX_ANSWER_BYTES)
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
             # A server that does not heed the range would send a whole film.
-            body = response.read(1) if first_byte else _read_bounded(response)
+            body = response.read(1) if first_byte else read_bounded(response, MAX_ANSWER_BYTES)
             return response.status, response.headers.get("Content-Type", ""), body
         except TimeoutError as error:
             raise PlexTimeout(f"{target}: no whole answer in time") from error
+        except TooMuch as error:
+            raise PlexBroken(_TOO_MUCH) from error
         except (http.client.HTTPException, ConnectionError, ValueError) as error:
             raise PlexBroken(f"{target}: the answer broke off or is not HTTP: {_reason(error)}") from error
         except OSError as error:
@@ -265,9 +266,7 @@ def _check_token(token: str) -> str:
 
 def _connect(scheme: str, host: str, port: int, deadline: float) -> socket.socket:
     try:
-        # An address as bytes: of a text Python would first ask for its IDNA form, whose tables cost a healthy check 3 ms.
-        name = host.encode("ascii") if _is_loopback(host) else host
-        plain = socket.create_connection((name, port), timeout=_left(deadline))  # type: ignore[arg-type]
+        plain = _open_socket(_find_addresses(host, port, deadline), port, deadline)
     except ConnectionRefusedError as error:
         raise PlexRefused(f"{host}:{port}: connection refused") from error
     except TimeoutError as error:
@@ -275,6 +274,49 @@ def _connect(scheme: str, host: str, port: int, deadline: float) -> socket.socke
     except (OSError, UnicodeError) as error:
         raise PlexUnreachable(f"{host}:{port}: {_reason(error)}") from error
     return _wrap_tls(plain, host) if scheme == "https" else plain
+
+
+def _open_socket(addresses: list[str], port: int, deadline: float) -> socket.socket:
+    """Connect to the first address that answers; each of those that are left has an equal share of the time."""
+    failure: OSError = TimeoutError()
+    for number, address in enumerate(addresses):
+        share_s = seconds_left(deadline) / (len(addresses) - number)
+        try:
+            # As bytes: of a text Python would first ask for its IDNA form, whose tables cost a healthy check 3 ms.
+            return socket.create_connection((address.encode("ascii"), port), timeout=share_s)  # type: ignore[arg-type]
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _find_addresses(host: str, port: int, deadline: float) -> list[str]:
+    """Return the addresses of a host. The resolver knows only limits of its own, of half a minute and more.
+
+    So it is asked by a thread that nobody waits for longer than to the deadline; it ends with the resolver's patience or with
+    this process. No answer is no fault of Plex: PlexUnreachable, and no PlexTimeout.
+    """
+    if _is_address(host) or host == "localhost":
+        return [host]
+    import queue  # what a Plex on this machine does not need
+    import threading
+
+    answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds_left(deadline))
+    except queue.Empty as error:
+        raise PlexUnreachable(f"{host}:{port}: its name does not resolve in time") from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _wrap_tls(plain: socket.socket, host: str) -> socket.socket:
@@ -293,69 +335,19 @@ def _wrap_tls(plain: socket.socket, host: str) -> socket.socket:
         raise PlexUnreachable(f"{host}: no TLS: {_reason(error)}") from error
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-class _DeadlineSocket:
-    """What http.client uses of a socket, with the time that is left as the timeout of each single read and write.
-
-    So every read and write ends at the deadline, however slowly the bytes drip.
-    """
-
-    def __init__(self, plain: socket.socket, deadline: float) -> None:
-        self._plain = plain
-        self._deadline = deadline
-
-    def sendall(self, data: bytes) -> None:
-        self._plain.settimeout(_left(self._deadline))
-        self._plain.sendall(data)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._plain, self._deadline))
-
-    def close(self) -> None:
-        """Do nothing: http.client closes the connection of a last answer before it reads the body. The caller closes."""
-
-
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, plain: socket.socket, deadline: float) -> None:
-        super().__init__()
-        self._plain = plain
-        self._deadline = deadline
-        self._room = MAX_ANSWER_BYTES + _MAX_HEADER_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._plain.settimeout(_left(self._deadline))
-        got = self._plain.recv_into(buffer)
-        self._room -= got
-        if self._room < 0:  # also where chunks lie about their length, and where headers never end
-            raise PlexBroken(_TOO_MUCH)
-        return got
-
-
-def _left(deadline: float) -> float:
-    """Return the seconds left; raises TimeoutError when there are none (a timeout of 0 would mean non-blocking)."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _read_bounded(response: http.client.HTTPResponse) -> bytes:
-    body = response.read(MAX_ANSWER_BYTES + 1)
-    if len(body) > MAX_ANSWER_BYTES:
-        raise PlexBroken(_TOO_MUCH)
-    if response.length:
-        # read(amount) does not complain when the peer closes early; the rest that was promised tells.
-        raise http.client.IncompleteRead(body, response.length)
-    return body
 
 
 def _reason(error: BaseException) -> str:

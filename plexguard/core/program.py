@@ -88,9 +88,7 @@ def load_config(path: Path, section: type[S]) -> S:
     if section is not PlexConfig:
         settings.take(PlexConfig)
     settings.check(section_names())
-    told = _told_mistakes()
-    if told is not None:
-        told.unlink(missing_ok=True)
+    _tell_mended()
     return taken
 
 
@@ -149,15 +147,25 @@ def run(name: str, command: click.Command, arguments: list[str]) -> int:
 
 def _tell_mistakes(program: str, error: ConfigError) -> None:
     """Tell the mistakes of a configuration: by hand always, by a unit, which may run every 30 s, when they are new."""
-    told = _told_mistakes()
+    told, text = _told_mistakes(), f"{program}\n{error}"
     with contextlib.suppress(OSError):
-        if told is not None and told.read_text(encoding="utf-8", errors="replace") == str(error):
+        if told is not None and told.read_text(encoding="utf-8", errors="replace") == text:
             return
     for mistake in error.mistakes:
         open_journal(program).send(core_events.CONFIG_INVALID, program=program, mistake=mistake)
     if told is not None:
         with contextlib.suppress(IoFailed):
-            write_atomic(told, str(error).encode("utf-8", "replace"), mode=PUBLISHED)
+            write_atomic(told, text.encode("utf-8", "replace"), mode=PUBLISHED)
+
+
+def _tell_mended() -> None:
+    """Tell that the mistakes are mended which a unit has told, in the name of the program that told them."""
+    told = _told_mistakes()
+    if told is None or not told.exists():
+        return
+    program = told.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    told.unlink(missing_ok=True)
+    open_journal(program).send(core_events.CONFIG_VALID, program=program)
 
 
 def _told_mistakes() -> Path | None:

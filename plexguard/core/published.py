@@ -297,3 +297,37 @@ class CloudRunSeen:
 MOUNTS = Source(file="rclone-watchdog/*/state.json", record=MountSeen, schema=1)
 BACKUPS = Source(file="db-export/*/state.json", record=BackupSeen, schema=1)
 CLOUD_RUNS = Source(file="cloud-run/*/state.json", record=CloudRunSeen, schema=1)
+
+
+# -- notifications ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSeen:
+    """A channel of notifications. state: "well", "waiting", "quiet" (until these hours end) or "failed". oldest: of what is
+    waiting, None when nothing is. dropped, rejected: since ever. reason: why it takes nothing, "" when it does."""
+
+    name: str
+    kind: str
+    waiting: int = 0
+    oldest: datetime | None = None
+    delivered: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    state: str = "well"
+    reason: str = ""
+    succeeded: datetime | None = None
+    failed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySeen:
+    """What notify has to deliver. checked: when this was written; a service that is off does not write it. trouble: why events
+    cannot be taken from the journal or kept, "" when they can."""
+
+    checked: Moment | None = None
+    channels: tuple[ChannelSeen, ...] = ()
+    trouble: str = ""
+
+
+NOTIFY = Source(file="notify/state.json", record=NotifySeen, schema=1)

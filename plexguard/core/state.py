@@ -40,7 +40,7 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     except PermissionError as error:
-        raise NoPermission(f"Failed to make {folder}: {error.strerror}") from error
+        raise NoPermission(f"Failed to make {folder}: {error.strerror}", hint="run it as root") from error
     except OSError as error:
         raise IoFailed(f"Failed to make {folder}: {error.strerror}") from error
     return folder
@@ -190,7 +190,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     Raises IoFailed and NoPermission when the file cannot be opened.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = _open_lock(path)
     except PermissionError as error:
         raise NoPermission(f"Failed to open {path}: {error.strerror}", hint="run it as root") from error
     except OSError as error:
@@ -200,6 +200,21 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _open_lock(path: Path) -> int:
+    """Open a lock file, which is made if need be. What root makes by hand in a service's folder is given to the service's user,
+    who else could not lock it."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags)
+    owner = path.parent.stat()
+    # Not where it is root's anyway: the sandboxes refuse the call.
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+    return fd
 
 
 def _lock_now(fd: int, path: Path) -> None:

@@ -6,7 +6,8 @@ begin with "_": an event is taken from root, from user plexguard, and from what 
 
 import hashlib
 import pwd
-from collections.abc import Collection, Mapping
+import select
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,8 +59,8 @@ class ToldReader(Protocol):
         """Return the next events, oldest first, at most so many; none when there are no more just now."""
         ...
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait until something is written to the journal, for so long at most."""
+    def wait(self, timeout_s: float, *, hangups: Sequence[int] = ()) -> None:
+        """Wait until something is written to the journal, or the other end of one of these pipes is closed, for so long at most."""
         ...
 
 
@@ -113,8 +114,14 @@ class JournalEvents:
                 found.append(told)
         return tuple(found)
 
-    def wait(self, timeout_s: float) -> None:
-        self._reader.wait(timeout_s)
+    def wait(self, timeout_s: float, *, hangups: Sequence[int] = ()) -> None:
+        poll = select.poll()
+        poll.register(self._reader.fileno(), self._reader.get_events())
+        for fd in hangups:
+            poll.register(fd, 0)
+        poll.poll(timeout_s * 1000)
+        # It learns only here that a file was rotated or deleted.
+        self._reader.process()
 
     def close(self) -> None:
         self._reader.close()

@@ -20,11 +20,12 @@ from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_fol
 from plexguard.core.viewers import read_paused
 from plexguard.net_recover import act, events
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import State, Verdict, decide
+from plexguard.net_recover.decide import State, decide
 from plexguard.net_recover.history import PROGRAM, REBOOT, Teller, open_history, read_all
 from plexguard.net_recover.network import SystemNetwork
 from plexguard.net_recover.observe import Eyes, Watching, observe
 from plexguard.net_recover.reboot.decide import Budget, Notice
+from plexguard.net_recover.states import Verdict
 
 NAME = "net-recover"
 STATE_SCHEMA = 1

@@ -9,8 +9,9 @@ from plexguard.core.manager import Manager
 from plexguard.core.state import StateFile
 from plexguard.net_recover import events
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import Plan, State, decide, make_patient
+from plexguard.net_recover.decide import Plan, State, decide
 from plexguard.net_recover.history import Teller
+from plexguard.net_recover.ladder import make_patient
 from plexguard.net_recover.observe import Eyes, Observation, observe, take_look
 from plexguard.net_recover.steps import Patient, Step, make_commands
 

@@ -107,6 +107,7 @@ def add_cause(causes: Causes, key: tuple[str, str], path: str) -> None:
 # -- what lasts -------------------------------------------------------------------------------------------------------
 
 _ENDS = {events.ROOT_FAULT.name: events.ROOT_WELL, events.BLOCKED.name: events.UNBLOCKED, events.READ_ONLY.name: events.WRITABLE}
+_CAUSES = (events.NOT_REPAIRED.name, events.UNSEEN.name)
 
 
 def put_words(event: Event, root: str, more: str = "") -> str:
@@ -114,15 +115,32 @@ def put_words(event: Event, root: str, more: str = "") -> str:
     return f"{root}: {event.name}: {more}"
 
 
+def keep_left(before: Mapping[str, int], now: Mapping[str, int], *, recent: bool) -> dict[str, int]:
+    """Return the words of what was not repaired and may last, after a run. before: the same after the run before; now: all words
+    of this one. A run for recent changes has not seen all of it, and nothing is known of a root with a fault."""
+    faulty = {root for root, _ in _find(events.ROOT_FAULT.name, now)}
+    kept = {words: count for words, count in before.items() if recent or _split(events.NOT_REPAIRED.name, words)[0] in faulty}
+    return kept | {words: count for words, count in now.items() if _split(events.NOT_REPAIRED.name, words)[0]}
+
+
 def tell_ended(before: Mapping[str, int], now: Mapping[str, int], journal: Journal) -> None:
     """Tell which states of roots are over, from the words of two runs. Of a root with a fault nothing else is known."""
-    faulty = _find_roots(events.ROOT_FAULT.name, now)
+    faulty = {root for root, _ in _find(events.ROOT_FAULT.name, now)}
     for name, ended in _ENDS.items():
-        for root in sorted(_find_roots(name, before) - _find_roots(name, now)):
+        roots = {root for root, _ in _find(name, before)} - {root for root, _ in _find(name, now)}
+        for root in sorted(roots - faulty):
+            journal.send(ended, root=FilePath(root))
+    for name in _CAUSES:
+        for root, reason in sorted(_find(name, before) - _find(name, now)):
             if root not in faulty:
-                journal.send(ended, root=FilePath(root))
+                journal.send(events.SETTLED, root=FilePath(root), reason=reason)
 
 
-def _find_roots(name: str, told: Mapping[str, int]) -> set[str]:
-    found = (words.partition(f": {name}: ") for words in told)
-    return {root for root, colon, _ in found if colon}
+def _find(name: str, told: Mapping[str, int]) -> set[tuple[str, str]]:
+    """Return root and more of the words of an event."""
+    return {found for words in told if (found := _split(name, words))[0]}
+
+
+def _split(name: str, words: str) -> tuple[str, str]:
+    root, found, more = words.partition(f": {name}: ")
+    return (root, more) if found else ("", "")

@@ -20,12 +20,13 @@ STATE_SCHEMA = 1
 class State:
     """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well. uid, gids:
     whom Plex ran as when that was last known, -1 and () when it never was. told: what the last audit left, in its words, with
-    the count: only what is new is told between two full audits."""
+    the count: only what is new is told between two full audits. left: of that what was not repaired, the last full audit's too."""
 
     mounts: dict[str, str] = field(default_factory=dict)
     uid: int = -1
     gids: tuple[int, ...] = ()
     told: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
 
 
 def open_state(folder: Path, journal: Journal) -> StateFile[State]:

@@ -156,9 +156,11 @@ def _restart(ports: Ports, config: Config, plex_config: PlexConfig) -> int:
     )
     step = decide(seen, config, budget, read_told(probe_file.peek(), found, now), now)
     if isinstance(step, Refuse):
-        if ports.by_hand or not budget.has_told(step.reason, now):
+        if ports.by_hand or not budget.has_told(step, now):
             ports.journal.send(events.RESTART_REFUSED, reason=step.reason)
-            budget_file.save(dataclasses.replace(budget, refused=step.reason, refused_at=now))
+        noted = budget.note_refusal(step, now)
+        if noted != budget:
+            budget_file.save(noted)
         return os.EX_TEMPFAIL if step.passing else os.EX_UNAVAILABLE
     # Counted before anything is done: a restart that could not be counted must not happen.
     budget_file.save(step.budget)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import ClassVar
 
-from plexguard.core.config import TEXT, Kind, count, option, span
+from plexguard.core.config import TEXT, ZONE, Kind, count, option, span
 from plexguard.core.endpoints import ENDPOINTS, Endpoint, show_list
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
@@ -17,18 +17,6 @@ def _time_of_day(value: object) -> time:
     if found is None:
         raise ValueError
     return time(int(found[1]), int(found[2]))
-
-
-def _zone(value: object) -> str:
-    from zoneinfo import ZoneInfo  # only for who writes one
-
-    text = TEXT.parse(value)
-    try:
-        # Refuses by itself what is no normal path below the folder of the zones; systemd looks into the same folder.
-        ZoneInfo(text)
-    except (KeyError, OSError) as error:  # no such zone; one that cannot be read
-        raise ValueError from error
-    return text
 
 
 def _command(value: object) -> tuple[str, ...]:
@@ -44,12 +32,14 @@ def _command(value: object) -> tuple[str, ...]:
 TIME_OF_DAY: Kind[time] = Kind(
     'a time of day as hours and minutes, such as "02:00"', _time_of_day, lambda v: TEXT.show(f"{v:%H:%M}")
 )
-ZONE: Kind[str] = Kind('a time zone by its name, such as "America/New_York" (timedatectl list-timezones)', _zone, TEXT.show)
 COMMAND: Kind[tuple[str, ...]] = Kind(
     'a command and its arguments as a list of texts, such as ["speedtest-cli", "--json"], by name or absolute path',
     _command,
     show_list,
 )
+
+# How often the timer fires in a night, an hour apart.
+TRIES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,10 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from plexguard.core.clock import Moment
 from plexguard.core.events import Event
 from plexguard.speed_test import events
-from plexguard.speed_test.config import Config
+from plexguard.speed_test.config import TRIES, Config
 from plexguard.speed_test.observe import Observation, Starter
 from plexguard.speed_test.result import Record, Result
 
-# How often the timer fires in a night, an hour apart.
-TRIES = 4
 # How late a firing may be: the timer's own delays, and a machine that was suspended for a moment.
 _LATENESS = timedelta(minutes=30)
 # The usual is the median of so many results, and is not known before there are so few.

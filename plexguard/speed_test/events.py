@@ -79,7 +79,7 @@ RECOVERED = Event(
         some seven results, and this is told then too.
         """,
     did="""
-        Nothing more is to be done.
+        Nothing more. The next slow test is told again.
         """,
     action="""
         What was measured in between:
@@ -107,7 +107,7 @@ FAILED = Event(
         none by day.
         """,
     action="""
-        If it fails every night, see what the command itself says, as it is configured in [speed-test]:
+        See what the command itself says, as it is configured in [speed-test]:
           plexguard-speed-test list
           plexguard-speed-test
         """,
@@ -149,7 +149,6 @@ NO_COMMAND = Event(
     subject="The command of the speed test is missing",
     page=_PAGE,
     fields={"command": str, "reason": str},
-    about=("command",),
     meaning="""
         The speed test is not made, since {command} cannot be run: {reason}.
         """,

@@ -1,8 +1,7 @@
 """What of [speed-test] only a unit can hold: when it runs, and in which time zone. Pure."""
 
 from plexguard.core.units import DropIns, Site, calendar_drop_in
-from plexguard.speed_test.config import Config
-from plexguard.speed_test.decide import TRIES
+from plexguard.speed_test.config import TRIES, Config
 
 
 def drop_ins(config: Config, site: Site) -> DropIns:

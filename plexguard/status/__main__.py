@@ -13,6 +13,7 @@ from plexguard.core import config as core_config
 from plexguard.core import program, suite
 from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
+from plexguard.core.records import encode
 from plexguard.core.state import state_directory
 from plexguard.status.overview import Overview
 
@@ -20,12 +21,15 @@ NAME = "status"
 
 
 @click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-status")
+@click.option(
+    "--journal", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Show the hosts whose journals are in it."
+)
 @click.option("--watch", is_flag=True, help="Show it again every 2 s, until Ctrl-C.")
 @program.format_option
 @program.config_option
 @program.version_option(NAME)
 @click.pass_context
-def cli(context: click.Context, watch: bool, output: str, config_path: Path) -> int:
+def cli(context: click.Context, folder: Path | None, watch: bool, output: str, config_path: Path) -> int:
     """Show how everything is that is guarded, on one screen."""
     if context.invoked_subcommand:
         return 0
@@ -34,6 +38,10 @@ def cli(context: click.Context, watch: bool, output: str, config_path: Path) -> 
     from plexguard.status.show import render
 
     ports = program.open_ports(NAME)
+    if folder is not None:
+        if watch:
+            raise click.UsageError("--watch shows this machine, and --journal others")
+        return _show_hosts(folder, ports, output=output)
     take = _prepare(ports, config_path)
     if watch:
         return act.watch(take, ports.clock, output=output)
@@ -42,7 +50,21 @@ def cli(context: click.Context, watch: bool, output: str, config_path: Path) -> 
         act.print_json(overview)
     else:
         act.print_lines(lambda width: render(overview, width=width))
-    return act.exit_code(overview)
+    return act.judge(overview)
+
+
+def _show_hosts(folder: Path, ports: program.Ports, *, output: str) -> int:
+    from plexguard.status import act
+    from plexguard.status.hosts.decide import decide
+    from plexguard.status.hosts.observe import read_journals
+    from plexguard.status.hosts.show import render
+
+    view = decide(read_journals(folder, ports.clock), ports.clock.now())
+    if output == "json":
+        act.print_json(view)
+    else:
+        act.print_lines(lambda width: render(view, width=width))
+    return act.exit_code(view.healthy, (host.state for host in view.hosts))
 
 
 def _prepare(ports: program.Ports, config_path: Path) -> Callable[[], Overview]:
@@ -100,12 +122,21 @@ def serve(config_path: Path) -> int:
 @program.config_option
 def check_config(output: str, config_path: Path) -> int:
     """Tell every mistake in the configuration at once."""
-    mistakes = find_mistakes(core_config.read(config_path, os.environ), program.open_ports(NAME).host)
+    from plexguard.status.check.decide import Report, decide
+    from plexguard.status.check.observe import observe
+
+    ports, settings = program.open_ports(NAME), core_config.read(config_path, os.environ)
+    report = Report(mistakes=find_mistakes(settings, ports.host))
+    if not report.mistakes:
+        report = decide(observe(core_config.read(config_path, os.environ), ports.manager))
     if output == "json":
-        click.echo(json.dumps({"mistakes": mistakes}, indent=1))
+        click.echo(json.dumps(encode(report), indent=1))
     else:
-        click.echo("\n".join(mistakes) if mistakes else f"{config_path}: no mistakes")
-    return os.EX_CONFIG if mistakes else 0
+        said = (*report.mistakes, *report.faults) or (f"{config_path}: no mistakes",)
+        click.echo("\n".join((*said, *(f"note: {note}" for note in report.notes))))
+    if report.mistakes:
+        return os.EX_CONFIG
+    return program.FOUND_PROBLEMS if report.faults else 0
 
 
 @cli.command()

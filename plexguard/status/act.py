@@ -20,11 +20,15 @@ if TYPE_CHECKING:  # 60 ms to import, for who has a terminal
 _REFRESH_S = 2.0
 
 
-def exit_code(overview: Overview) -> int:
+def exit_code(healthy: bool, states: Iterable[State]) -> int:
     """Return 0 for healthy, 1 for a problem, 69 when there is none but not all is known."""
-    if overview.healthy:
+    if healthy:
         return 0
-    return FOUND_PROBLEMS if any(thing.state is State.PROBLEM for thing in overview.things) else os.EX_UNAVAILABLE
+    return FOUND_PROBLEMS if State.PROBLEM in states else os.EX_UNAVAILABLE
+
+
+def judge(overview: Overview) -> int:
+    return exit_code(overview.healthy, (thing.state for thing in overview.things))
 
 
 def has_terminal() -> bool:
@@ -83,7 +87,7 @@ def watch(take: Callable[[], Overview], clock: Clock, *, output: str) -> int:
                 clock.sleep(_REFRESH_S)
                 overview = take()
     except KeyboardInterrupt:
-        return exit_code(overview)
+        return judge(overview)
 
 
 def _print_changes(overview: Overview, shown: dict[str, State]) -> None:

@@ -4,12 +4,11 @@ Nothing here touches media, asks Plex or needs rights: what cannot be read is no
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from plexguard.core import config as core_config
 from plexguard.core import published
@@ -20,7 +19,7 @@ from plexguard.core.found import FoundContainer, FoundPlex
 from plexguard.core.manager import Manager, Timer, Unit
 from plexguard.core.published import Reading
 from plexguard.core.state import STATE_ROOT
-from plexguard.core.suite import PROGRAMS
+from plexguard.core.suite import section_of
 from plexguard.core.told import Told as OneTold
 from plexguard.core.told import ToldReader
 from plexguard.core.unreadable import Record
@@ -32,6 +31,7 @@ UNITS = "plexguard*"
 LOOK_BACK = timedelta(days=7)
 _READ_S = 5.0
 _CHUNK = 500
+_SAME_CLOCK_S = 2.0
 NO_RIGHT = "there is no journal here that this user may read"
 _JOURNALS = (Path("/var/log/journal"), Path("/run/log/journal"))
 
@@ -83,6 +83,7 @@ class Observation:
     audit: Reading[published.AuditSeen]
     unreadable: Reading[Record]
     logs: Reading[published.LogsSeen]
+    notify: Reading[published.NotifySeen]
     mounts: Mapping[str, Reading[published.MountSeen]]
     backups: Mapping[str, Reading[published.BackupSeen]]
     cloud_runs: Mapping[str, Reading[published.CloudRunSeen]]
@@ -107,21 +108,24 @@ def observe(
     """Take an observation. runtime: where the server and its container are published, None for the usual place."""
     units, timers, manager_why = _ask_manager(manager)
     place = root if runtime is None else runtime
+    probe, network = published.PROBE.look(root), published.NETWORK.look(root)
+    checked = [record.checked for record in (probe.record, network.record) if record is not None and record.checked is not None]
     return Observation(
-        now=clock.moment(),
+        now=find_boot(clock.moment(), checked),
         now_s=clock.monotonic_s(),
         host=os.uname().nodename,
         plex=_at(published.PLEX, runtime).look(place),
         container=_at(published.CONTAINER, runtime).look(place),
-        probe=published.PROBE.look(root),
+        probe=probe,
         restarts=published.RESTARTS.look(root),
-        network=published.NETWORK.look(root),
+        network=network,
         reboots=published.REBOOTS.look(root),
         speed=published.SPEED.look(root),
         speed_lines=published.SPEED_LINES.read(root),
         audit=published.AUDIT.look(root),
         unreadable=published.UNREADABLE.look(root),
         logs=published.LOGS.look(root),
+        notify=published.NOTIFY.look(root),
         mounts=dict(published.MOUNTS.look_each(root)),
         backups=dict(published.BACKUPS.look_each(root)),
         cloud_runs=dict(published.CLOUD_RUNS.look_each(root)),
@@ -132,6 +136,19 @@ def observe(
         limits=limits,
         mistakes=mistakes,
     )
+
+
+def find_boot(now: Moment, checked: Iterable[Moment]) -> Moment:
+    """Return this moment, with the boot by which the units count.
+
+    In a container they may see the id of the kernel's boot, by a /proc of their own (ProtectKernelTunables=), and a command by
+    hand that of the container's: seen with systemd-nspawn. It is the same boot where both clocks have moved alike.
+    """
+    for moment in checked:
+        wall_s, uptime_s = (now.wall - moment.wall).total_seconds(), now.uptime_s - moment.uptime_s
+        if moment.boot_id != now.boot_id and uptime_s >= 0 and abs(wall_s - uptime_s) < _SAME_CLOCK_S:
+            return replace(now, boot_id=moment.boot_id)
+    return now
 
 
 def _at(source: published.Source[T], folder: Path | None) -> published.Source[T]:
@@ -155,16 +172,12 @@ def _ask_manager(manager: Manager) -> tuple[dict[str, Unit], dict[str, Timer], s
 def read_limits(path: Path, environment: Mapping[str, str]) -> tuple[Limits, tuple[str, ...]]:
     """Return what the configuration says, and its mistakes: the programs with one in their section do not run."""
     settings = core_config.read(path, environment)
-    sections: dict[str, Any] = {
-        program.name: settings.take(import_module(f"{program.package}.config").Config)
-        for program in PROGRAMS
-        if program.name in ("perms-audit", "plex-probe", "net-recover", "speed-test")
-    }
-    probe, network, speed = sections["plex-probe"], sections["net-recover"], sections["speed-test"]
+    probe, network = settings.take(section_of("plex-probe")), settings.take(section_of("net-recover"))
+    audit, speed = settings.take(section_of("perms-audit")), settings.take(section_of("speed-test"))
     limits = Limits(
         probe_interval=probe.interval,
         network_interval=network.interval,
-        audit_interval=sections["perms-audit"].interval,
+        audit_interval=audit.interval,
         restart=probe.restart,
         max_restarts_per_incident=probe.max_restarts_per_incident,
         max_restarts_per_day=probe.max_restarts_per_day,

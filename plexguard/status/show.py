@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from plexguard.core.events import show_path
-from plexguard.status.overview import Overview, State, Thing, TimerView
+from plexguard.status.overview import Overview, ProblemView, State, Thing, TimerView
 from plexguard.status.views.words import show_seconds
 
 WIDTH = 80
@@ -54,10 +54,7 @@ def _render(overview: Overview, width: int) -> Iterator[Line]:
     if overview.problems:
         yield from _section("What is wrong")
         for problem in overview.problems:
-            since = f", since {_show_time(problem.since, overview.at)}" if problem.since is not None else ""
-            yield from _wrap(clean(problem.text) + since, width, first=" * ", rest="   ")
-            if problem.command:
-                yield (Piece(f"   {clean(problem.command)}", HEAD),)
+            yield from show_problem(problem, overview.at, width)
     yield from _show_timers(overview)
     if overview.budgets:
         yield from _section("Budgets")
@@ -72,7 +69,15 @@ def _render(overview: Overview, width: int) -> Iterator[Line]:
             dropped = f", {channel.dropped} dropped" if channel.dropped else ""
             reason = f": {clean(channel.reason)}" if channel.reason else ""
             line = f"{clean(channel.name)} ({clean(channel.kind)}): {channel.waiting} waiting{oldest}{dropped}{reason}"
-            yield from _wrap(line, width, first=" ", rest="   ")
+            yield from wrap(line, width, first=" ", rest="   ")
+
+
+def show_problem(problem: ProblemView, now: datetime, width: int) -> Iterator[Line]:
+    """Return what is wrong, with its command on a line of its own: to be copied, it is neither cut nor folded."""
+    since = f", since {_show_time(problem.since, now)}" if problem.since is not None else ""
+    yield from wrap(clean(problem.text) + since, width, first=" * ", rest="   ")
+    if problem.command:
+        yield (Piece(f"   {show_path(problem.command)}", HEAD),)
 
 
 def _verdict(overview: Overview) -> Piece:
@@ -105,15 +110,15 @@ def _show_timers(overview: Overview) -> Iterator[Line]:
 
 def _show_timer(timer: TimerView, now: datetime) -> str:
     name = clean(timer.unit).removeprefix("plexguard-").removesuffix(".timer")
-    last = f"ran {_span(now, timer.last)} ago" if timer.last is not None else "has not run"
-    next_one = "no next run"
+    last = f"ran {show_span(now, timer.last)} ago" if timer.last is not None else "has not run"
+    next_one = "runs now" if timer.result == "running" else "no next run"
     if timer.next is not None:
-        next_one = f"next in {_span(timer.next, now)}" if timer.next > now else "next is due"
-    result = f" ({clean(timer.result)})" if timer.result not in ("", "success") else ""
+        next_one = f"next in {show_span(timer.next, now)}" if timer.next > now else "next is due"
+    result = f" ({clean(timer.result)})" if timer.result not in ("", "success", "running") else ""
     return f" {name:<20} {last:<18} {next_one}{result}"
 
 
-def _span(late: datetime, early: datetime) -> str:
+def show_span(late: datetime, early: datetime) -> str:
     return show_seconds(max(0.0, (late - early).total_seconds()))
 
 
@@ -127,7 +132,7 @@ def _section(title: str) -> Iterator[Line]:
     yield (Piece(title, HEAD),)
 
 
-def _wrap(text: str, width: int, *, first: str, rest: str) -> Iterator[Line]:
+def wrap(text: str, width: int, *, first: str, rest: str) -> Iterator[Line]:
     for number, line in enumerate(_fold(text, width - len(rest))):
         yield (Piece((rest if number else first) + line),)
 

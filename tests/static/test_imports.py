@@ -13,6 +13,10 @@ ALLOWED: set[tuple[str, str]] = set()
 TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.plex", "time.monotonic"),  # deadline of one HTTP answer
+    ("plexguard.core.wire", "time.monotonic"),  # deadline of one HTTP answer
+    ("plexguard.notify.web", "time.monotonic"),  # deadline of one call
+    ("plexguard.notify.channels.mail", "time.monotonic"),  # deadline of one call
+    ("plexguard.notify.sendmail", "time.monotonic"),  # deadline of one message
     ("plexguard.net_recover.network", "time.monotonic"),  # deadline of questions that are asked at once
     ("plexguard.core.child", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.child", "time.sleep"),  # waiting for a killed one to be gone

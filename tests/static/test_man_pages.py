@@ -12,16 +12,21 @@ from plexguard.core import suite
 from plexguard.core.clock import Moment
 from plexguard.core.config import Option, options
 from plexguard.core.found import FoundPlex, Mount
+from plexguard.core.published import ChannelSeen, NotifySeen
 from plexguard.core.suite import PROGRAMS
 from plexguard.log_watch.act import State as WatchState
 from plexguard.log_watch.decide import Case
 from plexguard.log_watch.follow import Place
-from plexguard.net_recover.decide import Problem as NetProblem
 from plexguard.net_recover.decide import State as NetState
-from plexguard.net_recover.decide import Verdict as NetVerdict
 from plexguard.net_recover.history import Record as NetRecord
+from plexguard.net_recover.ladder import Problem as NetProblem
 from plexguard.net_recover.reboot.decide import Budget as RebootBudget
 from plexguard.net_recover.reboot.decide import Notice, Reboot
+from plexguard.net_recover.states import Verdict as NetVerdict
+from plexguard.notify.decide import Past, Trouble, Window
+from plexguard.notify.deliver import RejectedEvent
+from plexguard.notify.spool import Begin
+from plexguard.notify.state import ChannelState, Outage
 from plexguard.perms_audit.state import State as AuditState
 from plexguard.plex_probe.decide import State as ProbeState
 from plexguard.plex_probe.ladder import Problem
@@ -30,7 +35,19 @@ from plexguard.plex_probe.states import Verdict
 from plexguard.speed_test.decide import Day
 from plexguard.speed_test.decide import State as SpeedState
 from plexguard.speed_test.result import Record, Result
-from tests.static.tree import MAN, command_of, commands_below, flags_of, page_section, page_text, pages, plain, services, units
+from tests.static.tree import (
+    MAN,
+    all_commands,
+    command_of,
+    commands_below,
+    flags_of,
+    page_section,
+    page_text,
+    pages,
+    plain,
+    services,
+    units,
+)
 
 EACH_PAGE = pytest.mark.parametrize("file", pages(), ids=lambda file: file.name)
 EACH_PROGRAM = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
@@ -48,6 +65,7 @@ RECORDS = {
     "plexguard-container-watch": (FoundContainer, Mount),
     "plexguard-log-watch": (WatchState, Place, Case, Moment),
     "plexguard-discover": (FoundPlex,),
+    "plexguard-notify": (ChannelState, Past, Window, Trouble, Outage, NotifySeen, ChannelSeen, RejectedEvent, Begin, Moment),
     "plexguard-speed-test": (SpeedState, Day, Record, Result, Moment),
 }
 
@@ -121,7 +139,7 @@ def test_page_has_every_option_of_the_command_line_and_no_other(program):
     file = MAN / f"{program.command}.8"
     heads = re.findall(r"^\.TP\n\.B[RI]* (.+)$", page_section(file, "OPTIONS"), re.MULTILINE)
     shown = {flag for head in heads for flag in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", head)}
-    assert shown == {flag for command in below.values() for flag in flags_of(command)}
+    assert shown == {flag for command in all_commands(command_of(program)) for flag in flags_of(command)}
     commands = page_section(file, "COMMANDS")
     assert set(re.findall(r"^\.TP\n\.B (.+)$", commands, re.MULTILINE)) == set(below) - {""}
 

@@ -12,6 +12,8 @@ from tests.static.tree import COMPLETIONS, MAN, ROOT, UNITS, command_of, pages, 
 EACH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 # Units that act for a program have a stem of their own and call that program's command.
 ACTS_FOR = {
+    "plexguard-alert": "plexguard-notify",
+    "plexguard-mail": "plexguard-notify",
     "plexguard-perms-guard": "plexguard-perms-audit",
     "plexguard-perms-request": "plexguard-perms-audit",
     "plexguard-plex-restart": "plexguard-plex-probe",

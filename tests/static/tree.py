@@ -62,6 +62,12 @@ def commands_below(command: click.Command) -> dict[str, click.Command]:
     return {"": command, **below}
 
 
+def all_commands(command: click.Command) -> list[click.Command]:
+    """Return a command and everything below it, however deep."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return [command, *(deeper for other in below for deeper in all_commands(other))]
+
+
 def flags_of(command: click.Command) -> set[str]:
     """Return every option as it is typed, long and short, --help included."""
     parameters = command.get_params(click.Context(command))

@@ -19,7 +19,7 @@ from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import Survey, survey
 from plexguard.perms_audit.prove import prove
-from plexguard.perms_audit.report import tell_ended
+from plexguard.perms_audit.report import keep_left, tell_ended
 from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.runs import Lately, RunLog, trim
 from plexguard.perms_audit.state import State, find_state_folder, load_state, open_state, remember
@@ -63,9 +63,10 @@ def run(
     if output == "json":
         click.echo(account.to_json())
     told = None if arguments or ports.by_hand or config.dry_run else work.told
-    _keep(state, past, known, account, told=told, ports=ports)
-    if told is not None:
-        tell_ended(past.told, told, ports.journal)
+    left = keep_left(past.left, told, recent=recent) if told is not None else None
+    _keep(state, past, known, account, told=told, left=left, ports=ports)
+    if told is not None and left is not None:
+        tell_ended({**past.told, **past.left}, {**told, **left}, ports.journal)
     _see_to_flagged(known, account, config, ports)
     return _exit_code(account)
 
@@ -128,7 +129,14 @@ def _open_record(ports: Ports) -> StateFile[Record]:
 
 
 def _keep(
-    state: StateFile[State], past: State, known: Survey, account: Account, *, told: dict[str, int] | None, ports: Ports
+    state: StateFile[State],
+    past: State,
+    known: Survey,
+    account: Account,
+    *,
+    told: dict[str, int] | None,
+    left: dict[str, int] | None,
+    ports: Ports,
 ) -> None:
     """Keep what later runs need where there is a place for it: a run by hand as an ordinary user has none, and needs none."""
     if not os.access(state.path.parent, os.W_OK):
@@ -136,15 +144,15 @@ def _keep(
     partly = {root.path for root in known.faulty}
     healthy = [root.path for root in known.policy.roots if root.path not in account.root_faults and root.path not in partly]
     record = remember(past, healthy, known.mounts, known.policy.identity)
-    if told is not None:
-        record = dataclasses.replace(record, told=told)
+    if told is not None and left is not None:
+        record = dataclasses.replace(record, told=told, left=left)
     try:
         if record != past:
             # Audits run side by side: what another one has learnt meanwhile is kept.
             with exclusive_lock(state.path.with_name("lock")):
                 now = load_state(state)
-                told = now.told if told is None else told
-                state.save(dataclasses.replace(record, mounts={**now.mounts, **record.mounts}, told=told))
+                told, left = (now.told if told is None else told), (now.left if left is None else left)
+                state.save(dataclasses.replace(record, mounts={**now.mounts, **record.mounts}, told=told, left=left))
         trim(find_state_folder() / "runs", ports.clock.now())
     except PlexguardError as error:
         click.echo(f"plexguard-{Config.SECTION}: {error}", err=True)

@@ -27,6 +27,21 @@ def choose_restarts(
     return tuple(dict.fromkeys((*timers, *running, *outdated)))
 
 
+def choose_starts(daemons: Iterable[Unit], *, changed_at: datetime, now: datetime, now_s: float) -> tuple[str, ...]:
+    """Return the daemons to start: those that failed, and those that ended by themselves, with success, since their configuration
+    gave them nothing to do, and may have something to do by now. One that was stopped by an administrator stays off."""
+    failed = (unit.name for unit in daemons if unit.active_state == "failed")
+    idle = (
+        unit.name for unit in daemons if _had_nothing_to_do(unit) and now - timedelta(seconds=now_s - unit.ended_s) <= changed_at
+    )
+    return (*failed, *idle)
+
+
+def _had_nothing_to_do(unit: Unit) -> bool:
+    ended = unit.active_state == "inactive" and unit.result == "success" and unit.ended_s > 0
+    return ended and unit.file_state == "enabled" and not unit.was_told_to_stop
+
+
 def _is_outdated(unit: Unit, changed_at: datetime, now: datetime, now_s: float) -> bool:
     if unit.active_state == "failed":
         return True

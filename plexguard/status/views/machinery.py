@@ -45,8 +45,11 @@ def _has_found(unit: Unit) -> bool:
 
 
 def _should_run(unit: Unit) -> bool:
-    """Tell whether a unit is on: what another one starts (static) runs only now and then."""
-    return unit.file_state in ("enabled", "enabled-runtime") and unit.active_state != "activating"
+    """Tell whether a unit is on, and nothing but a person keeps it from running: what another one starts (static) runs only now
+    and then, and a service that has nothing to do ends well by itself."""
+    is_on = unit.file_state in ("enabled", "enabled-runtime") and unit.active_state != "activating"
+    has_ended = unit.name.endswith(".service") and unit.started_s > 0 and not unit.was_told_to_stop
+    return is_on and not has_ended
 
 
 def _tell_failed(seen: Observation, unit: Unit) -> ProblemView:
@@ -59,18 +62,21 @@ def _tell_idle(unit: Unit) -> ProblemView:
 
 
 def view_timers(seen: Observation) -> tuple[TimerView, ...]:
-    """Return the timers. A timer that makes up for missed runs has a "last" from the moment on it was first started."""
+    """Return the timers. One that makes up for missed runs calls it a run that it was started for the first time: what ran in this
+    boot is asked of the service."""
     booted = seen.now.wall - timedelta(seconds=seen.now.uptime_s)
     return tuple(_view_timer(seen, name, booted) for name in sorted(seen.units) if name.endswith(".timer"))
 
 
 def _view_timer(seen: Observation, name: str, booted: datetime) -> TimerView:
     timer, service = seen.timers.get(name), seen.units.get(name.removesuffix(".timer") + ".service")
-    has_run = service is not None and service.started_s > 0
-    last = timer.last if timer is not None else None
-    if last is not None and last >= booted and not has_run:
-        last = None
-    result = service.result if service is not None and has_run else ""
+    # What was started by hand ran too.
+    last = when_monotonic(seen, service.started_s) if service is not None else None
+    if last is None and timer is not None and timer.last is not None and timer.last < booted:
+        last = timer.last
+    result = ""
+    if service is not None and service.started_s:
+        result = "running" if service.active_state == "activating" else service.result
     return TimerView(unit=name, last=last, next=timer.next if timer is not None else None, result=result)
 
 

@@ -20,7 +20,7 @@ SCRIPT = """
 
     event = Event(
         name="sample.told", message_id="3" * 32, priority=Priority.WARNING, message="{path} {what} {silence_s:.0f}",
-        subject="x", meaning="x", action="x", fields={"path": FilePath, "what": str, "silence_s": float, "count": int},
+        subject="x", meaning="x", decided="x", did="x", action="x", fields={"path": FilePath, "what": str, "silence_s": float, "count": int},
     )
 
     def tell_it(what):

@@ -491,6 +491,18 @@ def test_a_root_that_is_back_is_told_once(media: Path, unit: UnitRun, recent: bo
     assert "perms.root-well" not in unit(media, media / "late", recent=recent).names
 
 
+def test_that_nothing_is_left_is_told_by_a_full_audit(media: Path, unit: UnitRun) -> None:
+    make_file(media / "tool", 0o4700)
+    unit(media, recent=False)
+    (media / "tool").unlink()
+
+    assert "perms.settled" not in unit(media).names
+    journal = unit(media, recent=False)
+
+    assert journal.values("perms.settled")["root"] == str(media)
+    assert "perms.settled" not in unit(media, recent=False).names
+
+
 def test_an_audit_by_hand_tells_the_end_of_nothing(media: Path, unit: UnitRun) -> None:
     unit(media, media / "late")
     make_file(media / "late/film.mkv", 0o644)

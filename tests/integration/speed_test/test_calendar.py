@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from plexguard.speed_test.config import Config
-from plexguard.speed_test.decide import TRIES, find_night
+from plexguard.speed_test.config import TRIES, Config
+from plexguard.speed_test.decide import find_night
 from plexguard.speed_test.units import make_calendar
 
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")

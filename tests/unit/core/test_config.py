@@ -723,5 +723,5 @@ def test_example_of_named_tables_is_commented_out(tmp_path: Path) -> None:
     example = render_example([House])
 
     assert load_house(tmp_path, a=example) == House()
-    bare = re.sub(r"^#(?=\[|\w+ =)", "", example, flags=re.MULTILINE).replace("NAME", "front")
+    bare = re.sub(r"^# {0,2}(?=\[|\w+ =)", "", example, flags=re.MULTILINE).replace("NAME", "front")
     assert load_house(tmp_path, a=bare) == House(door={"front": Door()})

@@ -16,4 +16,11 @@ def test_templates_use_only_declared_fields(event: Event) -> None:
 
 
 def test_there_is_an_event_for_each_way_to_fail() -> None:
-    assert {event.name for event in EVENTS} == {"program.failed", "program.bug", "config.invalid", "state.set-aside"}
+    assert {event.name for event in EVENTS} == {
+        "program.failed",
+        "program.bug",
+        "config.invalid",
+        "config.not-applied",
+        "config.valid",
+        "state.set-aside",
+    }

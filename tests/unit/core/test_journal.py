@@ -16,6 +16,8 @@ TOLD = Event(
     message="{path}: {what}",
     subject="x",
     meaning="x",
+    decided="x",
+    did="x",
     action="x",
     fields={"path": FilePath, "what": str},
 )

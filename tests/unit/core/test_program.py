@@ -165,11 +165,16 @@ def test_a_unit_tells_the_same_mistakes_once_and_new_ones_again(
     assert told == [1, 0, 2, 0, 1]
 
 
-def test_a_mended_configuration_forgets_what_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mended_configuration_is_told_once_and_forgets_what_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    program.run("sample", fails(errors.ConfigError(("a: one",))), [])
+    program.run("sample", fails(errors.ConfigError(("a: one", "b: two"))), [])
     (tmp_path / "plexguard.toml").write_text("")
+    capsys.readouterr()
 
-    assert program.load_config(tmp_path / "plexguard.toml", PlexConfig) == PlexConfig()
+    for _ in range(2):
+        assert program.load_config(tmp_path / "plexguard.toml", PlexConfig) == PlexConfig()
 
+    assert capsys.readouterr().err == "<5>The configuration of plexguard-sample has no mistake any more\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "plexguard.toml"]

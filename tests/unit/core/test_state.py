@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core.errors import IoFailed, TryAgain
+from plexguard.core.errors import IoFailed, NoPermission, TryAgain
 from plexguard.core.state import (
     MAX_STATE_BYTES,
     PUBLISHED,
@@ -277,6 +277,21 @@ def test_lock_that_another_holds_is_tried_again_later(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+def test_what_root_locks_by_hand_can_be_locked_by_the_service(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    (tmp_path / "foreign").touch()
+
+    for name in ("lock", "foreign"):
+        with exclusive_lock(tmp_path / name):
+            pass
+
+    status, foreign = (tmp_path / "lock").stat(), (tmp_path / "foreign").stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (4711, 4712, 0o600)
+    # Only what it made itself: the service's user may have put anything there.
+    assert foreign.st_uid == 0
+
+
 def test_lock_is_free_again_after_its_holder_failed(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), exclusive_lock(tmp_path / "lock"):
         raise RuntimeError
@@ -321,3 +336,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(IoFailed, match="Failed to make"):
         make_folder(tmp_path / "file/reboot")
+
+
+def test_a_person_without_the_right_to_make_a_folder_is_told_who_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(NoPermission) as told:
+        make_folder(tmp_path / "speed-test")
+
+    assert told.value.hint == "run it as root"

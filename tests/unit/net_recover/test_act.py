@@ -13,9 +13,11 @@ from plexguard.core.state import StateFile
 from plexguard.net_recover import events
 from plexguard.net_recover.act import REBOOT_UNIT, take_step
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import Problem, State, Verdict
+from plexguard.net_recover.decide import State
 from plexguard.net_recover.history import Teller, open_history, read_all
 from plexguard.net_recover.holders import Holder
+from plexguard.net_recover.ladder import Problem
+from plexguard.net_recover.states import Verdict
 from plexguard.net_recover.steps import Patient, Step
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal
 from tests.unit.net_recover.world import Machine, World

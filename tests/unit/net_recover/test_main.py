@@ -14,9 +14,11 @@ from plexguard.core.program import Ports
 from plexguard.core.state import StateFile
 from plexguard.net_recover import __main__ as command
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import Problem, State, Verdict
+from plexguard.net_recover.decide import State
 from plexguard.net_recover.history import Record, open_history
+from plexguard.net_recover.ladder import Problem
 from plexguard.net_recover.reboot.decide import Budget, Notice, Reboot
+from plexguard.net_recover.states import Verdict
 from tests.fakes.ports import FakeJournal, FakeNotifier
 from tests.unit.net_recover.world import World, WorldHost, WorldManager
 

@@ -296,7 +296,8 @@ class Machine:
         self.reboot()
 
     def _look_again(self) -> RebootObservation:
-        from plexguard.net_recover.decide import is_excused, judge
+        from plexguard.net_recover.decide import is_excused
+        from plexguard.net_recover.states import judge
 
         seen = observe(self.eyes, self.config, known=self.state.seen)
         return RebootObservation(

@@ -6,7 +6,7 @@ from plexguard.core.events import Mode
 from plexguard.perms_audit import events
 from plexguard.perms_audit.access import Ownership
 from plexguard.perms_audit.decide import Finding, Repair
-from plexguard.perms_audit.report import SINGLE, Report, put_words, tell_ended
+from plexguard.perms_audit.report import SINGLE, Report, keep_left, put_words, tell_ended
 from tests.fakes.ports import FakeJournal
 
 ROOT = "/srv/media"
@@ -113,7 +113,7 @@ READ_ONLY = put_words(events.READ_ONLY, "/srv/a: b")
 def test_what_lasted_and_is_over_is_told_for_its_root(before: str, name: str) -> None:
     journal = FakeJournal()
 
-    tell_ended({before: 1, put_words(events.NOT_REPAIRED, "/srv/a: b", "x"): 2}, {}, journal)
+    tell_ended({before: 1, put_words(events.NO_MEDIA, "/srv/a: b", "x"): 2}, {}, journal)
 
     assert journal.names == [name]
     assert journal.values(name) == {"root": "/srv/a: b"}
@@ -135,3 +135,27 @@ def test_what_lasts_or_is_not_known_is_not_told_as_over(before: tuple[str, ...],
     tell_ended(dict.fromkeys(before, 1), dict.fromkeys(now, 1), journal)
 
     assert journal.names == []
+
+
+LEFT = put_words(events.NOT_REPAIRED, "/srv/a: b", "is a set-id file: no media")
+UNSEEN = put_words(events.UNSEEN, "/srv/a: b", "Input/output error")
+
+
+@pytest.mark.parametrize(("words", "reason"), [(LEFT, "is a set-id file: no media"), (UNSEEN, "Input/output error")])
+def test_a_cause_that_is_over_is_told_with_its_reason(words: str, reason: str) -> None:
+    journal = FakeJournal()
+
+    tell_ended({words: 3, BLOCKED: 1}, {BLOCKED: 1}, journal)
+    tell_ended({words: 3}, {words: 1}, journal)
+    tell_ended({words: 3}, {FAULT: 1}, journal)
+
+    assert journal.names == ["perms.settled"]
+    assert journal.values("perms.settled") == {"root": "/srv/a: b", "reason": reason}
+
+
+def test_what_was_not_repaired_is_kept_until_a_full_audit_finds_none() -> None:
+    assert keep_left({}, {LEFT: 2, UNSEEN: 1}, recent=True) == {LEFT: 2}
+    assert keep_left({LEFT: 2}, {}, recent=True) == {LEFT: 2}
+    assert keep_left({LEFT: 2}, {FAULT: 1}, recent=False) == {LEFT: 2}
+    assert keep_left({LEFT: 2}, {LEFT: 3}, recent=False) == {LEFT: 3}
+    assert keep_left({LEFT: 2}, {UNSEEN: 1}, recent=False) == {}

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from plexguard.core.manager import Unit
-from plexguard.status.apply.decide import choose_restarts
+from plexguard.status.apply.decide import choose_restarts, choose_starts
 from tests.fakes.ports import BEGIN
 
 WATCH = Unit(name="plexguard-watch.service", load_state="loaded", active_state="active", started_s=1000.0)
@@ -42,3 +42,33 @@ def test_a_daemon_is_restarted_when_it_has_not_read_the_file_as_it_is(started_be
     restarts = choose_restarts((), (), (unit,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=500), now_s=1500.0)
 
     assert restarts == ((WATCH.name,) if restarted else ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "started"),
+    [
+        ({}, True),
+        # Stopped by an administrator: it left "active" before its process ended.
+        ({"left_active_s": 899.0}, False),
+        ({"file_state": "disabled"}, False),
+        ({"ended_s": 0.0, "left_active_s": 0.0}, False),
+        # It has seen the configuration as it is, and there was nothing to do.
+        ({"ended_s": 1100.0, "left_active_s": 1100.1}, False),
+        ({"active_state": "failed", "result": "exit-code"}, True),
+        ({"active_state": "active"}, False),
+    ],
+)
+def test_a_daemon_that_had_nothing_to_do_is_started_for_another_configuration(changes: dict[str, object], started: bool) -> None:
+    idle = {
+        "load_state": "loaded",
+        "file_state": "enabled",
+        "active_state": "inactive",
+        "started_s": 890.0,
+        "ended_s": 900.0,
+        "left_active_s": 900.1,
+    }
+    unit = Unit(name=WATCH.name, **{**idle, **changes})
+
+    starts = choose_starts((unit,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=500), now_s=1500.0)
+
+    assert starts == ((WATCH.name,) if started else ())

@@ -1,0 +1,1 @@
+"""plexguard-notify: tell people what the suite has told the journal."""

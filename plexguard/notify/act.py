@@ -1,0 +1,410 @@
+"""Follow the journal, keep what is told, and have it delivered: the process that stays.
+
+It stays small: what it takes to send something is loaded by its workers only.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+from plexguard.core.clock import Clock, Moment
+from plexguard.core.errors import IoFailed, PlexguardError, TryAgain
+from plexguard.core.events import Event, Priority
+from plexguard.core.journal import Journal
+from plexguard.core.program import Ports
+from plexguard.core.published import NOTIFY, ChannelSeen, NotifySeen, ProbeSeen
+from plexguard.core.state import StateFile, exclusive_lock
+from plexguard.core.told import ToldReader
+from plexguard.notify import events
+from plexguard.notify.config import PRIORITIES, Channel, Config
+from plexguard.notify.decide import Past
+from plexguard.notify.deliver import Delivery, Outside, kind_of, note_failure, retry_after_of
+from plexguard.notify.heartbeat import Ping, judge_ping
+from plexguard.notify.line import Line, line_from_told
+from plexguard.notify.message import Sender, SendError
+from plexguard.notify.pulse import Pulse, choose_pulse, find_problems
+from plexguard.notify.queue import CLEAR, REQUESTS, take_requests
+from plexguard.notify.spool import Spool, SpoolReader
+from plexguard.notify.state import FOLDER, ChannelState, open_state
+from plexguard.notify.worker import Work, Worker
+
+_PING = "ping"
+# Of the journal, before what was read is on disk, and in one cycle: each ends well within WatchdogSec=.
+_BATCH = 500
+_BATCHES = 20
+_WAIT_S = 5.0
+# A machine that logs a thousand lines a second must not wake this a thousand times.
+_LEAST_CYCLE_S = 0.2
+# Much longer than any call may take.
+_STUCK_AFTER_S = 300.0
+_HELD_S = 30.0
+_PUBLISH_EVERY_S = 5.0
+_PUBLISH_AT_LEAST_S = 300.0
+_TRIM_EVERY_S = 10.0
+# What wakes later than this was meant for a clock that was set back since.
+_LONGEST_WAIT = timedelta(hours=25)
+_NEVER = Moment(wall=datetime.fromtimestamp(0, UTC), boot_id="", uptime_s=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is outside. open_journal raises OSError. open_sender runs in a worker, and raises SendError."""
+
+    root: Path
+    open_journal: Callable[[], ToldReader]
+    open_sender: Callable[[str, Channel], Sender]
+    send_ping: Callable[[str, Channel, Ping], None]
+    start: Callable[[Work], Worker]
+    zone: Callable[[Channel], tzinfo]
+    jitter: Callable[[], float]
+    read_probe: Callable[[], ProbeSeen | None]
+    events: Mapping[str, Event]
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What is known of a channel between two cycles. loudest: of the events that came since a worker last looked. held_until_s:
+    it is left alone that long, because its state cannot be kept."""
+
+    channel: Channel
+    file: StateFile[ChannelState]
+    state: ChannelState
+    worker: Worker | None = None
+    sign_s: float = 0.0
+    held_until_s: float = 0.0
+    loudest: int = int(Priority.INFO) + 1
+    pulse: Pulse | None = None
+
+
+class Engine:
+    def __init__(self, config: Config, ports: Ports, world: World) -> None:
+        self._config = config
+        self._clock: Clock = ports.clock
+        self._journal: Journal = ports.journal
+        self._world = world
+        self._spool = Spool(world.root / "spool", limit_bytes=config.spool_limit)
+        self._reader: ToldReader | None = None
+        self._desks: dict[str, _Desk] = {}
+        self._oldest = SpoolReader(self._spool.folder)
+        self._gap_told = ""
+        self._trouble = ""
+        self._trouble_since = self._clock.moment()
+        self._is_first = True
+        self._published: NotifySeen | None = None
+        self._published_s = 0.0
+        self._trimmed_s = 0.0
+
+    def cycle(self) -> str:
+        if not self._is_first:
+            self._wait()
+        self._follow()
+        self._collect()
+        self._obey()
+        self._start()
+        self._trim()
+        self._publish()
+        self._is_first = False
+        return self._describe()
+
+    def close(self) -> None:
+        for desk in self._desks.values():
+            if desk.worker is not None:
+                desk.worker.end()
+
+    # The journal, and what is kept of it
+
+    def _follow(self) -> None:
+        try:
+            reader = self._reader or self._open()
+            self._reader = None
+            self._take(reader)
+        except (IoFailed, OSError) as error:
+            self._begin_trouble(str(error))
+        else:
+            self._reader = reader
+            self._end_trouble()
+
+    def _open(self) -> ToldReader:
+        (self._world.root / FOLDER).mkdir(parents=True, exist_ok=True)
+        (self._world.root / REQUESTS).mkdir(exist_ok=True)
+        reader = self._world.open_journal()
+        self._spool.open(reader.seek_end)
+        if not self._spool.cursor:
+            reader.seek_time(datetime.fromtimestamp(0, UTC))
+        elif not reader.seek(self._spool.cursor) and self._gap_told != self._spool.cursor:
+            self._gap_told = self._spool.cursor
+            self._journal.send(events.JOURNAL_GAP, since=show_cursor_time(self._spool.cursor))
+        return reader
+
+    def _take(self, reader: ToldReader) -> None:
+        for _ in range(_BATCHES):
+            told = reader.read(_BATCH)
+            lines = [line_from_told(item, self._spool.next + number) for number, item in enumerate(told)]
+            self._spool.append(lines)
+            self._note(lines)
+            if len(told) < _BATCH:
+                break
+        self._admit()
+
+    def _note(self, lines: list[Line]) -> None:
+        if lines:
+            loudest = min(line.priority for line in lines)
+            for desk in self._desks.values():
+                desk.loudest = min(desk.loudest, loudest)
+
+    def _admit(self) -> None:
+        """Begin with channels that are not known yet. A new one is told what comes from now on."""
+        for name, channel in self._config.channel.items():
+            if name in self._desks:
+                continue
+            file = open_state(self._world.root, name, self._journal)
+            state = file.load()
+            end = self._spool.next
+            if state is None or state.past.position > end:
+                state = ChannelState(past=Past(position=end), looked=end)
+                file.save(state)
+            self._desks[name] = _Desk(channel, file, dataclasses.replace(state, looked=min(state.looked, end)), loudest=0)
+
+    def _begin_trouble(self, reason: str) -> None:
+        if not self._trouble:
+            self._trouble_since = self._clock.moment()
+            self._journal.send(events.SPOOL_FAILED, reason=reason)
+        self._trouble = reason
+
+    def _end_trouble(self) -> None:
+        if self._trouble:
+            self._trouble = ""
+            lasted_s = self._clock.moment().seconds_since(self._trouble_since)
+            self._journal.send(events.SPOOL_RECOVERED, downtime_s=lasted_s)
+
+    # Workers
+
+    def _collect(self) -> None:
+        """Take note of workers that have ended, and end those that are stuck."""
+        now_s = self._clock.monotonic_s()
+        for name, desk in self._desks.items():
+            worker = desk.worker
+            if worker is None:
+                continue
+            if worker.look():
+                desk.sign_s = now_s
+            if worker.ended:
+                self._dismiss(name, desk, worker.failure)
+            elif now_s - desk.sign_s > _STUCK_AFTER_S:
+                self._dismiss(name, desk, f"the process that sends gave no sign for {_STUCK_AFTER_S:.0f} s")
+
+    def _dismiss(self, name: str, desk: _Desk, failure: str) -> None:
+        assert desk.worker is not None
+        desk.worker.end()
+        desk.worker = None
+        with contextlib.suppress(PlexguardError):
+            desk.state = desk.file.load() or desk.state
+        if failure:
+            desk.held_until_s = self._clock.monotonic_s() + _HELD_S
+            self._keep(desk, note_failure(desk.state, name, "away", failure, None, self._outside(desk, lambda: None, lambda: True)))
+
+    def _start(self) -> None:
+        for name, desk in self._desks.items():
+            if desk.worker is not None or self._clock.monotonic_s() < desk.held_until_s:
+                continue
+            if desk.channel.kind == _PING:
+                self._start_pulse(name, desk)
+            elif self._is_due(desk):
+                desk.loudest = int(Priority.INFO) + 1
+                self._run(desk, self._deliver(name, desk))
+
+    def _is_due(self, desk: _Desk) -> bool:
+        state, now = desk.state, self._clock.now()
+        if state.outage is not None:
+            return not state.outage.wait_left_s(self._clock.moment())
+        if state.wake_at is not None and not state.wake_at - _LONGEST_WAIT < now < state.wake_at:
+            return True
+        if self._spool.next <= state.looked:
+            return False
+        is_quiet = state.quiet_until is not None and state.quiet_until - _LONGEST_WAIT < now < state.quiet_until
+        return not is_quiet or desk.loudest <= PRIORITIES[desk.channel.quiet_priority]
+
+    def _run(self, desk: _Desk, work: Work) -> None:
+        try:
+            desk.worker = self._world.start(work)
+        except OSError:
+            # No memory or no process left; later.
+            desk.held_until_s = self._clock.monotonic_s() + _HELD_S
+        desk.sign_s = self._clock.monotonic_s()
+
+    def _deliver(self, name: str, desk: _Desk) -> Work:
+        def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
+            reader = SpoolReader(self._spool.folder)
+            outside = self._outside(desk, sign, go_on, name)
+            # A worker of a daemon that was killed may still be at it.
+            with contextlib.suppress(TryAgain), exclusive_lock(self._world.root / FOLDER / f"{name}.lock"):
+                Delivery(name, desk.channel, root=self._world.root, file=desk.file, reader=reader, outside=outside).run()
+
+        return work
+
+    def _outside(self, desk: _Desk, sign: Callable[[], None], go_on: Callable[[], bool], name: str = "") -> Outside:
+        return Outside(
+            clock=self._clock,
+            journal=self._journal,
+            open_sender=lambda: self._world.open_sender(name, desk.channel),
+            zone=self._world.zone(desk.channel),
+            events=self._world.events,
+            sign=sign,
+            go_on=go_on,
+            jitter=self._world.jitter,
+        )
+
+    # The dead man's switch
+
+    def _start_pulse(self, name: str, desk: _Desk) -> None:
+        now = self._clock.moment()
+        if desk.state.outage is not None:
+            if desk.state.outage.wait_left_s(now):
+                return
+            # What was not heard is said again.
+            desk.pulse = dataclasses.replace(desk.pulse, at=_NEVER) if desk.pulse is not None else None
+        probe = self._world.read_probe()
+        judged = judge_ping(probe, find_problems(probe), now)
+        ping = choose_pulse(judged, desk.pulse, interval_s=desk.channel.interval.total_seconds(), now=now)
+        if ping is not None:
+            desk.pulse = Pulse(signal=ping.signal, at=now)
+            self._run(desk, self._ping(name, desk, ping))
+
+    def _ping(self, name: str, desk: _Desk, ping: Ping) -> Work:
+        def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
+            sign()
+            outside = self._outside(desk, sign, go_on, name)
+            before = desk.state.outage
+            # One that could not be kept would be told again and again.
+            desk.file.save(desk.state)
+            try:
+                self._world.send_ping(name, desk.channel, ping)
+            except SendError as error:
+                desk.file.save(note_failure(desk.state, name, kind_of(error), str(error), retry_after_of(error), outside))
+                return
+            succeeded = self._clock.now()
+            delivered = desk.state.delivered + 1
+            desk.file.save(dataclasses.replace(desk.state, outage=None, delivered=delivered, succeeded=succeeded, reason=""))
+            if before is not None and before.told:
+                lasted_s = self._clock.moment().seconds_since(before.since)
+                self._journal.send(events.CHANNEL_RECOVERED, channel=name, downtime_s=lasted_s)
+
+        return work
+
+    # Orders, and what others see
+
+    def _obey(self) -> None:
+        for what, name in take_requests(self._world.root):
+            for desk in [desk for known, desk in self._desks.items() if name in (known, "")]:
+                if desk.worker is not None:
+                    desk.worker.end()
+                    desk.worker = None
+                    with contextlib.suppress(PlexguardError):
+                        desk.state = desk.file.load() or desk.state
+                end = self._spool.next
+                past = Past(position=end) if what == CLEAR else desk.state.past
+                outage = desk.state.outage
+                soon = dataclasses.replace(outage, wait_s=0.0) if outage is not None else None
+                state = dataclasses.replace(desk.state, past=past, outage=soon)
+                if what == CLEAR:
+                    state = dataclasses.replace(state, looked=end, wake_at=None, quiet_until=None, outage=None)
+                self._keep(desk, state)
+                desk.held_until_s = 0.0
+
+    def _keep(self, desk: _Desk, state: ChannelState) -> None:
+        desk.state = state
+        with contextlib.suppress(IoFailed):
+            desk.file.save(state)
+
+    def _trim(self) -> None:
+        if self._trouble or self._clock.monotonic_s() - self._trimmed_s < _TRIM_EVERY_S:
+            return
+        self._trimmed_s = self._clock.monotonic_s()
+        positions = [self._position(desk) for desk in self._desks.values() if desk.channel.kind != _PING]
+        dropped = self._spool.drop(min(positions, default=self._spool.next))
+        if dropped:
+            self._journal.send(events.DROPPED, count=dropped, limit_bytes=self._config.spool_limit)
+
+    def _position(self, desk: _Desk) -> int:
+        if desk.worker is not None:
+            desk.state = desk.file.peek() or desk.state
+        return desk.state.past.position
+
+    def _publish(self) -> None:
+        now_s = self._clock.monotonic_s()
+        age_s = now_s - self._published_s
+        if self._published is not None and age_s < _PUBLISH_EVERY_S:
+            return
+        seen = NotifySeen(channels=tuple(self._show(name, desk) for name, desk in self._desks.items()), trouble=self._trouble)
+        if seen == self._published and age_s < _PUBLISH_AT_LEAST_S:
+            return
+        file = StateFile(self._world.root / Path(NOTIFY.file).name, NotifySeen, schema=NOTIFY.schema, journal=self._journal)
+        with contextlib.suppress(IoFailed):
+            file.save(dataclasses.replace(seen, checked=self._clock.moment()))
+        self._published, self._published_s = seen, now_s
+
+    def _show(self, name: str, desk: _Desk) -> ChannelSeen:
+        is_pulse = desk.channel.kind == _PING
+        position = self._position(desk)
+        waiting = 0 if is_pulse else max(0, self._spool.next - position)
+        state = desk.state
+        return ChannelSeen(
+            name=name,
+            kind=desk.channel.kind,
+            waiting=waiting,
+            oldest=self._find_oldest(position) if waiting else None,
+            delivered=state.delivered,
+            dropped=state.dropped,
+            rejected=state.rejected,
+            state="failed" if state.outage else "quiet" if state.quiet_until else "waiting" if waiting else "well",
+            reason=state.outage.reason if state.outage else "",
+            succeeded=state.succeeded,
+            failed=state.failed,
+        )
+
+    def _find_oldest(self, position: int) -> datetime | None:
+        with contextlib.suppress(IoFailed):
+            return next((line.at for line in self._oldest.lines(position)), None)
+        return None
+
+    def _wait(self) -> None:
+        began_s = self._clock.monotonic_s()
+        pipes = [desk.worker.pipe for desk in self._desks.values() if desk.worker is not None]
+        if self._reader is None:
+            self._clock.sleep(_WAIT_S)
+            return
+        self._reader.wait(self._wait_s(), hangups=pipes)
+        self._clock.sleep(max(0.0, began_s + _LEAST_CYCLE_S - self._clock.monotonic_s()))
+
+    def _wait_s(self) -> float:
+        now, moment = self._clock.now(), self._clock.moment()
+        waits = [_WAIT_S]
+        for desk in self._desks.values():
+            # Of one that is at work the pipe tells when it is done.
+            if desk.worker is None:
+                held_s = desk.held_until_s - self._clock.monotonic_s()
+                if desk.state.outage is not None:
+                    waits.append(max(held_s, desk.state.outage.wait_left_s(moment)))
+                if desk.state.wake_at is not None:
+                    waits.append(max(held_s, (desk.state.wake_at - now).total_seconds()))
+        return max(0.0, min(waits))
+
+    def _describe(self) -> str:
+        if self._trouble:
+            return f"nothing is taken from the journal: {self._trouble}"
+        failed = [name for name, desk in self._desks.items() if desk.state.outage]
+        count = len(self._desks)
+        return f"{count} channel{'s' if count > 1 else ''}" + (f", taking nothing: {', '.join(failed)}" if failed else "")
+
+
+def show_cursor_time(cursor: str) -> str:
+    """Return when the entry of a cursor was written, as people read it."""
+    for part in cursor.split(";"):
+        name, _, value = part.partition("=")
+        if name == "t":
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                return f"{datetime.fromtimestamp(int(value, 16) / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "an unknown time"

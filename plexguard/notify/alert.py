@@ -1,0 +1,48 @@
+"""What `OnFailure=` starts: one event about the unit that failed, with what it wrote last."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plexguard.core.manager import Manager
+from plexguard.core.secret import mask
+
+# Instances are names of units; anything else was not written by the manager.
+UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}", re.ASCII)
+_INVOCATION = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_LINES = 10
+_MAX_LINE = 300
+
+
+def describe_failure(unit: str, environment: Mapping[str, str], manager: Manager, last_lines: Iterable[str]) -> dict[str, str]:
+    """Return the values of the event. environment: $MONITOR_* of systemd.exec(5), of who failed; empty in a trial by hand."""
+    name = environment.get("MONITOR_UNIT") or unit
+    result = environment.get("MONITOR_SERVICE_RESULT", "")
+    code, status = environment.get("MONITOR_EXIT_CODE", ""), environment.get("MONITOR_EXIT_STATUS", "")
+    if not result:
+        seen = manager.unit(name)
+        result, code, status = seen.result, "exit code or signal", str(seen.exit_code)
+    ended = f"{code} {status}".strip() or "no process"
+    shown = [_bound(line) for line in last_lines]
+    return {"failed_unit": name, "result": result, "ended": ended, "lines": "".join(f"\n{line}" for line in shown if line)}
+
+
+def _bound(line: str) -> str:
+    text = mask(" ".join(line.split()))
+    return text if len(text) <= _MAX_LINE else text[: _MAX_LINE - 1] + "…"
+
+
+def read_last_lines(invocation: str) -> tuple[str, ...]:
+    """Return the last messages of one run of a unit, oldest first; none where the journal cannot be read."""
+    if not _INVOCATION.fullmatch(invocation):
+        return ()
+    from systemd import journal  # only for a run that failed
+
+    try:
+        reader: Any = journal.Reader()
+        reader.add_match(f"_SYSTEMD_INVOCATION_ID={invocation}")
+        reader.seek_tail()
+        found = [reader.get_previous() for _ in range(_LINES)]
+    except OSError:
+        return ()
+    return tuple(str(entry["MESSAGE"]) for entry in reversed(found) if isinstance(entry.get("MESSAGE"), str))

@@ -1,0 +1,49 @@
+"""Orders of an administrator to the running service: small files that it finds within seconds."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from plexguard.core.errors import IoFailed, NoPermission, Unavailable
+
+REQUESTS = "requests"
+CLEAR, RETRY = "clear", "retry"
+
+
+def leave_request(root: Path, what: str, channel: str) -> None:
+    """Leave an order: "clear" or "retry". Raises Unavailable, NoPermission and IoFailed.
+
+    The folder belongs to the service, which has fewer rights than who calls this: nothing in it is followed.
+    """
+    if os.geteuid() != 0:
+        raise NoPermission("Failed to change the queue: only root may", hint="sudo plexguard-notify queue")
+    try:
+        folder = os.open(root / REQUESTS, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Unavailable(
+            "Failed to change the queue: the service has not run yet", hint="systemctl start plexguard-notify.service"
+        ) from error
+    except OSError as error:
+        raise IoFailed(f"Failed to open {root / REQUESTS}: {error.strerror}") from error
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(f"{what}.{channel}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder))
+    except OSError as error:
+        raise IoFailed(f"Failed to write to {root / REQUESTS}: {error.strerror}") from error
+    finally:
+        os.close(folder)
+
+
+def take_requests(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield the orders that were left, "clear" or "retry" and a channel's name, and forget each when the next is asked for."""
+    try:
+        found = sorted((root / REQUESTS).iterdir())
+    except OSError:
+        return
+    for path in found:
+        what, _, channel = path.name.partition(".")
+        if what in (CLEAR, RETRY):
+            yield what, channel
+        with contextlib.suppress(OSError):
+            path.unlink()
