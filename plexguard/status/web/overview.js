@@ -10,10 +10,20 @@ export function judge(overview) {
   const doubtful = overview.things.filter((thing) => thing.state === "warning" || thing.state === "unknown").length;
   if (overview.healthy === null) return { state: "unknown", words: "plexguard does not say how it is" };
   if (!overview.healthy && problems.length > 1) return { state: "problem", words: `${problems.length} things are wrong` };
-  if (!overview.healthy) return { state: "problem", words: problems[0]?.text || "Something is wrong" };
+  if (!overview.healthy) return problems[0]?.text ? { state: "problem", words: problems[0].text } : judgeThings(overview.things);
   if (problems.length > 0) return { state: "warning", words: problems.length > 1 ? `${problems.length} things to look at` : problems[0].text };
   if (doubtful > 0) return { state: "warning", words: `Nothing is down, ${plural(doubtful, "thing")} to look at` };
   return { state: "well", words: "All is well" };
+}
+
+// Not healthy, and no problem has a name: what is bad, or else what nobody knows.
+function judgeThings(all) {
+  for (const [state, words] of [["problem", "are wrong"], ["unknown", "are not known"]]) {
+    const those = all.filter((thing) => thing.state === state);
+    if (those.length > 1) return { state, words: `${those.length} things ${words}` };
+    if (those.length === 1) return { state, words: [those[0].title, those[0].summary].filter(Boolean).join(": ") };
+  }
+  return { state: "problem", words: "Something is wrong" };
 }
 
 // isOld: the server is away, and nobody knows whether it is still so.
