@@ -90,6 +90,30 @@ def test_headline_says_what_is_the_matter_when_no_problem_has_a_name(browser, ap
     browser.wait(lambda: browser.text("#verdict h1") == headline, headline)
 
 
+def test_problems_of_what_nobody_has_looked_at_yet_are_no_alarm(browser, api):
+    api.overview |= {
+        "healthy": False,
+        "things": [thing("plex", "Plex", "unknown", "not looked at yet")],
+        "problems": [{"text": "Plex: not looked at yet"}, {"text": "Network: not looked at yet"}],
+    }
+    browser.open(api.url)
+    browser.wait_text("#verdict h1", "2 things to look at")
+    assert browser.find("#verdict .verdict.warning")
+
+
+def test_a_page_that_has_no_width_yet_draws_nothing_wrong(browser, api):
+    browser.open(api.url)
+    browser.wait_text("#verdict", "All is well")
+    browser.run("document.querySelector('main').hidden = true")
+    browser.wait(lambda: browser.run("return document.getElementById('timeline').clientWidth") == 0, "no width")
+    browser.run("document.getElementById('range-7d').click()")
+    browser.wait(lambda: any("series?range=7d" in path for path in api.asked), "asked")
+    browser.run("document.querySelector('main').hidden = false")
+    browser.look()
+    browser.wait_text("#timeline", "No incident")
+    assert browser.console() == []
+
+
 def test_parts_that_are_not_there_are_not_shown(browser, api):
     browser.open(api.url)
     browser.wait_text("#verdict", "All is well")
