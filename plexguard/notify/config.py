@@ -224,11 +224,7 @@ class Config:
 
     def needed_credentials(self) -> tuple[str, ...]:
         """Return the names of the secrets that the channels cannot do without."""
-        return tuple(f"notify.{name}.{channel.needs}" for name, channel in self.channel.items() if channel.needs)
-
-    def needed_credentials(self) -> Iterator[str]:
-        """Yield the names of the credentials that the channels cannot do without."""
-        return (credential_name(name, channel.needs) for name, channel in self.channel.items() if channel.kind and channel.needs)
+        return tuple(credential_name(name, channel.needs) for name, channel in self.channel.items() if channel.needs)
 
 
 def credential_name(name: str, what: str) -> str:

@@ -1,11 +1,12 @@
 """plexguard-status on a booted machine: what an administrator, and anybody else, is shown."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.machine import Machine
+from tests.machine import READY, Machine, installed
 from tests.system.conftest import assert_clean_journal, await_event, configure
 from tests.system.native_plex import set_plex
 from tests.system.probing import OUTAGE_TIMEOUT_S, check_now, probe
@@ -82,15 +83,15 @@ def test_a_unit_that_failed_is_named(looked: Machine) -> None:
     assert "plexguard-speed-test.service has failed (exit-code)" in texts(overview)
 
 
-@pytest.mark.parametrize("verb", ["disable", "mask"])
-def test_a_probe_that_somebody_switched_off_is_a_problem(looked: Machine, verb: str) -> None:
+@pytest.mark.parametrize(("verb", "word"), [("disable", "disabled"), ("mask", "masked")])
+def test_a_probe_that_somebody_switched_off_is_a_problem(looked: Machine, verb: str, word: str) -> None:
     check_now(looked)
     looked.systemctl(verb, "--now", TIMER)
 
     code, overview = ask(looked)
 
     assert code == 1
-    assert f"{TIMER} is disabled" in texts(overview)
+    assert f"{TIMER} is {word}" in texts(overview)
     assert overview["plex"]["verdict"] == "unknown"
 
 
@@ -117,3 +118,35 @@ def test_a_secret_that_others_can_read_is_found_by_check_config(machine: Machine
     assert done.returncode == 1
     assert "chmod 0600 /etc/plexguard/credentials/plex.token" in done.stdout
     assert "secret-token" not in done.stdout
+
+
+REMOTE = "/var/log/journal/remote"
+# As in the README, but for certificates, which are systemd's matter.
+RECEIVER = (
+    "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-journal-remote --listen-http=-3 --output=/var/log/journal/remote/\n"
+)
+
+
+def test_journals_that_were_sent_to_one_machine_show_each_host(deb: Path) -> None:
+    """One machine stands for all: it sends its journal to itself, and is called otherwise half way."""
+    with Machine(installed(READY.with_packages("systemd-journal-remote"), deb)) as machine:
+        machine.run(["install", "-d", "-o", "systemd-journal-remote", REMOTE])
+        machine.write("/etc/systemd/system/systemd-journal-remote.service.d/plain.conf", RECEIVER)
+        machine.write("/etc/systemd/journal-upload.conf", "[Upload]\nURL=http://127.0.0.1:19532\n")
+        machine.systemctl("daemon-reload")
+        machine.systemctl("enable", "--now", "systemd-journal-remote.socket")
+        machine.run(["hostname", "barn"])
+        machine.systemctl("start", "plexguard-discover.service")
+        machine.systemctl("start", "plexguard-net-recover.service", check=False)
+        machine.systemctl("enable", "--now", "systemd-journal-upload.service")
+
+        def look() -> dict[str, Any]:
+            done = machine.run(["plexguard-status", "--journal", REMOTE, "--format", "json"], check=False)
+            return {host["host"]: host for host in json.loads(done.stdout)["hosts"]} if done.stdout else {}
+
+        machine.wait_for(lambda: {"plexguard", "barn"} <= look().keys(), timeout_s=60, what="both hosts are shown")
+
+        shown = machine.run(["plexguard-status", "--journal", REMOTE], check=False).stdout
+        assert shown.startswith("2 hosts")
+        assert look()["barn"]["heard"] >= look()["plexguard"]["heard"]
+        assert any(area["area"] == "discover" for area in look()["plexguard"]["areas"])

@@ -48,10 +48,13 @@ def find_timer_fault(seen: Observation, timer: str) -> tuple[str, str]:
     unit = seen.units.get(timer)
     if unit is None or not unit.exists:
         return f"{timer} is not installed", "apt-get install --reinstall plexguard"
-    if unit.active_state == "failed":
-        return f"{timer} has failed", f"systemctl status {timer}"
     if unit.runs:
         return "", ""
+    if unit.file_state.startswith("masked"):
+        # A timer that is masked while it waits is found failed, too.
+        return f"{timer} is masked", f"systemctl unmask {timer} && systemctl enable --now {timer}"
+    if unit.active_state == "failed":
+        return f"{timer} has failed", f"systemctl status {timer}"
     word = "disabled" if is_disabled(unit) else "stopped"
     return f"{timer} is {word}", f"systemctl enable --now {timer}"
 

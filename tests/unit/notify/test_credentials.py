@@ -55,7 +55,7 @@ def test_what_channels_cannot_do_without_is_named():
         channel={"log": airtable, "me": Channel(kind="mail"), "x": Channel(), "hook": Channel(kind="webhook", url="http://h/")}
     )
 
-    assert list(config.needed_credentials()) == ["notify.log.token"]
+    assert config.needed_credentials() == ("notify.log.token",)
 
 
 def test_every_part_of_a_secret_address_is_hidden(folder):

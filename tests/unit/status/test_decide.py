@@ -115,7 +115,8 @@ def test_a_longer_interval_makes_the_probe_stale_later() -> None:
     ("change", "words"),
     [
         ({"active_state": "inactive", "file_state": "disabled"}, "is disabled"),
-        ({"active_state": "inactive", "file_state": "masked"}, "is disabled"),
+        ({"active_state": "inactive", "file_state": "masked"}, "is masked"),
+        ({"active_state": "failed", "file_state": "masked"}, "is masked"),
         ({"active_state": "inactive"}, "is stopped"),
         ({"active_state": "failed"}, "has failed"),
         ({"load_state": "not-found"}, "is not installed"),
