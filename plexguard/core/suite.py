@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plexguard.core import core_events
 from plexguard.core.config import Section, Settings
@@ -75,6 +75,11 @@ def section_names() -> tuple[str, ...]:
 def sections() -> tuple[type[Section], ...]:
     """Return every section of the configuration file, the shared one first."""
     return (PlexConfig, *(module.Config for module in modules("config")))
+
+
+def section_of(name: str) -> Any:
+    """Return the section of a program, for who shows what another one is configured to do."""
+    return next(module.Config for program in PROGRAMS if program.name == name and (module := _find_module(program, "config")))
 
 
 def drop_ins(settings: Settings, site: "Site") -> "DropIns":

@@ -110,6 +110,7 @@ PROGRAM: Kind[str] = Kind('the absolute path of a program, such as "/usr/sbin/se
 KINDS = ("webhook", "airtable", "apprise", "mail", "ping")
 # What each kind may be given as credentials, and what of it it cannot do without.
 CREDENTIALS = {"webhook": ("url", "token", "hmac"), "airtable": ("token",), "apprise": ("url",), "mail": (), "ping": ("url",)}
+_NEEDED = {"webhook": "url", "apprise": "url", "ping": "url", "airtable": "token"}
 # Which kinds an option is for, where that is not all.
 _ONLY_FOR = {
     "url": ("webhook", "airtable", "ping"),
@@ -172,6 +173,12 @@ class Channel:
     def calls_per_second(self) -> float:
         return float(self.rate or RATES[self.kind])
 
+    @property
+    def needs(self) -> str:
+        """Which of its secrets it cannot do without, "" for none."""
+        what = _NEEDED.get(self.kind, "")
+        return "" if what == "url" and self.url else what
+
     def find_mistakes(self) -> tuple[str, ...]:
         """Return what only several options together have wrong."""
         return tuple(self._find_mistakes())
@@ -214,3 +221,12 @@ class Config:
     )
     sendmail: str = option(PROGRAM, "/usr/sbin/sendmail", "What takes mail for channels of kind mail.")
     channel: dict[str, Channel] = tables(Channel, "A channel: a way to people, or to a service, under a name of its own.")
+
+    def needed_credentials(self) -> tuple[str, ...]:
+        """Return the names of the secrets that the channels cannot do without."""
+        return tuple(credential_name(name, channel.needs) for name, channel in self.channel.items() if channel.needs)
+
+
+def credential_name(name: str, what: str) -> str:
+    """Return the name of a channel's credential, which is its file's name too."""
+    return f"notify.{name}.{what}"

@@ -4,16 +4,11 @@ import re
 from collections.abc import Mapping
 
 from plexguard.core.secret import ADMIN_CREDENTIALS, Secret, read_credential
-from plexguard.notify.config import CREDENTIALS, Channel
+from plexguard.notify.config import CREDENTIALS, Channel, credential_name
 
 _SEPARATORS = re.compile(r"[/?&=@:#]")
 # Shorter parts are words such as "hook", which a log may hold for other reasons.
 _LEAST_SECRET = 8
-
-
-def credential_name(name: str, what: str) -> str:
-    """Return the name of a channel's credential, which is its file's name too."""
-    return f"notify.{name}.{what}"
 
 
 def read_credentials(name: str, channel: Channel) -> Mapping[str, Secret]:
@@ -37,8 +32,8 @@ def _hide_parts(urls: str) -> None:
 
 def find_missing(name: str, channel: Channel, given: Mapping[str, Secret]) -> str:
     """Return in a line what a channel cannot do without and is not there, "" when all is."""
-    what = {"webhook": "url", "apprise": "url", "ping": "url", "airtable": "token"}.get(channel.kind, "")
-    if not what or what in given or (what == "url" and channel.url):
+    what = channel.needs
+    if not what or what in given:
         return ""
     or_url = ' or set "url"' if channel.kind != "airtable" and channel.kind != "apprise" else ""
     return f"channel {name}: no {what}: write it to {ADMIN_CREDENTIALS / credential_name(name, what)} (mode 0600){or_url}"

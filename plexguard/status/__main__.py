@@ -13,6 +13,7 @@ from plexguard.core import config as core_config
 from plexguard.core import program, suite
 from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
+from plexguard.core.records import encode
 from plexguard.core.state import state_directory
 from plexguard.status.overview import Overview
 
@@ -121,12 +122,21 @@ def serve(config_path: Path) -> int:
 @program.config_option
 def check_config(output: str, config_path: Path) -> int:
     """Tell every mistake in the configuration at once."""
-    mistakes = find_mistakes(core_config.read(config_path, os.environ), program.open_ports(NAME).host)
+    from plexguard.status.check.decide import Report, decide
+    from plexguard.status.check.observe import observe
+
+    ports, settings = program.open_ports(NAME), core_config.read(config_path, os.environ)
+    report = Report(mistakes=find_mistakes(settings, ports.host))
+    if not report.mistakes:
+        report = decide(observe(core_config.read(config_path, os.environ), ports.manager))
     if output == "json":
-        click.echo(json.dumps({"mistakes": mistakes}, indent=1))
+        click.echo(json.dumps(encode(report), indent=1))
     else:
-        click.echo("\n".join(mistakes) if mistakes else f"{config_path}: no mistakes")
-    return os.EX_CONFIG if mistakes else 0
+        said = (*report.mistakes, *report.faults) or (f"{config_path}: no mistakes",)
+        click.echo("\n".join((*said, *(f"note: {note}" for note in report.notes))))
+    if report.mistakes:
+        return os.EX_CONFIG
+    return program.FOUND_PROBLEMS if report.faults else 0
 
 
 @cli.command()

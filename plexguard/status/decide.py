@@ -3,10 +3,11 @@
 from datetime import UTC, tzinfo
 
 from plexguard.status.observe import Observation
-from plexguard.status.overview import ChannelView, Overview, ProblemView, State, Thing
+from plexguard.status.overview import Overview, ProblemView, State, Thing
 from plexguard.status.views.machinery import view_budgets, view_configuration, view_events, view_timers, view_units
 from plexguard.status.views.media import view_backups, view_logs, view_mounts, view_permissions
 from plexguard.status.views.network import view_network, view_speed
+from plexguard.status.views.notifications import view_notifications
 from plexguard.status.views.plex import view_plex, view_streams
 from plexguard.status.views.runs import view_cloud
 
@@ -22,6 +23,7 @@ def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
     mounts, mount_views = view_mounts(seen)
     backups, backup_views = view_backups(seen)
     cloud, cloud_views = view_cloud(seen)
+    notifications, channels = view_notifications(seen)
     units, unit_problems = view_units(seen)
     events, event_problems = view_events(seen)
     configuration, mistakes = view_configuration(seen)
@@ -35,7 +37,7 @@ def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
         view_network(seen),
         view_speed(seen),
         cloud,
-        view_notifications(()),
+        notifications,
         units,
         events,
         configuration,
@@ -48,6 +50,7 @@ def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
         plex=plex_view,
         timers=view_timers(seen),
         budgets=view_budgets(seen, zone),
+        channels=channels,
         problems=_find_problems(things, {"units": unit_problems, "events": event_problems, "configuration": mistakes}),
         mounts=mount_views,
         backups=backup_views,
@@ -58,27 +61,6 @@ def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
 def is_healthy(things: tuple[Thing, ...]) -> bool:
     """Tell whether nothing is a problem, and nothing that ought to be known is unknown."""
     return not any(thing.state in (State.PROBLEM, State.UNKNOWN) and thing.name not in _ASIDE for thing in things)
-
-
-def view_notifications(channels: tuple[ChannelView, ...]) -> Thing:
-    """Return whether messages get out."""
-    more = "plexguard-notify queue list"
-    if not channels:
-        return Thing(name="notifications", title="Notifications", state=State.OFF, summary="no channel is set up")
-    waiting, dropped = sum(channel.waiting for channel in channels), sum(channel.dropped for channel in channels)
-    worst = max(channels, key=lambda channel: _GRAVITY.index(channel.state))
-    summary = f"{len(channels)} channel{'' if len(channels) == 1 else 's'}, " + (
-        f"{waiting} unsent" if waiting else "nothing unsent"
-    )
-    if dropped:
-        summary += f", {dropped} dropped"
-    if worst.reason and worst.state is not State.WELL:
-        summary += f"; {worst.name}: {worst.reason}"
-    details = tuple((channel.name, f"{channel.kind}, {channel.waiting} unsent") for channel in channels)
-    return Thing(name="notifications", title="Notifications", state=worst.state, summary=summary, details=details, command=more)
-
-
-_GRAVITY = (State.OFF, State.WELL, State.UNKNOWN, State.WARNING, State.PROBLEM)
 
 
 def _find_problems(things: tuple[Thing, ...], single: dict[str, tuple[ProblemView, ...]]) -> tuple[ProblemView, ...]:

@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from plexguard.core import config as core_config
 from plexguard.core import published
@@ -20,7 +19,7 @@ from plexguard.core.found import FoundContainer, FoundPlex
 from plexguard.core.manager import Manager, Timer, Unit
 from plexguard.core.published import Reading
 from plexguard.core.state import STATE_ROOT
-from plexguard.core.suite import PROGRAMS
+from plexguard.core.suite import section_of
 from plexguard.core.told import Told as OneTold
 from plexguard.core.told import ToldReader
 from plexguard.core.unreadable import Record
@@ -84,6 +83,7 @@ class Observation:
     audit: Reading[published.AuditSeen]
     unreadable: Reading[Record]
     logs: Reading[published.LogsSeen]
+    notify: Reading[published.NotifySeen]
     mounts: Mapping[str, Reading[published.MountSeen]]
     backups: Mapping[str, Reading[published.BackupSeen]]
     cloud_runs: Mapping[str, Reading[published.CloudRunSeen]]
@@ -125,6 +125,7 @@ def observe(
         audit=published.AUDIT.look(root),
         unreadable=published.UNREADABLE.look(root),
         logs=published.LOGS.look(root),
+        notify=published.NOTIFY.look(root),
         mounts=dict(published.MOUNTS.look_each(root)),
         backups=dict(published.BACKUPS.look_each(root)),
         cloud_runs=dict(published.CLOUD_RUNS.look_each(root)),
@@ -171,16 +172,12 @@ def _ask_manager(manager: Manager) -> tuple[dict[str, Unit], dict[str, Timer], s
 def read_limits(path: Path, environment: Mapping[str, str]) -> tuple[Limits, tuple[str, ...]]:
     """Return what the configuration says, and its mistakes: the programs with one in their section do not run."""
     settings = core_config.read(path, environment)
-    sections: dict[str, Any] = {
-        program.name: settings.take(import_module(f"{program.package}.config").Config)
-        for program in PROGRAMS
-        if program.name in ("perms-audit", "plex-probe", "net-recover", "speed-test")
-    }
-    probe, network, speed = sections["plex-probe"], sections["net-recover"], sections["speed-test"]
+    probe, network = settings.take(section_of("plex-probe")), settings.take(section_of("net-recover"))
+    audit, speed = settings.take(section_of("perms-audit")), settings.take(section_of("speed-test"))
     limits = Limits(
         probe_interval=probe.interval,
         network_interval=network.interval,
-        audit_interval=sections["perms-audit"].interval,
+        audit_interval=audit.interval,
         restart=probe.restart,
         max_restarts_per_incident=probe.max_restarts_per_incident,
         max_restarts_per_day=probe.max_restarts_per_day,

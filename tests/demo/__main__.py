@@ -38,6 +38,7 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("the network is lost, and comes back by the gentlest step", house.mend_network),
     ("the provider is away, and nothing is touched", house.leave_provider),
     ("the line is measured", house.measure_line),
+    ("one screen shows how it is, before a fault and in it", scenes.show_status),
     ("what an operator sees", scenes.look_around),
 )
 

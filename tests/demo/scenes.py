@@ -124,6 +124,23 @@ def respect_stop(machine: Machine, show: Show) -> str:
     return "nothing restarted it"
 
 
+def show_status(machine: Machine, show: Show) -> str:
+    machine.wait_for(lambda: _uptime_s(machine) > 60, timeout_s=90, what="Plex has been up for a minute")
+    machine.systemctl("start", "plexguard-net-recover.service", check=False)
+    show.say("one screen for all that is guarded; anybody may look")
+    show.command("plexguard-status", check=False)
+    since = machine.cursor()
+    set_plex(machine, mode="hung")
+    show.say("Plex hangs; as soon as that is certain:")
+    await_event(machine, "plex.hung", timeout_s=_RECOVERY_TIMEOUT_S, since_cursor=since)
+    during = show.command("plexguard-status", check=False)
+    await_event(machine, "plex.recovered", timeout_s=_RECOVERY_TIMEOUT_S, since_cursor=since)
+    after = machine.run(["plexguard-status"], check=False).stdout
+    if "hung" not in during or " Plex           well" not in after:
+        raise AssertionError("the screen does not show what is")
+    return "the fault was on the screen with its command, and gone when it was over"
+
+
 def look_around(machine: Machine, show: Show) -> str:
     show.command("systemctl", "status", "--no-pager", "plexguard-plex-probe.service", check=False)
     show.command("systemctl", "list-timers", "--no-pager", "plexguard*")

@@ -15,13 +15,14 @@ def choose_restarts(
     now: datetime,
     now_s: float,
 ) -> tuple[str, ...]:
-    """Return the units to restart: timers whose times changed, services that run with older drop-ins, and daemons that read
-    an older configuration or failed.
+    """Return the units to restart: timers whose times changed, sockets whose addresses did, services that run with older drop-ins,
+    and daemons that read an older configuration or failed.
 
     A service behind a timer is left out: it reads everything at its next run, and an audit at work is not broken off.
     running: the changed services that stay running. now_s: the same moment as now, on the clock of Unit.started_s.
     """
-    timers = (unit for unit in changed if unit.endswith(".timer"))
+    # A socket takes its service with it, which requires it.
+    timers = (unit for unit in changed if unit.endswith((".timer", ".socket")))
     outdated = (unit.name for unit in daemons if _is_outdated(unit, changed_at, now, now_s))
     return tuple(dict.fromkeys((*timers, *running, *outdated)))
 

@@ -22,7 +22,8 @@ MOST_CLIENTS = 16
 # What a client may be behind; 64 events are told in a storm.
 _MOST_WAITING = 256
 COMMENT_S = 15.0
-LOOK_S = 1.0
+LOOK_S = 2.0
+_LOOK_AGAIN_S = 20.0
 _WRITE_S = 10.0
 _RETRY_MS = 3000
 
@@ -53,7 +54,7 @@ class Streams:
         try:
             await answer.prepare(request)
             await _write(answer, f"retry: {_RETRY_MS}\n\n".encode())
-            with contextlib.suppress(TookTooLong, PlexguardError, OSError):
+            with contextlib.suppress(TookTooLong, PlexguardError):
                 await _write(answer, make_message("overview", await self._take()))
             await self._pass_on(answer, waiting)
         finally:
@@ -85,10 +86,10 @@ class Streams:
             self._last = None
             return
         now_s = asyncio.get_running_loop().time()
-        with contextlib.suppress(TookTooLong, PlexguardError, OSError):
+        with contextlib.suppress(TookTooLong, PlexguardError):
             stamp = await self._stamp()
             # Ages and rests of time change by themselves.
-            if stamp == self._last_stamp and now_s - self._looked_s < 10 * LOOK_S:
+            if stamp == self._last_stamp and now_s - self._looked_s < _LOOK_AGAIN_S:
                 return
             self._last_stamp, self._looked_s = stamp, now_s
             taken = await self._take()

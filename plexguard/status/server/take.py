@@ -1,16 +1,17 @@
 """Take the overview as the command does, but for the journal: what was told comes from the index, which has it already."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from plexguard.core import published
 from plexguard.core.clock import Clock
 from plexguard.core.config import DEFAULT_PATH
 from plexguard.core.events import Event
 from plexguard.core.found import RUNTIME
-from plexguard.core.manager import Manager
+from plexguard.core.manager import Manager, Timer, Unit
 from plexguard.core.responses import read_responses
 from plexguard.core.state import STATE_ROOT
 from plexguard.status.decide import decide
@@ -24,6 +25,35 @@ from plexguard.status.server.index import Index
 # Of states that have a folder for each thing.
 _NESTED = frozenset({"rclone-watchdog", "db-export", "cloud-run", "notify"})
 _MOST_WATCHED = 500
+# For how long the manager's answer is taken for true while nothing was told.
+_UNITS_S = 45.0
+T = TypeVar("T")
+
+
+class KnownUnits:
+    """The service manager, not asked each time how its units are: three commands each. What fails is told as an event, and then it
+    is asked at once."""
+
+    def __init__(self, manager: Manager, clock: Clock, index: Index) -> None:
+        self._manager = manager
+        self._clock = clock
+        self._index = index
+        self._known: dict[str, tuple[int, float, Any]] = {}
+
+    def find_units(self, pattern: str) -> tuple[Unit, ...]:
+        return self._recall("units", lambda: self._manager.find_units(pattern))
+
+    def find_timers(self, pattern: str) -> tuple[Timer, ...]:
+        return self._recall("timers", lambda: self._manager.find_timers(pattern))
+
+    def _recall(self, name: str, ask: Callable[[], T]) -> T:
+        now_s, version = self._clock.monotonic_s(), self._index.version
+        known = self._known.get(name)
+        if known is not None and known[0] == version and now_s - known[1] < _UNITS_S:
+            return cast("T", known[2])
+        found = ask()
+        self._known[name] = (version, now_s, found)
+        return found
 
 
 class Taker:
@@ -32,7 +62,8 @@ class Taker:
     def __init__(
         self, manager: Manager, clock: Clock, index: Index, events: Iterable[Event], *, config_path: Path = DEFAULT_PATH
     ) -> None:
-        self._manager = manager
+        # Nothing but questions is asked of it.
+        self._manager = cast("Manager", KnownUnits(manager, clock, index))
         self._clock = clock
         self._index = index
         self._events = {event.name: event for event in events}

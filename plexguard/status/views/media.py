@@ -7,7 +7,7 @@ from plexguard.core.manager import Unit
 from plexguard.core.published import BackupSeen, MountSeen, Reading
 from plexguard.status.observe import Observation
 from plexguard.status.overview import BackupView, MountView, State, Thing
-from plexguard.status.views.words import ago, find_timer_fault, is_disabled, show_seconds, when, when_monotonic
+from plexguard.status.views.words import GRAVITY, ago, find_timer_fault, is_disabled, show_seconds, when, when_monotonic
 
 _AUDIT, _FULL = "plexguard-perms-audit", "plexguard-perms-audit-full"
 _GUARD, _LOGS = "plexguard-perms-guard.service", "plexguard-log-watch.service"
@@ -150,15 +150,12 @@ def view_backups(seen: Observation) -> tuple[Thing, tuple[BackupView, ...]]:
     if not seen.backups:
         return Thing(name="backups", title="Backups", state=State.OFF, summary="no backup of the database is set up"), ()
     views = tuple(_view_backup(seen, name, reading) for name, reading in seen.backups.items())
-    worst = max(views, key=lambda view: _GRAVITY.index(view.state))
+    worst = max(views, key=lambda view: GRAVITY.index(view.state))
     details = tuple((view.name, view.detail) for view in views)
     summary = worst.detail if len(views) == 1 else f"{worst.name}: {worst.detail}"
     return Thing(
         name="backups", title="Backups", state=worst.state, summary=summary, since=worst.made, details=details, command=more
     ), views
-
-
-_GRAVITY = (State.OFF, State.WELL, State.UNKNOWN, State.WARNING, State.PROBLEM)
 
 
 def _view_backup(seen: Observation, name: str, reading: Reading[BackupSeen]) -> BackupView:

@@ -7,6 +7,8 @@ from plexguard.core.manager import Unit
 from plexguard.status.observe import Observation
 from plexguard.status.overview import State
 
+# From what needs nobody to what needs somebody.
+GRAVITY = (State.OFF, State.WELL, State.UNKNOWN, State.WARNING, State.PROBLEM)
 # A check may be late by so many of its intervals, and by this: a machine that is busy is no fault of it.
 _LATE_INTERVALS = 3
 _LATE_S = 120.0
@@ -46,10 +48,13 @@ def find_timer_fault(seen: Observation, timer: str) -> tuple[str, str]:
     unit = seen.units.get(timer)
     if unit is None or not unit.exists:
         return f"{timer} is not installed", "apt-get install --reinstall plexguard"
-    if unit.active_state == "failed":
-        return f"{timer} has failed", f"systemctl status {timer}"
     if unit.runs:
         return "", ""
+    if unit.file_state.startswith("masked"):
+        # A timer that is masked while it waits is found failed, too.
+        return f"{timer} is masked", f"systemctl unmask {timer} && systemctl enable --now {timer}"
+    if unit.active_state == "failed":
+        return f"{timer} has failed", f"systemctl status {timer}"
     word = "disabled" if is_disabled(unit) else "stopped"
     return f"{timer} is {word}", f"systemctl enable --now {timer}"
 

@@ -66,7 +66,7 @@ def test_a_line_of_the_speed_history_is_what_the_program_writes() -> None:
 
 def test_every_published_record_of_a_program_that_is_there_is_compared() -> None:
     later = (published.MOUNTS, published.BACKUPS, published.CLOUD_RUNS)
-    shared = (published.PLEX, published.CONTAINER, published.UNREADABLE)
+    shared = (published.PLEX, published.CONTAINER, published.UNREADABLE, published.NOTIFY)
     files = {value.file for value in vars(published).values() if isinstance(value, Source)}
 
     assert files - {source.file for source in (*later, *shared)} == {source.file for source, _, _ in OWNERS.values()}

@@ -16,10 +16,10 @@ from plexguard.core.published import Reading
 from plexguard.core.records import encode
 from plexguard.core.unreadable import Record, Unreadable
 from plexguard.status.act import judge
-from plexguard.status.decide import decide, view_notifications
+from plexguard.status.decide import decide
 from plexguard.status.incidents import fold
 from plexguard.status.observe import Limits, Told
-from plexguard.status.overview import ChannelView, State
+from plexguard.status.overview import State
 from tests.unit.status.test_incidents import tell
 from tests.unit.status.world import NOW, NOW_S, before, make_seen, overview, state, thing, wall, with_unit
 
@@ -115,7 +115,8 @@ def test_a_longer_interval_makes_the_probe_stale_later() -> None:
     ("change", "words"),
     [
         ({"active_state": "inactive", "file_state": "disabled"}, "is disabled"),
-        ({"active_state": "inactive", "file_state": "masked"}, "is disabled"),
+        ({"active_state": "inactive", "file_state": "masked"}, "is masked"),
+        ({"active_state": "failed", "file_state": "masked"}, "is masked"),
         ({"active_state": "inactive"}, "is stopped"),
         ({"active_state": "failed"}, "has failed"),
         ({"load_state": "not-found"}, "is not installed"),
@@ -344,14 +345,47 @@ def test_a_run_in_the_cloud_is_shown(phase: str, expected: State) -> None:
     assert [thing.state for thing in found.things if thing.name == "cloud"] == [expected]
 
 
+NOTIFY = "plexguard-notify.service"
+HOOK = published.ChannelSeen(name="hook", kind="webhook", waiting=7, oldest=wall(60), dropped=2, state="failed", reason="refused")
+
+
+def notify(*channels: published.ChannelSeen, trouble: str = "") -> published.NotifySeen:
+    return published.NotifySeen(checked=before(30), channels=channels, trouble=trouble)
+
+
 def test_the_worst_channel_says_how_notifications_are() -> None:
-    well = ChannelView(name="home", kind="mail", state=X)
-    away = ChannelView(name="hook", kind="webhook", waiting=7, dropped=2, state=P, reason="connection refused")
+    found = overview(notify=notify(published.ChannelSeen(name="home", kind="mail"), HOOK))
 
-    found = view_notifications((well, away))
+    assert [problem.text for problem in found.problems] == ["Notifications: 2 channels, 7 unsent, 2 dropped; hook: refused"]
+    assert [(channel.name, channel.waiting, channel.state) for channel in found.channels] == [("home", 0, X), ("hook", 7, P)]
 
-    assert found.state is P
-    assert found.summary == "2 channels, 7 unsent, 2 dropped; hook: connection refused"
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, X),
+        ({"state": "quiet", "waiting": 3, "oldest": wall(20_000)}, X),
+        ({"state": "waiting", "waiting": 3, "oldest": wall(60)}, X),
+        ({"state": "waiting", "waiting": 3, "oldest": wall(1_801)}, W),
+        ({"state": "a word of a later version"}, P),
+    ],
+)
+def test_what_waits_for_long_is_late_but_in_quiet_hours(changes: dict[str, Any], expected: State) -> None:
+    assert state("notifications", notify=notify(published.ChannelSeen(name="home", kind="mail", **changes))) is expected
+
+
+def test_events_that_cannot_be_taken_are_a_problem() -> None:
+    assert state("notifications", notify=notify(published.ChannelSeen(name="home", kind="mail"), trouble="disk full")) is P
+
+
+@pytest.mark.parametrize(("active", "expected"), [("active", P), ("inactive", P), ("activating", P)])
+def test_nothing_is_sent_by_a_service_that_does_not_run(active: str, expected: State) -> None:
+    units = with_unit(NOTIFY, active_state=active, file_state="enabled", started_s=5.0, ended_s=9.0)
+
+    found = thing("notifications", units=units, notify=notify(HOOK))
+
+    assert found.state is expected
+    assert ("does not run" in found.summary) is (active == "inactive")
 
 
 # -- the machinery ----------------------------------------------------------------------------------------------------
@@ -372,6 +406,13 @@ def test_a_check_that_found_something_is_no_unit_that_failed() -> None:
     found = with_unit("plexguard-plex-probe.service", active_state="failed", result="exit-code", exit_code=1)
 
     assert state("units", units=found) is X
+
+
+def test_a_service_that_had_nothing_to_do_is_no_fault() -> None:
+    ended = with_unit(NOTIFY, active_state="inactive", file_state="enabled", started_s=5.0, left_active_s=6.0, ended_s=6.0)
+    stopped = with_unit(NOTIFY, active_state="inactive", file_state="enabled", started_s=5.0, left_active_s=6.0, ended_s=7.0)
+
+    assert (state("units", units=ended), state("units", units=stopped)) == (X, W)
 
 
 def test_what_is_on_and_does_not_run_is_a_warning_by_its_name() -> None:

@@ -69,6 +69,7 @@ def make_seen(**changes: Any) -> Observation:
         "speed_lines": (published.SpeedLine(time=wall(36_000), day="2026-03-01", result=speed),),
         "audit": published.AuditSeen(mounts={"/srv/media": "/srv"}),
         "unreadable": Record(),
+        "notify": None,
         "logs": published.LogsSeen(folder="/var/lib/plex/Logs"),
         "mounts": {},
         "backups": {},
@@ -78,7 +79,7 @@ def make_seen(**changes: Any) -> Observation:
         "told": Told(since=wall(7 * 86_400)),
     }
     values |= changes
-    readings = ("plex", "container", "probe", "restarts", "network", "reboots", "speed", "audit", "unreadable", "logs")
+    readings = ("plex", "container", "probe", "restarts", "network", "reboots", "speed", "audit", "unreadable", "logs", "notify")
     values |= {name: _reading(values[name]) for name in readings}
     values |= {name: {key: _reading(value) for key, value in values[name].items()} for name in ("mounts", "backups", "cloud_runs")}
     return Observation(**values)

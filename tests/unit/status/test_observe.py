@@ -1,0 +1,188 @@
+"""Taking an observation: what is asked, what cannot be, and that it ends."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from plexguard.core.clock import Moment
+from plexguard.core.config import DEFAULT_PATH
+from plexguard.core.host import CommandTimeout
+from plexguard.core.manager import Timer, Unit
+from plexguard.core.told import Told as OneTold
+from plexguard.status.observe import LOOK_BACK, Limits, Observation, Told, find_boot, observe, read_limits, read_told
+from tests.fakes.ports import BEGIN, FakeClock, FakeManager
+from tests.unit.status.test_incidents import at, tell
+from tests.unit.status.world import before
+
+
+class FakeEvents:
+    """Events at their times; each one that is read takes its time of the clock."""
+
+    def __init__(self, clock: FakeClock, told: tuple[OneTold, ...], *, took_s: float = 0.0) -> None:
+        self._clock, self._all, self._took_s = clock, told, took_s
+        self._ahead: list[OneTold] = []
+        self.sought: list[datetime] = []
+
+    def seek(self, cursor: str) -> bool:
+        raise AssertionError
+
+    def seek_end(self) -> str:
+        raise AssertionError
+
+    def seek_time(self, at: datetime) -> None:
+        self.sought.append(at)
+        self._ahead = [one for one in self._all if one.at >= at]
+
+    def read(self, limit: int) -> tuple[OneTold, ...]:
+        found, self._ahead = tuple(self._ahead[:limit]), self._ahead[limit:]
+        self._clock.pass_time(self._took_s * len(found))
+        return found
+
+    def wait(self, timeout_s: float) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+def journals(tmp_path: Path) -> tuple[Path]:
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "machine/system.journal").touch()
+    return (tmp_path,)
+
+
+def take(manager: FakeManager, root: Path) -> Observation:
+    return observe(manager, FakeClock(), read_told=lambda: Told(), limits=Limits(), root=root, runtime=root)
+
+
+def test_units_timers_and_states_are_taken(tmp_path: Path) -> None:
+    manager = FakeManager(Unit(name="plexguard-plex-probe.timer"), Unit(name="ssh.service"))
+    manager.timers = (Timer(name="plexguard-plex-probe.timer"),)
+    (tmp_path / "plex-probe").mkdir()
+    (tmp_path / "plex-probe/state.json").write_text(json.dumps({"schema": 1, "verdict": "hung"}))
+    (tmp_path / "plex.json").write_text(json.dumps({"schema": 1, "server": "none"}))
+
+    seen = take(manager, tmp_path)
+
+    assert (list(seen.units), list(seen.timers)) == (["plexguard-plex-probe.timer"], ["plexguard-plex-probe.timer"])
+    assert seen.probe.record is not None
+    assert seen.plex.record is not None
+    assert seen.network.record is None
+
+
+def test_a_manager_that_does_not_answer_is_noted(tmp_path: Path) -> None:
+    manager = FakeManager()
+    manager.fail["find-units"] = CommandTimeout("systemctl: no end within 10 s")
+
+    assert take(manager, tmp_path).manager_why == "systemctl: no end within 10 s"
+
+
+def test_nothing_that_is_installed_is_nothing_known(tmp_path: Path) -> None:
+    assert take(FakeManager(), tmp_path).manager_why
+
+
+def test_nothing_is_asked_of_the_manager_but_what_there_is(tmp_path: Path) -> None:
+    manager = FakeManager(Unit(name="plexguard.target"))
+
+    take(manager, tmp_path)
+
+    assert {verb for verb, _ in manager.asked} == {"find-units", "find-timers"}
+
+
+# -- which boot -------------------------------------------------------------------------------------------------------
+
+NOW = Moment(wall=BEGIN, boot_id="of the container", uptime_s=10_000.0)
+
+
+@pytest.mark.parametrize(
+    ("checked", "boot"),
+    [
+        (before(12), "boot-1"),
+        # The wall clock says other than the uptime: there was a reboot in between.
+        (Moment(wall=BEGIN - timedelta(seconds=600), boot_id="boot-1", uptime_s=9_000.0), "of the container"),
+        (Moment(wall=BEGIN - timedelta(seconds=600), boot_id="boot-1", uptime_s=20_000.0), "of the container"),
+    ],
+)
+def test_a_boot_that_has_two_names_is_one(checked: Moment, boot: str) -> None:
+    assert find_boot(NOW, [checked]).boot_id == boot
+
+
+# -- the journal ------------------------------------------------------------------------------------------------------
+
+
+def test_the_journal_of_a_week_is_read_and_folded(journals: tuple[Path]) -> None:
+    clock = FakeClock()
+    reader = FakeEvents(clock, tuple(tell("plex.hung", -number) for number in range(1200, 0, -1)))
+
+    found = read_told(lambda: reader, clock, folders=journals)
+
+    assert (found.since, found.why) == (BEGIN - LOOK_BACK, "")
+    assert [incident.count for incident in found.incidents] == [1200]
+    assert found.last == {"plex.hung": at(-1)}
+
+
+def test_a_journal_that_is_too_long_gives_its_last_day(journals: tuple[Path]) -> None:
+    clock = FakeClock()
+    old = tuple(tell("plex.hung", -100_000 - number) for number in range(5000, 0, -1))
+    reader = FakeEvents(clock, (*old, tell("net.lost", -60)), took_s=0.002)
+
+    found = read_told(lambda: reader, clock, folders=journals)
+
+    assert [incident.name for incident in found.incidents] == ["net.lost"]
+    assert found.since == BEGIN - timedelta(days=1)
+    assert "only what was told since" in found.why
+
+
+def test_a_journal_that_is_far_too_long_is_given_up(journals: tuple[Path]) -> None:
+    clock = FakeClock()
+    reader = FakeEvents(clock, tuple(tell("plex.hung", -1) for _ in range(20_000)), took_s=0.1)
+
+    found = read_told(lambda: reader, clock, folders=journals)
+
+    assert (found.since, found.incidents) == (None, ())
+    assert "too long" in found.why
+    assert (clock.wall - BEGIN).total_seconds() < 200
+
+
+def test_a_user_who_may_not_read_it_is_no_well_machine(tmp_path: Path) -> None:
+    found = read_told(lambda: pytest.fail("it was read all the same"), FakeClock(), folders=(tmp_path,))
+
+    assert found.since is None
+    assert found.why
+
+
+def test_a_journal_that_fails_is_told(journals: tuple[Path]) -> None:
+    def fail() -> FakeEvents:
+        raise OSError(5, "Input/output error")
+
+    assert "Input/output error" in read_told(fail, FakeClock(), folders=journals).why
+
+
+# -- the configuration ------------------------------------------------------------------------------------------------
+
+
+def test_limits_are_those_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "plexguard.toml"
+    file.write_text('[plex-probe]\ninterval = "5min"\nmax_restarts_per_day = 9\n[net-recover]\nreboot = true\n')
+
+    limits, mistakes = read_limits(file, {})
+
+    assert (limits.probe_interval, limits.max_restarts_per_day, limits.reboot) == (timedelta(minutes=5), 9, True)
+    assert mistakes == ()
+
+
+def test_mistakes_are_told_and_defaults_stand_in(tmp_path: Path) -> None:
+    file = tmp_path / "plexguard.toml"
+    file.write_text('[plex-probe]\ninterval = "soon"\n')
+
+    limits, mistakes = read_limits(file, {})
+
+    assert limits.probe_interval == timedelta(seconds=30)
+    assert len(mistakes) == 1
+
+
+def test_the_defaults_are_those_of_the_programs() -> None:
+    limits, _ = read_limits(DEFAULT_PATH.with_name("nowhere.toml"), {})
+
+    assert limits.speed_zone == "America/New_York"
+    assert Limits(speed_zone="America/New_York") == limits
