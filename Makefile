@@ -8,10 +8,11 @@ export DEBIAN_FRONTEND := noninteractive
 # Debian's tools and its python3, whatever else the machine has.
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin
 
-PACKAGES := apprise bash-completion curl debhelper dh-python dh-sequence-installsysusers dnsmasq-base iproute2 lintian make man-db \
-	mmdebstrap prometheus pybuild-plugin-pyproject python3 python3-aiohttp python3-all python3-click python3-hypothesis \
-	python3-prometheus-client python3-psutil python3-pytest python3-pytest-xdist python3-rich python3-setuptools python3-systemd \
-	python3-venv python3-yaml shellcheck speedtest-cli systemd systemd-container systemd-journal-remote tzdata
+PACKAGES := apprise bash-completion chromium chromium-driver curl debhelper dh-python dh-sequence-installsysusers dnsmasq-base \
+	fonts-dejavu-core iproute2 lintian make man-db mmdebstrap prometheus pybuild-plugin-pyproject python3 python3-aiohttp \
+	python3-all python3-click python3-hypothesis python3-prometheus-client python3-psutil python3-pytest python3-pytest-xdist \
+	python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml shellcheck speedtest-cli systemd \
+	systemd-container systemd-journal-remote tzdata
 
 .PHONY: all deb check lint demo bench machine generate clean unit
 all: deb

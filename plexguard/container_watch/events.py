@@ -136,7 +136,7 @@ DOCKER_FOUND = Event(
         judged by its exit code alone, since Docker's events of that time were missed.
         """,
     action="""
-        If the engine goes away often, its own journal says why:
+        The engine's own journal says why it goes away:
           journalctl -u docker --since -1d
         """,
 )

@@ -76,8 +76,34 @@ CONFIG_INVALID = Event(
         """,
     did="""
         Nothing at all: {program} ended with exit code 78. A timer runs it again at its next time, which ends the same way; a
-        service that stays is not started again by itself. When it is plexguard-generator, the units run on as they were
-        shipped, without what the configuration would change in them.
+        service that stays is not started again by itself.
+        """,
+    action="""
+        Mend the value, see that all is well, and make it known:
+          editor /etc/plexguard/plexguard.toml
+          plexguard-status check-config
+          plexguard-status apply
+        """,
+)
+
+CONFIG_NOT_APPLIED = Event(
+    name="config.not-applied",
+    message_id="f14cd361635b4b08a0b056d10efe6b76",
+    priority=Priority.ERR,
+    message="{mistake}",
+    subject="The units stand as they were shipped",
+    fields={"program": str, "mistake": str},
+    meaning="""
+        What the configuration would change in the units does not hold, such as when a timer runs or where an audit may write:
+        {mistake}
+        """,
+    decided="""
+        {program} reads the configuration at boot and whenever the service manager reads its units again. It found this
+        mistake, each of which is an event of its own, or failed to read something that it needs.
+        """,
+    did="""
+        No drop-in was written, for any unit: all units run on as they were shipped. The boot goes on. It forgets what it told, so
+        that it is told at each reload, and its end is not.
         """,
     action="""
         Mend the value, see that all is well, and make it known:

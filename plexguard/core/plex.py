@@ -266,9 +266,7 @@ def _check_token(token: str) -> str:
 
 def _connect(scheme: str, host: str, port: int, deadline: float) -> socket.socket:
     try:
-        # An address as bytes: of a text Python would first ask for its IDNA form, whose tables cost a healthy check 3 ms.
-        name = host.encode("ascii") if _is_loopback(host) else host
-        plain = socket.create_connection((name, port), timeout=seconds_left(deadline))  # type: ignore[arg-type]
+        plain = _open_socket(_find_addresses(host, port, deadline), port, deadline)
     except ConnectionRefusedError as error:
         raise PlexRefused(f"{host}:{port}: connection refused") from error
     except TimeoutError as error:
@@ -276,6 +274,49 @@ def _connect(scheme: str, host: str, port: int, deadline: float) -> socket.socke
     except (OSError, UnicodeError) as error:
         raise PlexUnreachable(f"{host}:{port}: {_reason(error)}") from error
     return _wrap_tls(plain, host) if scheme == "https" else plain
+
+
+def _open_socket(addresses: list[str], port: int, deadline: float) -> socket.socket:
+    """Connect to the first address that answers; each of those that are left has an equal share of the time."""
+    failure: OSError = TimeoutError()
+    for number, address in enumerate(addresses):
+        share_s = seconds_left(deadline) / (len(addresses) - number)
+        try:
+            # As bytes: of a text Python would first ask for its IDNA form, whose tables cost a healthy check 3 ms.
+            return socket.create_connection((address.encode("ascii"), port), timeout=share_s)  # type: ignore[arg-type]
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _find_addresses(host: str, port: int, deadline: float) -> list[str]:
+    """Return the addresses of a host. The resolver knows only limits of its own, of half a minute and more.
+
+    So it is asked by a thread that nobody waits for longer than to the deadline; it ends with the resolver's patience or with
+    this process. No answer is no fault of Plex: PlexUnreachable, and no PlexTimeout.
+    """
+    if _is_address(host) or host == "localhost":
+        return [host]
+    import queue  # what a Plex on this machine does not need
+    import threading
+
+    answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds_left(deadline))
+    except queue.Empty as error:
+        raise PlexUnreachable(f"{host}:{port}: its name does not resolve in time") from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _wrap_tls(plain: socket.socket, host: str) -> socket.socket:
@@ -292,6 +333,14 @@ def _wrap_tls(plain: socket.socket, host: str) -> socket.socket:
         raise PlexTimeout(f"{host}: no TLS handshake in time") from error
     except OSError as error:
         raise PlexUnreachable(f"{host}: no TLS: {_reason(error)}") from error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -21,6 +21,7 @@ from plexguard.core.records import decode, encode
 
 T = TypeVar("T")
 STATE_ROOT = Path("/var/lib/plexguard")
+RUNTIME_ROOT = Path("/run/plexguard")
 # Larger is no state of ours; reading it would only cost memory.
 MAX_STATE_BYTES = 16 * 1024 * 1024
 # What others read (status, notify) is published in spite of the unit's UMask=0077; secrets are never state.
@@ -32,6 +33,11 @@ def state_directory(program: str) -> Path:
     return Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_ROOT / program)
 
 
+def runtime_directory(program: str) -> Path:
+    """Return where a program keeps what a reboot forgets: $RUNTIME_DIRECTORY under systemd, the same folder when run by hand."""
+    return Path(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or RUNTIME_ROOT / program)
+
+
 def make_folder(folder: Path) -> Path:
     """Make a folder of state, as its unit would: a command of root's by hand may come before the unit has ever run.
 
@@ -40,23 +46,30 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     except PermissionError as error:
-        raise NoPermission(f"Failed to make {folder}: {error.strerror}") from error
+        raise NoPermission(f"Failed to make {folder}: {error.strerror}", hint="run it as root") from error
     except OSError as error:
         raise IoFailed(f"Failed to make {folder}: {error.strerror}") from error
     return folder
 
 
 class StateFile(Generic[T]):
-    """One record of a dataclass in one file. schema: raised when the record changes so that old code would misread it."""
+    """One record of a dataclass in one file. schema: raised when the record changes so that old code would misread it.
 
-    def __init__(self, path: Path, record: type[T], *, schema: int, journal: Journal) -> None:
+    spare: a file in memory, for what the disk does not take (`keep`). While it is there, it is the newer one.
+    """
+
+    def __init__(self, path: Path, record: type[T], *, schema: int, journal: Journal, spare: Path | None = None) -> None:
         self.path = path
+        self._spare = spare
         self._record = record
         self._schema = schema
         self._journal = journal
 
     def load(self) -> T | None:
         """Return the record, or None where there is none that can be used. Raises NoPermission and IoFailed."""
+        kept = self._read_spare()
+        if kept is not None:
+            return kept
         try:
             return self._parse(_read(self.path))
         except FileNotFoundError:
@@ -67,8 +80,43 @@ class StateFile(Generic[T]):
 
     def save(self, record: T) -> None:
         """Replace the record on disk. Raises IoFailed (disk full, read-only) with the old record intact."""
+        self._write(self.path, record)
+        if self._spare is not None:
+            _remove(self._spare)
+
+    def keep(self, record: T) -> None:
+        """Save a record, or where the disk takes nothing keep it in memory, which a reboot forgets.
+
+        Only for what may be forgotten: what was seen and told, never what was done. Raises IoFailed as save() does, but the
+        next time, when that is no news, not any more.
+        """
+        was_kept = self.is_kept
+        try:
+            self.save(record)
+        except IoFailed:
+            if self._spare is None:
+                raise
+            with suppress(IoFailed):
+                self._write(self._spare, record)
+            if not was_kept:
+                raise
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the record that counts is the one in memory."""
+        return self._read_spare() is not None
+
+    def _write(self, path: Path, record: T) -> None:
         text = json.dumps({"schema": self._schema, **encode(record)}, indent=1, ensure_ascii=True)
-        write_atomic(self.path, (text + "\n").encode("ascii"), mode=PUBLISHED)
+        write_atomic(path, (text + "\n").encode("ascii"), mode=PUBLISHED)
+
+    def _read_spare(self) -> T | None:
+        if self._spare is None:
+            return None
+        try:
+            return self._parse(_read(self._spare))
+        except (FileNotFoundError, DataError, NoPermission, IoFailed):
+            return None
 
     def _parse(self, text: bytes) -> T:
         data = _parse_object(text)
@@ -84,7 +132,7 @@ class StateFile(Generic[T]):
     def peek(self) -> T | None:
         """Return the record for who may only read, or None where there is none that can be used; nothing is set aside."""
         try:
-            return self.read()
+            return self._read_spare() or self.read()
         except (FileNotFoundError, DataError, NoPermission, IoFailed):
             return None
 
@@ -145,6 +193,13 @@ def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
             temporary.unlink()
 
 
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise IoFailed(f"Failed to remove {path}: {error.strerror}") from error
+
+
 def _sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -190,7 +245,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     Raises IoFailed and NoPermission when the file cannot be opened.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = _open_lock(path)
     except PermissionError as error:
         raise NoPermission(f"Failed to open {path}: {error.strerror}", hint="run it as root") from error
     except OSError as error:
@@ -200,6 +255,21 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _open_lock(path: Path) -> int:
+    """Open a lock file, which is made if need be. What root makes by hand in a service's folder is given to the service's user,
+    who else could not lock it."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags)
+    owner = path.parent.stat()
+    # Not where it is root's anyway: the sandboxes refuse the call.
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+    return fd
 
 
 def _lock_now(fd: int, path: Path) -> None:

@@ -71,7 +71,7 @@ def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
         kept.save(server)
     if server != past:
         published.save(server)
-        act.tell_changes(server, past, ports.journal)
+        act.tell_changes(server, past, ports.journal, kept=last)
     if _needs_reload(settings, server):
         act.reload(ports.manager)
     return 0

@@ -37,9 +37,11 @@ def reload(manager: Manager, folder: Path = GENERATED) -> None:
         manager.try_restart(service)
 
 
-def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal) -> None:
-    """Tell what is found when it is new or has changed; a run that finds the same is silent."""
-    _tell_mapped(now, past, journal)
+def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal, *, kept: FoundPlex | None = None) -> None:
+    """Tell what is found when it is new or has changed; a run that finds the same is silent. kept: the server that was found last,
+    maybe before this boot, of which an end may still have to be told."""
+    if now.server is not Server.NONE:
+        _tell_mapped(now, kept or past, journal)
     if now.server is Server.NONE:
         if past is None or past.server is not Server.NONE:
             journal.send(events.NOT_FOUND, reason=now.missing)

@@ -49,7 +49,7 @@ def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host, j
     except (PlexguardError, OSError) as error:
         made, mistakes = {}, (f"the shipped units stand as they are: {error}",)
     for mistake in mistakes:
-        journal.send(core_events.CONFIG_INVALID, program=NAME, mistake=mistake)
+        journal.send(core_events.CONFIG_NOT_APPLIED, program=NAME, mistake=mistake)
     for name, content in made.items() if not mistakes else ():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

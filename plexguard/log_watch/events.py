@@ -175,7 +175,7 @@ READABLE = Event(
         What was written to log files or to the proxy's journal meanwhile is read now, as far as it is still there.
         """,
     action="""
-        If it comes and goes, see what the service says of it, and what it is shown:
+        See what the service says of it, and what it is shown:
           journalctl -u plexguard-log-watch --since -1d
           systemctl show plexguard-log-watch.service --property=BindReadOnlyPaths,SupplementaryGroups
         """,
@@ -228,7 +228,7 @@ AUDIT_FOUND = Event(
         as logs.unsettled.
         """,
     action="""
-        If it goes away often, its own journal says why:
+        The audit's own journal says why it goes away:
           journalctl -u plexguard-perms-request --since -1d
         """,
 )

@@ -83,7 +83,7 @@ STEP_DONE = Event(
         No further step is taken, and the outage is over (net.recovered).
         """,
     action="""
-        If it becomes a habit, see what the kernel says about the interface, and look at cable, switch and router:
+        See what the kernel says about the interface, and look at cable, switch and router:
           plexguard-net-recover history
           journalctl -k --since -1d
         """,
@@ -290,7 +290,7 @@ KNOWN = Event(
         Nothing more, if it is online. Else the outage is told and dealt with as any (net.lost), or goes on.
         """,
     action="""
-        If it comes and goes, name the interface, or endpoints that may be asked, in the section [net-recover]:
+        Name the interface, or endpoints that may be asked, in the section [net-recover]:
           plexguard-net-recover --dry-run
           editor /etc/plexguard/plexguard.toml
         """,
@@ -358,7 +358,8 @@ REBOOT_REFUSED = Event(
         """,
     decided="""
         plexguard-reboot looks for itself at the moment of acting: at its own budget on disk, at the network once more, at who
-        watches, at updates, and at who forbids a shutdown. One reason is enough, and what cannot be told is one.
+        watches, at updates, and at who forbids a shutdown. One reason is enough, and what cannot be told is one. Or it could
+        not even be started, as when it is masked.
         """,
     did="""
         Nothing. While the network is lost it is asked again every 5 minutes. A reason of the same kind is told once.

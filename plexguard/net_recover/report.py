@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from plexguard.net_recover.decide import Plan, Tell, make_patient
+from plexguard.net_recover.decide import Plan
+from plexguard.net_recover.ladder import Tell, make_patient
 from plexguard.net_recover.network import Answer
 from plexguard.net_recover.observe import Name, Observation
 from plexguard.net_recover.steps import Command, make_commands

@@ -377,16 +377,19 @@ class Engine:
             self._clock.sleep(_WAIT_S)
             return
         self._reader.wait(self._wait_s(), hangups=pipes)
-        self._clock.sleep(began_s + _LEAST_CYCLE_S - self._clock.monotonic_s())
+        self._clock.sleep(max(0.0, began_s + _LEAST_CYCLE_S - self._clock.monotonic_s()))
 
     def _wait_s(self) -> float:
         now, moment = self._clock.now(), self._clock.moment()
         waits = [_WAIT_S]
         for desk in self._desks.values():
-            if desk.state.outage is not None:
-                waits.append(desk.state.outage.wait_left_s(moment))
-            if desk.state.wake_at is not None:
-                waits.append((desk.state.wake_at - now).total_seconds())
+            # Of one that is at work the pipe tells when it is done.
+            if desk.worker is None:
+                held_s = desk.held_until_s - self._clock.monotonic_s()
+                if desk.state.outage is not None:
+                    waits.append(max(held_s, desk.state.outage.wait_left_s(moment)))
+                if desk.state.wake_at is not None:
+                    waits.append(max(held_s, (desk.state.wake_at - now).total_seconds()))
         return max(0.0, min(waits))
 
     def _describe(self) -> str:

@@ -224,4 +224,9 @@ class Config:
 
     def needed_credentials(self) -> tuple[str, ...]:
         """Return the names of the secrets that the channels cannot do without."""
-        return tuple(f"notify.{name}.{channel.needs}" for name, channel in self.channel.items() if channel.needs)
+        return tuple(credential_name(name, channel.needs) for name, channel in self.channel.items() if channel.needs)
+
+
+def credential_name(name: str, what: str) -> str:
+    """Return the name of a channel's credential, which is its file's name too."""
+    return f"notify.{name}.{what}"

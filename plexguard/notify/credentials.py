@@ -4,16 +4,11 @@ import re
 from collections.abc import Mapping
 
 from plexguard.core.secret import ADMIN_CREDENTIALS, Secret, read_credential
-from plexguard.notify.config import CREDENTIALS, Channel
+from plexguard.notify.config import CREDENTIALS, Channel, credential_name
 
 _SEPARATORS = re.compile(r"[/?&=@:#]")
 # Shorter parts are words such as "hook", which a log may hold for other reasons.
 _LEAST_SECRET = 8
-
-
-def credential_name(name: str, what: str) -> str:
-    """Return the name of a channel's credential, which is its file's name too."""
-    return f"notify.{name}.{what}"
 
 
 def read_credentials(name: str, channel: Channel) -> Mapping[str, Secret]:

@@ -163,7 +163,7 @@ class Delivery:
         clock = self._outside.clock
         pause_s = 1.0 / self._sender.limits.per_second
         if self._called_s is not None:
-            clock.sleep(self._called_s + pause_s - clock.monotonic_s())
+            clock.sleep(max(0.0, self._called_s + pause_s - clock.monotonic_s()))
         self._outside.sign()
         self._called_s = clock.monotonic_s()
         self._sender.send(messages)

@@ -2,8 +2,7 @@
 
 from plexguard.core.secret import ADMIN_CREDENTIALS, NO_CREDENTIAL
 from plexguard.core.units import DropIns, Site
-from plexguard.notify.config import CREDENTIALS, Config
-from plexguard.notify.credentials import credential_name
+from plexguard.notify.config import CREDENTIALS, Config, credential_name
 
 _SERVICE = "plexguard-notify.service"
 

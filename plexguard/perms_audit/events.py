@@ -19,7 +19,8 @@ REPAIRED = Event(
         """,
     decided="""
         By its mode, owner and ACL, for the user that Plex runs as; where that could be done it was tried once more as that
-        user just before the change. It was not repaired, and not taken back by undo, within repeat_after (1 h).
+        user just before the change. A service leaves alone what was repaired, or taken back by undo, within repeat_after (1
+        h).
         """,
     did="""
         The change was written to the undo list of run {run}, then mode {old_mode} became {new_mode}. The mode was read back,
@@ -68,8 +69,8 @@ NOT_REPAIRED = Event(
     fields={"root": FilePath, "path": FilePath, "reason": str, "count": int},
     about=("root", "reason"),
     meaning="""
-        Below {root} Plex cannot read {count} paths, or they are other than the policy wants them, and they stay so: {reason}.
-        One of them is {path}.
+        Below {root} paths stay unreadable to Plex, or other than the policy wants them: {count} in number, {path} is one of
+        them. The cause: {reason}.
         """,
     decided="""
         Each was judged by its mode, owner and ACL for the user that Plex runs as. Then it was not changed, as that could do
@@ -139,7 +140,7 @@ ROOT_WELL = Event(
         It was audited as any root.
         """,
     action="""
-        If it comes and goes, see what is mounted there, and what the kernel says of its disk:
+        See what is mounted there, and what the kernel says of its disk:
           findmnt -T {root_quoted}
           journalctl -k -p warning --since -1d
         """,
@@ -155,8 +156,8 @@ UNSEEN = Event(
     fields={"root": FilePath, "path": FilePath, "reason": str, "count": int},
     about=("root", "reason"),
     meaning="""
-        Parts of {root} could not be looked at, {count} in number, and what lies in them is unknown: {reason}. One of them is
-        {path}.
+        Parts of {root} could not be looked at, and what lies in them is unknown: {count} in number, {path} is one of them.
+        The cause: {reason}.
         """,
     decided="""
         While it walked the tree the audit met folders that even root could not list. "Socket not connected" or "Stale file
@@ -185,16 +186,17 @@ SETTLED = Event(
     about=("root", "reason"),
     ends=("perms.not-repaired", "perms.unseen"),
     meaning="""
-        Below {root} paths could not be repaired, or not be looked at: {reason}. None is left of which that is so.
+        Below {root} paths could not be repaired, or not be looked at, and none is left of which that is so. The cause was:
+        {reason}.
         """,
     decided="""
         An audit found none. For paths that were not repaired it was a full one, as that of recent changes does not see all.
         """,
     did="""
-        Nothing more is to be done. Other causes are told for themselves.
+        Nothing more. Other causes are told for themselves.
         """,
     action="""
-        If it comes and goes, see what every audit found:
+        See what every audit found:
           journalctl -u 'plexguard-perms-audit*' -p notice --since -7d
         """,
 )
@@ -226,7 +228,8 @@ AUDITED = Event(
         changes counts only files that changed within changed_within (4 h) or lie in a folder that did, and all folders.
         """,
     did="""
-        What was repaired is on the undo list of run {run}. What failed was told, each cause when it was new.
+        What was repaired stands on the undo list of this run ("{run}", empty where nothing was changed). What failed was
+        told, each cause when it was new.
         """,
     action="""
         When nothing failed, nothing has to be done. Otherwise see the causes, which are told again every night:
@@ -276,9 +279,9 @@ ONE_CAUSE = Event(
         single files: a program of {owner} makes them so.
         """,
     decided="""
-        At least 10 files of one owner with one mode were found in one run. A umask of {umask} gives new files that mode; a
-        umask of 0000 or 777 in the settings of a download client, where 022 was meant, is the usual case, and a NAS that
-        zeroes modes for a while another.
+        At least 10 files of one owner with one mode were found in one run, or by the guard within 10 s. A umask of {umask}
+        gives new files that mode; a umask of 0000 or 777 in the settings of a download client, where 022 was meant, is the
+        usual case, and a NAS that zeroes modes for a while another.
         """,
     did="""
         The files were repaired, or told as in a dry run. The program was not touched: the next files will be wrong too.
@@ -301,7 +304,7 @@ BLOCKED = Event(
     fields={"root": FilePath, "folder": FilePath, "reason": str},
     about=("root",),
     meaning="""
-        Plex can read nothing in {root}, whatever its own mode: {reason}. That is {folder}, a folder above it.
+        Plex can read nothing in {root}, whatever its own mode, since it cannot pass {folder}, a folder above it: {reason}.
         """,
     decided="""
         The way to the root was tried from the top as the user that Plex runs as, and it cannot pass this folder.
@@ -337,7 +340,7 @@ UNBLOCKED = Event(
         It was audited as any root.
         """,
     action="""
-        If somebody closes that folder again and again, see the whole way:
+        See the whole way, and whose folder it is that somebody closes again:
           namei -l {root_quoted}
         """,
 )
@@ -438,7 +441,7 @@ UNDONE = Event(
         """,
     did="""
         {changed} that were changed since were left alone, {gone} are gone, {failed} failed. The undoing is a run of its own
-        in the list. For repeat_after (1 h) audits leave these paths as they are.
+        in the list. For repeat_after (1 h) the services leave these paths as they are.
         """,
     action="""
         If they are meant to stay so for good, leave them out: excludes in [perms-audit].
@@ -497,7 +500,7 @@ HEALTHY = Event(
         It was taken off the record that plexguard-perms-audit --check and the health check of Plex's container look at.
         """,
     action="""
-        If it comes back, see whether Plex can read it, and who changes it:
+        See whether Plex can read it, and who changes it:
           plexguard-perms-audit explain {path_quoted}
           journalctl -u 'plexguard-perms-*' --since -1d
         """,
@@ -626,8 +629,9 @@ UNWATCHED = Event(
         timers.
         """,
     decided="""
-        By the table of mounts, without touching the folder. A network or FUSE mount (fuse.rclone, nfs4) raises no events for
-        what happens behind it, overlay refuses to be watched, and what is not mounted or not there is waited for.
+        By the table of mounts, and by whether its file system can be watched. A network or FUSE mount (fuse.rclone, nfs4)
+        raises no events for what happens behind it and is not touched, overlay refuses, and what is not mounted or not there
+        is waited for.
         """,
     did="""
         The other roots are watched. Recent changes are audited every 30 minutes, everything every night. When it can be
@@ -661,7 +665,7 @@ GUARD_BEHIND = Event(
         {unit} was started, which finds what is wrong; once a minute at most.
         """,
     action="""
-        If it comes often on a busy disk, let the kernel keep more changes:
+        On a busy disk, let the kernel keep more changes:
           cat /proc/sys/fs/fanotify/max_queued_events
         What the audit found:
           journalctl -u 'plexguard-perms-audit*'

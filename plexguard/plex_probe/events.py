@@ -9,7 +9,7 @@ DOWN = Event(
     name="plex.down",
     message_id="a28c794ff5104b83a2cec049dea16154",
     priority=Priority.WARNING,
-    message="Plex is down: {looks} looks in a row were refused; {server}; {processes}",
+    message="Plex is down: {looks} looks in a row met no Plex; {server}; {processes}",
     subject="Plex is down",
     page=_PAGE,
     fields=_FAULT_FIELDS,
@@ -195,7 +195,7 @@ LOOP_ENDED = Event(
         No check of the last 15 minutes found a start that followed a check at which it was well.
         """,
     did="""
-        Nothing more is to be done. Another loop would be told anew.
+        Nothing more. Another loop would be told anew.
         """,
     action="""
         The whole story of it:
@@ -244,7 +244,7 @@ UPDATED = Event(
         Plex itself says its version at each check, and at the check before it was the other one.
         """,
     did="""
-        Nothing more is to be done.
+        Nothing: an update of Plex is the administrator's own.
         """,
     action="""
         What was installed on this machine, and when:
@@ -481,10 +481,10 @@ UNLIMITED = Event(
         Plex took the token that was found, and answered everything that was asked.
         """,
     did="""
-        Nothing more is to be done. A restart may now also be asked for when its database hangs and nobody watches.
+        Nothing more. A restart may now also be asked for when its database hangs and nobody watches.
         """,
     action="""
-        If it goes back and forth, see what each level answers, and where a token of yours lies:
+        See what each level answers, and where a token of yours lies:
           plexguard-plex-probe --explain
           ls -l /etc/plexguard/credentials/plex.token
         """,
@@ -548,7 +548,7 @@ RECOVERED = Event(
         it takes three good checks. The time counts from the first failed look.
         """,
     did="""
-        {restarts} restarts were asked for in this outage. Nothing more is to be done.
+        {restarts} restarts were asked for in this outage.
         """,
     action="""
         The whole story of it:
@@ -565,12 +565,12 @@ RESTART_ASKED = Event(
     page=_PAGE,
     fields={"number": int, "limit": int, "problem": str},
     meaning="""
-        A restart of Plex is asked for, the {number}. of {limit} in this outage ({problem}).
+        A restart of Plex is asked for, number {number} of {limit} in this outage ({problem}).
         """,
     decided="""
         The fault is certain, and nobody can be watching: Plex is down or hung; or its database answers nobody for
-        blocked_limit (10 min) and Plex says that nobody watches. No update is at work, and the last one was start_grace (60
-        s) ago at least.
+        blocked_limit (10 min) and Plex says that nobody watches. No update is at work, and the ask before this one is
+        start_grace (60 s) old at least.
         """,
     did="""
         It was counted on disk, then plexguard-plex-restart.service was started: the probe has no rights of its own. That

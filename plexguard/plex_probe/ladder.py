@@ -25,14 +25,16 @@ class AskRestart:
 
 
 Step = Tell | AskRestart
+# The root side counts the restarts of an hour, and of a day: what it refused for good may be right when that is over.
+ASK_AGAIN_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """A time during which Plex was not healthy. began: its first failed look. told: the states that were told in it. restarts:
     asked for in it, and not put off. start_asked: so was its start after an update. ask_is_open: what became of the last ask
-    has not been seen yet. was_put_off: it was refused for a reason that passes; was_refused: for good, and asking again would
-    not help."""
+    has not been seen yet. was_put_off: it was refused for a reason that passes; was_refused: for good, and asking again within
+    the hour would not help."""
 
     verdict: Verdict
     began: Moment
@@ -47,10 +49,10 @@ class Problem:
 
 
 def consider_restart(
-    seen: Observation, problem: Problem, stuck_since: Moment | None, config: Config, now: Moment
+    seen: Observation, problem: Problem, stuck_since: Moment | None, config: Config, now: Moment, *, uncounted: str = ""
 ) -> tuple[Problem, tuple[Step, ...]]:
     """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
-    it is left to a person, and why."""
+    it is left to a person, and why. uncounted: why an ask cannot be counted on disk, "" when it can."""
     is_stuck = stuck_since is not None and now.seconds_since(stuck_since) >= config.blocked_limit.total_seconds()
     if problem.verdict not in OUTAGES and not (is_stuck and seen.viewers == 0):
         return problem, ()
@@ -61,7 +63,7 @@ def consider_restart(
     problem = _settle_ask(seen, problem)
     if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():
         return problem, ()
-    barrier = _find_barrier(seen, problem, config)
+    barrier = _find_barrier(seen, problem, config, now) or uncounted
     if not barrier:
         return _ask(seen, problem, config, now)
     if problem.gave_up:
@@ -76,7 +78,9 @@ def consider_restart(
 
 
 def _ask(seen: Observation, problem: Problem, config: Config, now: Moment) -> tuple[Problem, tuple[Step, ...]]:
-    asked = dataclasses.replace(problem, last_ask=now, ask_is_open=True, gave_up=False)
+    # What is asked again because its hour is over stays given up until the answer is another.
+    gave_up = problem.gave_up and problem.was_refused
+    asked = dataclasses.replace(problem, last_ask=now, ask_is_open=True, gave_up=gave_up)
     if _is_owed_start(seen, problem):
         # The end of an update, and no restart: it costs nothing of the budget.
         return dataclasses.replace(asked, start_asked=True), (
@@ -85,12 +89,12 @@ def _ask(seen: Observation, problem: Problem, config: Config, now: Moment) -> tu
         )
     asked = dataclasses.replace(asked, restarts=problem.restarts + 1)
     values = {"number": asked.restarts, "limit": config.max_restarts_per_incident, "problem": problem.verdict.value}
-    # The same again, each minute for as long as the reason lasts, is no news.
-    told = () if problem.was_put_off else (Tell(events.RESTART_ASKED, values),)
+    # The same again, each minute or hour for as long as the reason lasts, is no news.
+    told = () if problem.was_put_off or problem.was_refused else (Tell(events.RESTART_ASKED, values),)
     return asked, (*told, AskRestart())
 
 
-def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
+def _find_barrier(seen: Observation, problem: Problem, config: Config, now: Moment) -> str:
     """Return why no restart is asked for, or "" when one is."""
     state = seen.server.state
     if not config.restart:
@@ -99,7 +103,7 @@ def _find_barrier(seen: Observation, problem: Problem, config: Config) -> str:
         return f"{RESTART_UNIT} is masked"
     if state not in (ServerState.RUNNING, ServerState.DOWN, ServerState.LEFT_STOPPED):
         return f"it is {state.value}"
-    if problem.was_refused:
+    if problem.was_refused and problem.last_ask is not None and now.seconds_since(problem.last_ask) < ASK_AGAIN_S:
         return f"{RESTART_UNIT} refused, and told why"
     if problem.restarts >= config.max_restarts_per_incident and not _is_owed_start(seen, problem):
         return "restarting did not help" if problem.restarts else "max_restarts_per_incident = 0"
@@ -112,11 +116,16 @@ def _is_owed_start(seen: Observation, problem: Problem) -> bool:
 
 
 def _settle_ask(seen: Observation, problem: Problem) -> Problem:
-    """Take back from the count an ask that was refused: it was no restart. One that was refused for good is the last."""
+    """Take back from the count an ask that was refused: it was no restart."""
     if not problem.ask_is_open:
         return problem
     refused = seen.ask_was_put_off or seen.ask_was_refused
     restarts = max(0, problem.restarts - refused)
     return dataclasses.replace(
-        problem, restarts=restarts, was_put_off=seen.ask_was_put_off, was_refused=seen.ask_was_refused, ask_is_open=False
+        problem,
+        restarts=restarts,
+        was_put_off=seen.ask_was_put_off,
+        was_refused=seen.ask_was_refused,
+        ask_is_open=False,
+        gave_up=problem.gave_up and seen.ask_was_refused,
     )

@@ -16,7 +16,7 @@ from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import Ports
 from plexguard.core.records import encode
-from plexguard.core.state import History, StateFile, exclusive_lock, state_directory
+from plexguard.core.state import History, StateFile, exclusive_lock, make_folder, state_directory
 from plexguard.core.token import read_token
 from plexguard.core.viewers import read_paused
 from plexguard.speed_test import act
@@ -61,7 +61,7 @@ def _test(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str)
     zone = _open_zone(config.time_zone)
     starter = find_starter(os.environ, ports.clock.monotonic_s(), by_hand=ports.by_hand)
     folder = state_directory(NAME)
-    with exclusive_lock(act.prepare_folder(folder)):
+    with exclusive_lock(make_folder(folder) / "lock"):
         state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
         past = state.load()
         due = find_due(config, zone, past or State(), ports.clock.now(), starter)

@@ -2,13 +2,11 @@
 
 import os
 import re
-from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 
 from plexguard.core.clock import Clock
 from plexguard.core.config import show_span
-from plexguard.core.errors import DataError, NoPermission
+from plexguard.core.errors import DataError
 from plexguard.core.host import CommandMissing, CommandTimeout, Completed, Host
 from plexguard.core.journal import Journal
 from plexguard.core.state import History, StateFile
@@ -89,26 +87,3 @@ def keep(plan: Plan, record: Record, *, state: StateFile[State], history: Histor
 def _tell(plan: Plan, journal: Journal) -> None:
     for step in plan.steps:
         journal.send(step.event, **step.values)
-
-
-def prepare_folder(folder: Path) -> Path:
-    """Return the file to lock, in a folder that is there and can be written to: the service's own, used by hand.
-
-    What root makes in it is given to the service's user, who else could not lock it. Raises NoPermission.
-    """
-    lock = folder / "lock"
-    try:
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o755, parents=True)
-        with suppress(FileExistsError):
-            fd, owner = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), folder.stat()
-            # Not by the service itself, whose sandbox refuses the call.
-            if owner.st_uid != os.geteuid():
-                os.fchown(fd, owner.st_uid, owner.st_gid)
-            os.close(fd)
-        writable = os.access(folder, os.W_OK)
-    except PermissionError:
-        writable = False
-    if not writable:
-        raise NoPermission(f"Failed to count a test in {folder}: not allowed", hint="run it as root")
-    return lock

@@ -79,7 +79,7 @@ RECOVERED = Event(
         some seven results, and this is told then too.
         """,
     did="""
-        Nothing more is to be done.
+        Nothing more. The next slow test is told again.
         """,
     action="""
         What was measured in between:
@@ -107,7 +107,7 @@ FAILED = Event(
         none by day.
         """,
     action="""
-        If it fails every night, see what the command itself says, as it is configured in [speed-test]:
+        See what the command itself says, as it is configured in [speed-test]:
           plexguard-speed-test list
           plexguard-speed-test
         """,

@@ -27,6 +27,7 @@ FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
 ENDLESS = {
     "program.failed": "its next run tells nothing of itself; that a unit has failed is known to the manager",
     "program.bug": "as program.failed",
+    "config.not-applied": "it is told at each reload, by who can remember nothing",
     "state.set-aside": "it is begun anew at once",
     "reboot.rebooting": "reboot.done is told after it",
     "perms.found": "a dry run keeps nothing",

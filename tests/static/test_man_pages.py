@@ -17,12 +17,12 @@ from plexguard.core.suite import PROGRAMS
 from plexguard.log_watch.act import State as WatchState
 from plexguard.log_watch.decide import Case
 from plexguard.log_watch.follow import Place
-from plexguard.net_recover.decide import Problem as NetProblem
 from plexguard.net_recover.decide import State as NetState
-from plexguard.net_recover.decide import Verdict as NetVerdict
 from plexguard.net_recover.history import Record as NetRecord
+from plexguard.net_recover.ladder import Problem as NetProblem
 from plexguard.net_recover.reboot.decide import Budget as RebootBudget
 from plexguard.net_recover.reboot.decide import Notice, Reboot
+from plexguard.net_recover.states import Verdict as NetVerdict
 from plexguard.notify.decide import Past, Trouble, Window
 from plexguard.notify.deliver import RejectedEvent
 from plexguard.notify.spool import Begin

@@ -227,6 +227,20 @@ def test_timer_of_a_probe_is_exact(unit):
     assert seconds is None or unit.value("Timer", "AccuracySec") == "1s"
 
 
+def test_no_check_waits_for_another_job():
+    # Discovery may take its 20 s for a Plex that does not answer: just when the checks matter.
+    checks = [unit for unit in services() if (UNITS / f"{unit.path.stem}.timer").exists() and is_check(unit)]
+    assert {"plexguard-plex-probe.service", "plexguard-net-recover.service"} <= {unit.name for unit in checks}
+    assert [unit.name for unit in checks if unit.values("Unit", "After")] == []
+
+
+def is_check(unit: UnitFile) -> bool:
+    """Tell whether a service is run by its timer every minute or more often."""
+    timer = next(other for other in units() if other.name == f"{unit.path.stem}.timer")
+    seconds = re.fullmatch(r"(\d+)s", timer.value("Timer", "OnUnitInactiveSec") or "")
+    return seconds is not None and int(seconds[1]) <= 60
+
+
 def test_preset_enables_all_that_can_be():
     preset = (ROOT / "packaging/preset/50-plexguard.preset").read_text(encoding="utf-8").splitlines()
     rules = [line for line in preset if line and not line.startswith("#")]

@@ -34,7 +34,7 @@ def test_three_mistakes_are_reported_at_once_and_the_shipped_units_stand(machine
     ]
     assert 'did you mean "roots"?' in checked.stdout
     assert machine.run(["find", "/run/systemd/generator", "-path", "*plexguard*"]).stdout == ""
-    assert len(events(machine, "config.invalid")) == 3
+    assert len(events(machine, "config.not-applied")) == 3
     applied = machine.run(["plexguard-status", "apply"], check=False)
     assert (applied.returncode, "applied" in applied.stdout) == (78, False)
 

@@ -7,9 +7,9 @@ from plexguard.core.clock import Clock
 from plexguard.core.host import CommandFailed, CommandMissing, Host
 from plexguard.core.state import StateFile
 from plexguard.net_recover import events
-from plexguard.net_recover.decide import REBOOTABLE
 from plexguard.net_recover.history import Teller
 from plexguard.net_recover.reboot.decide import Budget, Known, RebootObservation, Refuse, take_back
+from plexguard.net_recover.states import REBOOTABLE
 
 # Without --check-inhibitors= root's reboot ignores those who forbid it on systemd 252. It also waits for people who are logged in.
 COMMAND = ("systemctl", "--no-ask-password", "reboot", "--check-inhibitors=yes")

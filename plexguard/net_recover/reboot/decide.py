@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from plexguard.core.clock import Moment
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import REBOOTABLE, State, Verdict
+from plexguard.net_recover.decide import State
 from plexguard.net_recover.observe import Watching
+from plexguard.net_recover.states import REBOOTABLE, Verdict
 
 DAY_S = 86_400.0
 # A machine that has just come up is still on its way, and so are the people who made it do so.

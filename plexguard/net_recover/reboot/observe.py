@@ -6,9 +6,10 @@ from plexguard.core.found import FoundContainer
 from plexguard.core.host import CommandError, Host
 from plexguard.core.updates import find_update
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import State, describe, is_excused, judge
+from plexguard.net_recover.decide import State, is_excused
 from plexguard.net_recover.observe import Eyes, observe
 from plexguard.net_recover.reboot.decide import RebootObservation
+from plexguard.net_recover.states import describe, judge
 
 _ASK_TIMEOUT_S = 10.0
 _LIST_INHIBITORS = (

@@ -21,7 +21,8 @@ _TOLD_FRESH_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The restarts of the last days, oldest first, and the refusal that was told last since, with its time, on disk.
+    """The restarts of the last days, oldest first, and the refusal that was told last since, on disk. refused_at: when that was,
+    or when it last came again if it is for good.
     unfinished: when a restart was begun that has not seen Plex answer."""
 
     restarts: tuple[Moment, ...] = ()
@@ -45,9 +46,17 @@ class Budget:
         """Tell whether a Plex that is stopped now was stopped by a restart of ours."""
         return self.unfinished is not None and now.seconds_since(self.unfinished) < INCIDENT_GAP_S
 
-    def has_told(self, reason: str, now: Moment) -> bool:
-        """Tell whether a refusal is old news: who may ask may ask each minute, for hours."""
-        return reason == self.refused and self.refused_at is not None and now.seconds_since(self.refused_at) < INCIDENT_GAP_S
+    def has_told(self, refusal: "Refuse", now: Moment) -> bool:
+        """Tell whether a refusal is old news: who may ask may ask each minute, for hours, and each hour what was refused for
+        good."""
+        limit_s = INCIDENT_GAP_S if refusal.passing else 2 * INCIDENT_GAP_S
+        return refusal.reason == self.refused and self.refused_at is not None and now.seconds_since(self.refused_at) < limit_s
+
+    def note_refusal(self, refusal: "Refuse", now: Moment) -> "Budget":
+        """Return the budget after a refusal: one for good that comes again and again is told once, one that passes each hour."""
+        if refusal.passing and self.has_told(refusal, now):
+            return self
+        return dataclasses.replace(self, refused=refusal.reason, refused_at=now)
 
     def spend(self, now: Moment) -> "Budget":
         kept = tuple(moment for moment in self.restarts if now.seconds_since(moment) < 2 * DAY_S)

@@ -19,6 +19,9 @@ def conceal(value: Any) -> Any:
         return conceal_text(value)
     if isinstance(value, dict):
         return {conceal_text(key): _conceal_named(key, item) for key, item in value.items()}
+    if isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str):
+        # A row of a label and what it is.
+        return [conceal_text(value[0]), _conceal_named(value[0], value[1])]
     if isinstance(value, list | tuple):
         return [conceal(item) for item in value]
     return value

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from plexguard.core.clock import Clock
-from plexguard.core.errors import PlexguardError
+from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.events import Event, Priority
 from plexguard.core.published import SpeedLine
 from plexguard.core.records import encode
@@ -67,8 +67,9 @@ class TookTooLong(Exception):
 class _Fresh(Generic[T]):
     """A value that is taken by a thread and kept for a moment; asked for twice at once, it is taken once."""
 
-    def __init__(self, take: Callable[[], T], pool: ThreadPoolExecutor) -> None:
+    def __init__(self, take: Callable[[], T], pool: ThreadPoolExecutor, bug: Callable[[BaseException], None]) -> None:
         self._take = take
+        self._bug = bug
         self._pool = pool
         self._running: asyncio.Future[T] | None = None
         self._value: T | None = None
@@ -85,10 +86,11 @@ class _Fresh(Generic[T]):
             self._began_s = loop.time()
             self._running = loop.run_in_executor(self._pool, self._take)
             self._running.add_done_callback(lambda done: self._keep(done, stamp))
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._running), timeout_s)
-        except TimeoutError as error:
-            raise TookTooLong from error
+        running = self._running
+        done, _ = await asyncio.wait({running}, timeout=timeout_s)
+        if not done:
+            raise TookTooLong
+        return _open(running, self._bug)
 
     def _keep(self, done: "asyncio.Future[T]", stamp: object) -> None:
         self._running, self._began_s = None, None
@@ -110,19 +112,21 @@ class Desk:
         rules: Rules,
         events: Mapping[str, Event],
         find_covered: Callable[[], datetime | None],
+        bug: Callable[[BaseException], None],
     ) -> None:
         self._world = world
         self._index = index
         self._rules = rules
         self._events = events
         self._find_covered = find_covered
+        self._bug = bug
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read")
-        self._taken = _Fresh(world.take, ThreadPoolExecutor(max_workers=1, thread_name_prefix="overview"))
+        self._taken = _Fresh(world.take, ThreadPoolExecutor(max_workers=1, thread_name_prefix="overview"), bug)
         # How many events there have been since the start: part of what tells whether anything has changed.
         self.told = 0
 
     async def overview(self) -> Overview:
-        """Return the overview. Raises TookTooLong, PlexguardError and OSError."""
+        """Return the overview. Raises TookTooLong and PlexguardError."""
         return (await self._take()).overview
 
     async def _take(self) -> Taken:
@@ -130,7 +134,7 @@ class Desk:
 
     async def keep_warm(self) -> None:
         """Take the overview anew when it has changed, or is old, so that who asks need not wait for it. Failing is an answer."""
-        with contextlib.suppress(TookTooLong, PlexguardError, OSError):
+        with contextlib.suppress(TookTooLong, PlexguardError):
             await self._taken.get(await self.stamp(), timeout_s=0.0)
 
     async def stamp(self) -> object:
@@ -208,10 +212,11 @@ class Desk:
         return await self._in_thread(lambda: render_metrics(measured))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        try:
-            return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(self._pool, work), DEADLINE_S)
-        except TimeoutError as error:
-            raise TookTooLong from error
+        running = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        done, _ = await asyncio.wait({running}, timeout=DEADLINE_S)
+        if not done:
+            raise TookTooLong
+        return _open(running, self._bug)
 
     def _stamp_files(self) -> tuple[tuple[str, int], ...]:
         return tuple((str(path), stamp) for path in self._world.find_watched() if (stamp := _mtime_ns(path)))
@@ -235,6 +240,20 @@ class Desk:
             "message": incident.message,
             "host": incident.host,
         }
+
+
+def _open(done: "asyncio.Future[T]", bug: Callable[[BaseException], None]) -> T:
+    """Return what a thread has come back with. Raises PlexguardError for what the system refused, and for a bug, which is told."""
+    match done.exception():
+        case None:
+            return done.result()
+        case PlexguardError() as error:
+            raise error
+        case OSError() as error:
+            raise Unavailable(str(error)) from error
+        case error:
+            bug(error)
+            raise Unavailable("a bug of plexguard-status; it is in the journal") from error
 
 
 def _severity(priority: int) -> str:
@@ -262,5 +281,5 @@ def _mtime_ns(path: Path) -> int:
 async def _or_none(asked: Awaitable[T]) -> T | None:
     try:
         return await asked
-    except (TookTooLong, PlexguardError, OSError):
+    except (TookTooLong, PlexguardError):
         return None

@@ -196,14 +196,16 @@ def _of_speed(speed: SpeedLine) -> Iterator[Metric]:
     if speed.result is None:
         return
     yield _gauge(
-        "plexguard_speed_download_bits_per_second",
+        "plexguard_speed_download_bytes_per_second",
         "What came in at the last speed test.",
         (),
-        [((), speed.result.download_bit_per_s)],
+        [((), speed.result.download_bit_per_s / 8)],
     )
     # 0: only the download was measured.
     if speed.result.upload_bit_per_s:
-        yield _gauge("plexguard_speed_upload_bits_per_second", "What went out at it.", (), [((), speed.result.upload_bit_per_s)])
+        yield _gauge(
+            "plexguard_speed_upload_bytes_per_second", "What went out at it.", (), [((), speed.result.upload_bit_per_s / 8)]
+        )
     yield _gauge("plexguard_speed_ping_seconds", "How long an answer took at it.", (), [((), speed.result.ping_ms / 1000)])
     yield _gauge("plexguard_speed_tested_timestamp_seconds", "When it was made.", (), [((), speed.time.timestamp())])
 

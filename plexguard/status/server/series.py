@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import floor
 from statistics import median
 
 from plexguard.core.responses import Response
@@ -30,7 +31,7 @@ def thin_responses(
     began_s, length_s = since.timestamp(), (until - since).total_seconds()
     whiles: dict[int, list[Response]] = {}
     for response in responses:
-        number = int((response.at - began_s) / length_s * most)
+        number = floor((response.at - began_s) / length_s * most)
         if 0 <= number < most:
             whiles.setdefault(number, []).append(response)
     return tuple(_make_point(whiles[number]) for number in sorted(whiles))

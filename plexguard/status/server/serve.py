@@ -45,6 +45,7 @@ _PAUSE_S, _QUIET_PAUSE_S = 0.2, 1.0
 _RETRY_S = 5.0
 _BEAT_S = 5.0
 _STOP_S = 5.0
+_MOST_BUGS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,9 @@ class Service:
         self._notifier = notifier
         self._follower = Follower(index, open_reader, world.clock, self._pass_on)
         rules = make_rules(events)
-        self._desk = Desk(world, index, rules, {event.name: event for event in events}, lambda: self._follower.covered)
+        self._desk = Desk(
+            world, index, rules, {event.name: event for event in events}, lambda: self._follower.covered, self._tell_bug
+        )
         self._streams = Streams(self._take_overview, self._desk.stamp)
         self._gate = Gate(
             self._handlers(),
@@ -93,6 +96,7 @@ class Service:
         self._ended: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
         self._beaten_s = 0.0
+        self._is_ready = False
         # Why the journal cannot be followed just now, "" while it can.
         self._trouble = ""
         self._told_bugs: set[str] = set()
@@ -110,6 +114,7 @@ class Service:
             await web.SockSite(runner, listening).start()
         # Whatever became of it: what cannot be told is an answer, too.
         first = await self._judge(judge_all)
+        self._is_ready = True
         self._notifier.tell("READY=1", f"STATUS={one_line(self._describe(first))}", "WATCHDOG=1")
         watch = asyncio.ensure_future(self._watch())
         ended = asyncio.ensure_future(self._ended.wait())
@@ -150,7 +155,7 @@ class Service:
     def _beat(self, trouble: str) -> None:
         self._trouble = trouble
         now_s = self._loop.time()
-        if now_s - self._beaten_s >= _BEAT_S and not self._desk.hangs():
+        if self._is_ready and now_s - self._beaten_s >= _BEAT_S and not self._desk.hangs():
             self._beaten_s = now_s
             self._notifier.tell("WATCHDOG=1")
 
@@ -186,10 +191,10 @@ class Service:
 
     def _tell_bug(self, error: BaseException) -> None:
         """Tell a bug once: who asks for what leads to it may ask a hundred times a second."""
-        lines = "".join(traceback.format_exception(error))
-        if lines not in self._told_bugs and len(self._told_bugs) < 100:
-            self._told_bugs.add(lines)
-            text = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
+        if text not in self._told_bugs and len(self._told_bugs) < _MOST_BUGS:
+            self._told_bugs.add(text)
+            lines = "".join(traceback.format_exception(error))
             self._journal.send(core_events.PROGRAM_BUG, program=PROGRAM, error=text, traceback=lines)
 
     # -- what can be asked for ----------------------------------------------------------------------------------------
@@ -223,7 +228,7 @@ class Service:
             return judge(await self._desk.overview())
         except TookTooLong:
             return cannot_tell("the state of what is guarded cannot be told: it took too long")
-        except (PlexguardError, OSError) as error:
+        except PlexguardError as error:
             return cannot_tell(f"the state of what is guarded cannot be told: {error}")
 
     async def _serve_events(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:

@@ -54,7 +54,7 @@ class Streams:
         try:
             await answer.prepare(request)
             await _write(answer, f"retry: {_RETRY_MS}\n\n".encode())
-            with contextlib.suppress(TookTooLong, PlexguardError, OSError):
+            with contextlib.suppress(TookTooLong, PlexguardError):
                 await _write(answer, make_message("overview", await self._take()))
             await self._pass_on(answer, waiting)
         finally:
@@ -86,7 +86,7 @@ class Streams:
             self._last = None
             return
         now_s = asyncio.get_running_loop().time()
-        with contextlib.suppress(TookTooLong, PlexguardError, OSError):
+        with contextlib.suppress(TookTooLong, PlexguardError):
             stamp = await self._stamp()
             # Ages and rests of time change by themselves.
             if stamp == self._last_stamp and now_s - self._looked_s < _LOOK_AGAIN_S:

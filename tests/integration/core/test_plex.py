@@ -30,6 +30,7 @@ from plexguard.core.plex import (
     Session,
 )
 from plexguard.core.secret import Secret
+from tests.integration.core.conftest import Run
 
 Answer = Callable[[socket.socket], None]
 
@@ -510,3 +511,70 @@ def test_a_stranger_on_plexs_port_gets_no_token_and_is_not_believed() -> None:
     finally:
         stranger.kill()
         assert "the-token" not in (stranger.communicate()[0] or "")
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+# A network of its own, in which the only server of names takes every question and answers none, and a file knows two names.
+NAMES = """
+    import ctypes, os, socket, subprocess, tempfile
+    from pathlib import Path
+    from plexguard.core.plex import HttpPlex, PlexError
+    assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "route", "add", "192.0.2.0/24", "dev", "lo"], check=True)
+    folder = Path(tempfile.mkdtemp())
+    files = {
+        "resolv.conf": "nameserver 127.0.0.1\\noptions timeout:30 attempts:5\\n",
+        "hosts": "127.0.0.1 here.example\\n192.0.2.9 away.example\\n192.0.2.8 away.example\\n",
+        "nsswitch.conf": "hosts: files dns\\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        subprocess.run(["mount", "--bind", str(folder / name), os.path.realpath(f"/etc/{name}")], check=True)
+    names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    names.bind(("127.0.0.1", 53))
+    plex = socket.create_server(("127.0.0.1", 32400))
+
+    def connect(url):
+        try:
+            HttpPlex(url, None).connect(timeout_s=1.0)
+            print("connected")
+        except PlexError as error:
+            print(type(error).__name__, error)
+"""
+
+
+def test_a_name_that_nobody_answers_for_is_given_up_in_time_and_is_no_silence_of_plex(run_mounted: Run) -> None:
+    # The resolver alone would take longer than the test is given.
+    done = run_mounted(
+        NAMES
+        + """
+    connect("http://plex.example:32400")
+    names.settimeout(5)
+    print(b"plex" in names.recv(512))
+    """
+    )
+
+    assert done.stdout.splitlines() == ["PlexUnreachable plex.example:32400: its name does not resolve in time", "True"], (
+        done.stderr
+    )
+
+
+def test_a_name_that_is_known_leads_to_plex_and_its_addresses_share_the_time_of_one(run_mounted: Run) -> None:
+    done = run_mounted(
+        NAMES
+        + """
+    connect("http://here.example:32400")
+    create, given = socket.create_connection, []
+    socket.create_connection = lambda address, timeout: given.append(timeout) or create(address, timeout)
+    connect("http://away.example:32400")
+    print(len(given), given[0] <= 0.5)
+    connect("http://" + 80 * "x" + ".example:32400")
+    """
+    )
+
+    connected, silent, shares, no_name = done.stdout.splitlines()
+    assert (connected, silent) == ("connected", "PlexTimeout away.example:32400: no connection in time"), done.stderr
+    assert shares == "2 True"
+    assert no_name.startswith("PlexUnreachable")

@@ -102,7 +102,7 @@ def test_with_a_mistake_nothing_is_written_and_the_reason_is_told(tmp_path: Path
 
     assert run(tmp_path, text, journal) == {}
 
-    assert words in str(journal.values("config.invalid")["mistake"])
+    assert words in str(journal.values("config.not-applied")["mistake"])
 
 
 def test_it_is_a_program_whose_exit_code_is_0_whatever_it_is_given(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A server on a port of this machine, with sources that do as they are told."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -119,6 +120,10 @@ class Listener:
         self.headers = {name.lower(): value for name, value in self._answer.getheaders()}
 
     def messages(self) -> Iterator[tuple[str, Any]]:
+        with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+            yield from self._messages()
+
+    def _messages(self) -> Iterator[tuple[str, Any]]:
         event = ""
         for line in self._answer:
             text = line.decode().rstrip("\n")

@@ -54,6 +54,16 @@ def test_check_config_knows_what_is_no_calendar(tmp_path: Path) -> None:
     assert "sometimes" in done.stdout
 
 
+def test_check_config_tells_a_credential_that_is_missing(tmp_path: Path) -> None:
+    file = write(tmp_path, '[notify.channel.log]\nkind = "webhook"\n[notify.channel.me]\nkind = "mail"\n')
+
+    done = status("check-config", "--config", file)
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("/etc/plexguard/credentials/notify.log.url: missing")
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_check_config_reports_to_programs(tmp_path: Path) -> None:
     done = status("check-config", "--format", "json", "--config", write(tmp_path, '[perms-audit]\nfile_mode = "999"\n'))
 

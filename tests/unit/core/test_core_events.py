@@ -20,6 +20,7 @@ def test_there_is_an_event_for_each_way_to_fail() -> None:
         "program.failed",
         "program.bug",
         "config.invalid",
+        "config.not-applied",
         "config.valid",
         "state.set-aside",
     }

@@ -76,13 +76,13 @@ def test_a_folder_that_is_mounted_or_gone_is_told_once() -> None:
     assert tell(now, now).names == []
 
 
-@pytest.mark.parametrize("other", [UNIT, NONE], ids=["unit", "none"])
-def test_folders_of_a_container_that_is_not_guarded_any_more_are_no_fault(other: FoundPlex) -> None:
+def test_folders_of_a_container_that_is_not_guarded_any_more_are_no_fault() -> None:
     past = dataclasses.replace(UNIT, server=Server.CONTAINER, name="plex", unmapped=("/config/a",))
 
-    told = tell(other, past).values("discover.mapped")
+    told = tell(UNIT, past).values("discover.mapped")
 
     assert (told["folder"], told["container"]) == ("/config/a", "plex")
+    assert tell(NONE, past).names == ["discover.not-found"]
 
 
 def test_a_folder_inside_another_container_is_another_one() -> None:
@@ -90,6 +90,15 @@ def test_a_folder_inside_another_container_is_another_one() -> None:
     now = dataclasses.replace(past, name="plex-new")
 
     assert tell(now, past).names == ["discover.mapped", "discover.found", "discover.unmapped"]
+
+
+def test_a_folder_that_was_mounted_while_the_machine_was_off_is_told() -> None:
+    kept = dataclasses.replace(UNIT, server=Server.CONTAINER, name="plex", unmapped=("/config/a",))
+    journal = FakeJournal()
+
+    tell_changes(dataclasses.replace(kept, unmapped=()), None, journal, kept=kept)
+
+    assert journal.names == ["discover.mapped", "discover.found"]
 
 
 # -- the link to Preferences.xml --------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_a_bad_file_makes_nothing_at_all_and_the_reason_is_told(tmp_path: Path, 
 
     assert run(tmp_path, text, journal=journal) == {}
 
-    assert reason in str(journal.values("config.invalid")["mistake"])
+    assert reason in str(journal.values("config.not-applied")["mistake"])
 
 
 def test_every_mistake_is_told(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_every_mistake_is_told(tmp_path: Path) -> None:
 
     run(tmp_path, '[plex-probe]\ninterval = "soon"\nlooks = 99\n[perms-audit]\nroots = ["media"]\n', journal=journal)
 
-    assert journal.names == ["config.invalid"] * 3
+    assert journal.names == ["config.not-applied"] * 3
 
 
 def test_one_bad_calendar_makes_nothing_at_all_and_is_told(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_one_bad_calendar_makes_nothing_at_all_and_is_told(tmp_path: Path) -> No
     made = run(tmp_path, '[perms-audit]\nroots = ["/srv/media"]\nfull_calendar = "sometimes"\n', host=host, journal=journal)
 
     assert made == {}
-    assert "sometimes" in str(journal.values("config.invalid")["mistake"])
+    assert "sometimes" in str(journal.values("config.not-applied")["mistake"])
 
 
 def test_a_state_file_that_is_torn_is_no_reason_to_fail(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_calendar_that_cannot_be_judged_leaves_the_shipped_units_as_they_are(t
     made = run(tmp_path, '[perms-audit]\nroots = ["/srv"]\nfull_calendar = "Sun 03:00"\n', host=host, journal=journal)
 
     assert made == {}
-    assert str(fault) in str(journal.values("config.invalid")["mistake"])
+    assert str(fault) in str(journal.values("config.not-applied")["mistake"])
 
 
 def test_even_a_bug_does_not_fail_a_boot(capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from plexguard.core.secret import Secret, mask
-from plexguard.notify.config import Channel
+from plexguard.notify.config import Channel, Config
 from plexguard.notify.credentials import find_missing, read_credentials
 
 
@@ -47,6 +47,15 @@ def test_missing_credential_is_told_with_the_file_to_write(channel, given, said)
 )
 def test_nothing_is_missed_that_is_not_needed(channel, given):
     assert find_missing("x", channel, given) == ""
+
+
+def test_what_channels_cannot_do_without_is_named():
+    airtable = Channel(kind="airtable", base="appX", table="Log")
+    config = Config(
+        channel={"log": airtable, "me": Channel(kind="mail"), "x": Channel(), "hook": Channel(kind="webhook", url="http://h/")}
+    )
+
+    assert config.needed_credentials() == ("notify.log.token",)
 
 
 def test_every_part_of_a_secret_address_is_hidden(folder):

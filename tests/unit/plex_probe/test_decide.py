@@ -42,6 +42,7 @@ class Checks:
         took_s: float = 18.0,
         after_s: float = 30.0,
         put_off: bool = False,
+        refused: bool = False,
         update: str = "",
         progress: str | None = "",
         version: str = "",
@@ -54,7 +55,9 @@ class Checks:
         self.clock.pass_time(took_s)
         seen = see(*answers, server=server, update=update, version=version, latencies={"identity": slow_s})
         marks = Marks() if progress is None else Marks(log="log", database=f"database {progress}")
-        seen = dataclasses.replace(seen, marks=marks, ask_was_put_off=put_off, database_moves=writing, viewers=viewers)
+        seen = dataclasses.replace(
+            seen, marks=marks, ask_was_put_off=put_off, ask_was_refused=refused, database_moves=writing, viewers=viewers
+        )
         plan = decide(seen, self.config, self.state, began, self.clock.moment())
         self.state = decode(State, encode(plan.state))
         for step in plan.steps:
@@ -601,6 +604,34 @@ def test_a_start_that_was_refused_is_no_restart_less() -> None:
 
     assert checks.state.problem is not None
     assert checks.state.problem.restarts == 0
+
+
+def refuse_for(checks: Checks, hours: int) -> None:
+    for _ in range(hours * 60):
+        checks.check(Answer.SILENT, refused=checks.restarts > 0, after_s=42)
+
+
+def test_what_was_refused_for_good_is_asked_again_when_the_hour_is_over_and_told_once() -> None:
+    checks = Checks()
+    refuse_for(checks, 5)
+
+    assert 4 <= checks.restarts <= 6
+    assert checks.told == ["plex.hung", "plex.restart-asked", "plex.gave-up"]
+    assert checks.state.problem is not None and checks.state.problem.restarts == 0
+
+
+def test_what_is_granted_after_a_refusal_counts_and_is_given_up_anew() -> None:
+    checks = Checks()
+    refuse_for(checks, 2)
+    asked = checks.restarts
+
+    for _ in range(180):
+        checks.check(Answer.SILENT, after_s=42)
+
+    assert checks.restarts == asked + CONFIG.max_restarts_per_incident
+    # The second restart is news again, and so is that none is left.
+    assert checks.told[-2:] == ["plex.restart-asked", "plex.gave-up"]
+    assert checks.values[-1]["restarts"] == CONFIG.max_restarts_per_incident
 
 
 def test_a_version_that_was_never_known_did_not_change() -> None:

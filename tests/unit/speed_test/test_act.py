@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core.errors import IoFailed, NoPermission
+from plexguard.core.errors import IoFailed
 from plexguard.core.host import CommandMissing, CommandTimeout, Completed
 from plexguard.core.state import History, StateFile
 from plexguard.speed_test import events
-from plexguard.speed_test.act import carry_out, keep, make_test, prepare_folder
+from plexguard.speed_test.act import carry_out, keep, make_test
 from plexguard.speed_test.config import Config
 from plexguard.speed_test.decide import Day, Failed, Missing, Plan, State, Tell
 from plexguard.speed_test.result import Record, Result
@@ -184,28 +184,3 @@ def test_with_a_disk_that_takes_nothing_the_result_is_told_all_the_same(tmp_path
         keep(Plan(state=COUNTED, steps=(RESULT,)), record(), state=state_file(away), history=history(away), journal=journal)
 
     assert journal.names == ["speed.result"]
-
-
-def test_a_folder_that_is_not_there_yet_is_made_for_a_person(tmp_path: Path) -> None:
-    lock = prepare_folder(tmp_path / "plexguard/speed-test")
-
-    assert lock.stat().st_mode & 0o777 == 0o600
-    assert prepare_folder(tmp_path / "plexguard/speed-test") == lock
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
-def test_what_root_locks_by_hand_can_be_locked_by_the_service(tmp_path: Path) -> None:
-    os.chown(tmp_path, 4711, 4712)
-
-    status = prepare_folder(tmp_path).stat()
-
-    assert (status.st_uid, status.st_gid) == (4711, 4712)
-
-
-def test_who_may_not_count_a_test_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
-
-    with pytest.raises(NoPermission) as told:
-        prepare_folder(tmp_path)
-
-    assert told.value.hint == "run it as root"

@@ -8,11 +8,13 @@ import pytest
 from plexguard.core.errors import IoFailed
 from plexguard.core.host import CommandFailed, CommandTimeout, Completed
 from plexguard.core.state import StateFile
-from plexguard.net_recover.decide import Problem, State, Verdict
+from plexguard.net_recover.decide import State
 from plexguard.net_recover.history import Teller, open_history
+from plexguard.net_recover.ladder import Problem
 from plexguard.net_recover.observe import Watching
 from plexguard.net_recover.reboot.act import COMMAND, reboot, refuse
 from plexguard.net_recover.reboot.decide import Budget, Known, RebootObservation, Refuse
+from plexguard.net_recover.states import Verdict
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal
 
 SEEN = RebootObservation(verdict=Verdict.NO_LINK, detail="eth0 has no carrier", watching=Watching.NOBODY, update="", inhibitors=())

@@ -7,7 +7,8 @@ import pytest
 
 from plexguard.core.records import decode, encode
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import Problem, State, Verdict
+from plexguard.net_recover.decide import State
+from plexguard.net_recover.ladder import Problem
 from plexguard.net_recover.observe import Watching
 from plexguard.net_recover.reboot.decide import (
     DAY_S,
@@ -19,6 +20,7 @@ from plexguard.net_recover.reboot.decide import (
     find_refusal,
     take_back,
 )
+from plexguard.net_recover.states import Verdict
 from tests.fakes.ports import FakeClock
 
 CONFIG = Config(reboot=True)

@@ -6,9 +6,9 @@ import pytest
 
 from plexguard.core.host import CommandFailed, Completed
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.decide import Verdict
 from plexguard.net_recover.observe import Watching
 from plexguard.net_recover.reboot.observe import is_clock_synchronised, look_again, read_inhibitors
+from plexguard.net_recover.states import Verdict
 from tests.fakes.ports import FakeHost
 from tests.unit.net_recover.world import Machine, World
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from plexguard.core.secret import Secret
 from plexguard.notify.channels.webhook import make_bearer, render_body, sign
 from plexguard.notify.message import Refused
+from tests.static.tree import MAN, page_text
 from tests.unit.notify.messages import HUNG, RECOVERED, changed
 
 
@@ -70,3 +72,11 @@ def test_token_that_no_header_can_hold_is_refused_and_not_shown(token):
     with pytest.raises(Refused) as caught:
         make_bearer(Secret(token))
     assert token not in str(caught.value)
+
+
+def test_example_of_the_manual_is_true():
+    text = page_text(MAN / "plexguard-notify.8")
+    found = re.search(r"sent at (\d+):.*?hmac (\w+)\n\S+= ([0-9a-f]{64})\n", text, re.DOTALL)
+    body = re.search(r'\{"id": "1"\}', text)
+    assert found is not None and body is not None
+    assert sign(found[2].encode(), body[0].encode(), int(found[1])) == f"t={found[1]},sha256={found[3]}"

@@ -364,17 +364,35 @@ def test_a_plex_that_does_not_even_tell_who_watches_is_left_alone_while_it_is_al
     assert "no outage" in refusal(meet(Answer.DATABASE_SILENT, level=Level.TOKEN, is_in_use=False))
 
 
-def test_a_refusal_is_news_when_it_is_another_or_an_hour_old() -> None:
+WATCHED = Refuse("somebody watches", passing=True)
+SPENT = Refuse("6 restarts in 24 hours are spent", passing=False)
+
+
+def test_a_refusal_that_passes_is_news_when_it_is_another_or_an_hour_old() -> None:
     clock = FakeClock()
-    budget = Budget(refused="somebody watches", refused_at=clock.moment())
+    budget = Budget().note_refusal(WATCHED, clock.moment())
 
     clock.pass_time(3599)
-    assert budget.has_told("somebody watches", clock.moment())
-    assert not budget.has_told("an update is at work", clock.moment())
+    assert budget.has_told(WATCHED, clock.moment())
+    assert not budget.has_told(Refuse("an update is at work", passing=True), clock.moment())
+    assert budget.note_refusal(WATCHED, clock.moment()) == budget
     clock.pass_time(1)
-    assert not budget.has_told("somebody watches", clock.moment())
-    assert not budget.spend(clock.moment()).has_told("somebody watches", clock.moment())
-    assert not Budget().has_told("", clock.moment())
+    assert not budget.has_told(WATCHED, clock.moment())
+    assert not budget.spend(clock.moment()).has_told(WATCHED, clock.moment())
+    assert not Budget().has_told(Refuse("", passing=True), clock.moment())
+
+
+def test_a_refusal_for_good_that_comes_again_each_hour_is_told_once() -> None:
+    clock = FakeClock()
+    budget = Budget().note_refusal(SPENT, clock.moment())
+
+    for _ in range(10):
+        clock.pass_time(3700)
+        assert budget.has_told(SPENT, clock.moment())
+        budget = budget.note_refusal(SPENT, clock.moment())
+
+    clock.pass_time(7200)
+    assert not budget.has_told(SPENT, clock.moment())
 
 
 # -- what the probe has published, believed where it speaks against a restart -----------------------------------------
