@@ -21,6 +21,7 @@ from plexguard.core.records import decode, encode
 
 T = TypeVar("T")
 STATE_ROOT = Path("/var/lib/plexguard")
+RUNTIME_ROOT = Path("/run/plexguard")
 # Larger is no state of ours; reading it would only cost memory.
 MAX_STATE_BYTES = 16 * 1024 * 1024
 # What others read (status, notify) is published in spite of the unit's UMask=0077; secrets are never state.
@@ -30,6 +31,11 @@ PUBLISHED = 0o644
 def state_directory(program: str) -> Path:
     """Return where a program keeps its state: $STATE_DIRECTORY under systemd, the same folder when run by hand."""
     return Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_ROOT / program)
+
+
+def runtime_directory(program: str) -> Path:
+    """Return where a program keeps what a reboot forgets: $RUNTIME_DIRECTORY under systemd, the same folder when run by hand."""
+    return Path(os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or RUNTIME_ROOT / program)
 
 
 def make_folder(folder: Path) -> Path:
@@ -47,16 +53,23 @@ def make_folder(folder: Path) -> Path:
 
 
 class StateFile(Generic[T]):
-    """One record of a dataclass in one file. schema: raised when the record changes so that old code would misread it."""
+    """One record of a dataclass in one file. schema: raised when the record changes so that old code would misread it.
 
-    def __init__(self, path: Path, record: type[T], *, schema: int, journal: Journal) -> None:
+    spare: a file in memory, for what the disk does not take (`keep`). While it is there, it is the newer one.
+    """
+
+    def __init__(self, path: Path, record: type[T], *, schema: int, journal: Journal, spare: Path | None = None) -> None:
         self.path = path
+        self._spare = spare
         self._record = record
         self._schema = schema
         self._journal = journal
 
     def load(self) -> T | None:
         """Return the record, or None where there is none that can be used. Raises NoPermission and IoFailed."""
+        kept = self._read_spare()
+        if kept is not None:
+            return kept
         try:
             return self._parse(_read(self.path))
         except FileNotFoundError:
@@ -67,8 +80,43 @@ class StateFile(Generic[T]):
 
     def save(self, record: T) -> None:
         """Replace the record on disk. Raises IoFailed (disk full, read-only) with the old record intact."""
+        self._write(self.path, record)
+        if self._spare is not None:
+            _remove(self._spare)
+
+    def keep(self, record: T) -> None:
+        """Save a record, or where the disk takes nothing keep it in memory, which a reboot forgets.
+
+        Only for what may be forgotten: what was seen and told, never what was done. Raises IoFailed as save() does, but the
+        next time, when that is no news, not any more.
+        """
+        was_kept = self.is_kept
+        try:
+            self.save(record)
+        except IoFailed:
+            if self._spare is None:
+                raise
+            with suppress(IoFailed):
+                self._write(self._spare, record)
+            if not was_kept:
+                raise
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the record that counts is the one in memory."""
+        return self._read_spare() is not None
+
+    def _write(self, path: Path, record: T) -> None:
         text = json.dumps({"schema": self._schema, **encode(record)}, indent=1, ensure_ascii=True)
-        write_atomic(self.path, (text + "\n").encode("ascii"), mode=PUBLISHED)
+        write_atomic(path, (text + "\n").encode("ascii"), mode=PUBLISHED)
+
+    def _read_spare(self) -> T | None:
+        if self._spare is None:
+            return None
+        try:
+            return self._parse(_read(self._spare))
+        except (FileNotFoundError, DataError, NoPermission, IoFailed):
+            return None
 
     def _parse(self, text: bytes) -> T:
         data = _parse_object(text)
@@ -84,7 +132,7 @@ class StateFile(Generic[T]):
     def peek(self) -> T | None:
         """Return the record for who may only read, or None where there is none that can be used; nothing is set aside."""
         try:
-            return self.read()
+            return self._read_spare() or self.read()
         except (FileNotFoundError, DataError, NoPermission, IoFailed):
             return None
 
@@ -143,6 +191,13 @@ def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
         # It is only still there when something failed, or when the program was asked to stop just now.
         with suppress(OSError):
             temporary.unlink()
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise IoFailed(f"Failed to remove {path}: {error.strerror}") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from plexguard.core.notify import one_line
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
-from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, state_directory
+from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, runtime_directory, state_directory
 from plexguard.core.viewers import read_paused
 from plexguard.net_recover import act, events
 from plexguard.net_recover.config import Config
@@ -75,7 +75,8 @@ def reboot(context: click.Context) -> int:
 
 
 def _open_state(ports: Ports, folder: Path) -> StateFile[State]:
-    return StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
+    spare = runtime_directory(NAME) / "state.json"
+    return StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal, spare=spare)
 
 
 def _open_budget(ports: Ports, folder: Path) -> StateFile[Budget]:
@@ -108,7 +109,8 @@ def _check(ports: Ports, config: Config, config_path: Path, *, output: str) -> i
     if ports.by_hand and not os.access(folder, os.W_OK):
         # A person without the unit's rights may look, and nothing is kept or done.
         return _look(ports, config, config_path, output=output)
-    with exclusive_lock(folder / "lock"):
+    # Not on the disk, which may take nothing.
+    with exclusive_lock(make_folder(runtime_directory(NAME)) / "lock"):
         past = file.load() or State()
         began = ports.clock.moment()
         seen = observe(eyes, config, known=past.seen)
@@ -174,7 +176,7 @@ def _look(ports: Ports, config: Config, config_path: Path, *, output: str) -> in
 def _reset_budget(ports: Ports) -> int:
     folder = make_folder(STATE_ROOT / PROGRAM)
     state_file, budget_file = _open_state(ports, folder), _open_budget(ports, STATE_ROOT / REBOOT)
-    with exclusive_lock(folder / "lock"):
+    with exclusive_lock(make_folder(runtime_directory(NAME)) / "lock"):
         state, budget = state_file.load() or State(), budget_file.load() or Budget()
         problem = state.problem
         if problem is not None:

@@ -45,12 +45,20 @@ class Hands:
 def carry_out(seen: Observation, config: Config, past: State, began: Moment, hands: Hands, *, rebooted: bool) -> State:
     """Decide and act, one step after the other, until no step is left for now. Returns the last state. Raises IoFailed.
 
-    A plan never repeats: each one is saved before its step, and a round has few.
+    A plan never repeats: each one is saved before its step, which is not taken otherwise, and a round has few.
     """
     failure = ""
     while True:
-        plan = decide(seen, config, past, began, hands.clock.moment(), failure=failure, rebooted=rebooted)
-        _save_and_tell(plan, hands)
+        now = hands.clock.moment()
+        plan = decide(seen, config, past, began, now, failure=failure, rebooted=rebooted)
+        try:
+            hands.state.save(plan.state)
+        except IoFailed as error:
+            why = f"nothing can be counted: {error}"
+            uncounted = decide(seen, config, past, began, now, failure=failure, rebooted=rebooted, uncounted=why)
+            _keep_and_tell(uncounted, hands, is_news=rebooted or plan.is_news)
+            return uncounted.state
+        _tell(plan, hands)
         if plan.step is None:
             break
         failure = take_step(plan.step, make_patient(seen, plan.state.verdict), hands.host)
@@ -72,19 +80,19 @@ def _ask_reboot(state: State, hands: Hands) -> State:
     return state
 
 
-def _save_and_tell(plan: Plan, hands: Hands) -> None:
-    """Save first: a step that was not counted must not be taken. With a disk that takes nothing, what was seen is told."""
-    problem: IoFailed | None = None
-    try:
-        hands.state.save(plan.state)
-    except IoFailed as error:
-        problem = error
+def _keep_and_tell(plan: Plan, hands: Hands, *, is_news: bool) -> None:
+    """With a disk that takes nothing, no step is taken, and what is seen is told all the same, and once."""
+    # A check that finds nothing new has lost nothing either.
+    if is_news or hands.state.is_kept:
+        try:
+            hands.state.keep(plan.state)
+        finally:
+            _tell(plan, hands)
+
+
+def _tell(plan: Plan, hands: Hands) -> None:
     for tell in plan.tells:
-        if problem is None or tell.event not in (events.STEP, events.REBOOT_ASKED):
-            hands.teller.tell(tell.event, **tell.values)
-    # A check that found nothing new has lost nothing either.
-    if problem is not None and (plan.tells or plan.step is not None or plan.ask_reboot):
-        raise problem
+        hands.teller.tell(tell.event, **tell.values)
 
 
 def take_step(step: Step, patient: Patient, host: Host) -> str:

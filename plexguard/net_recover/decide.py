@@ -48,6 +48,11 @@ class Plan:
     step: Step | None = None
     ask_reboot: bool = False
 
+    @property
+    def is_news(self) -> bool:
+        """Whether anything is to be told or done."""
+        return bool(self.tells) or self.step is not None or self.ask_reboot
+
 
 def is_excused(past: State, now: Moment) -> bool:
     """Tell whether an interface may be switched off without a person having done it."""
@@ -56,10 +61,19 @@ def is_excused(past: State, now: Moment) -> bool:
 
 
 def decide(
-    seen: Observation, config: Config, past: State, began: Moment, now: Moment, *, failure: str = "", rebooted: bool = False
+    seen: Observation,
+    config: Config,
+    past: State,
+    began: Moment,
+    now: Moment,
+    *,
+    failure: str = "",
+    rebooted: bool = False,
+    uncounted: str = "",
 ) -> Plan:
     """Return what to tell and do next. began: the moment before the first look; now: after the last. failure: what the commands
-    of the step that was just taken said. rebooted: this machine has just come back from a reboot that was asked for."""
+    of the step that was just taken said. rebooted: this machine has just come back from a reboot that was asked for. uncounted: why
+    nothing can be counted on disk, and so nothing be done, "" when it can."""
     verdict = judge(seen, is_excused=is_excused(past, now))
     state = dataclasses.replace(past, verdict=verdict, detail=describe(seen, verdict), checked=now)
     if verdict is Verdict.UNKNOWN:
@@ -71,14 +85,16 @@ def decide(
     if verdict is Verdict.ONLINE:
         plan = _recover(seen, past, state, now, rebooted=rebooted)
     else:
-        plan = _treat(seen, config, past, state, began, now, failure=failure)
+        plan = _treat(seen, config, past, state, began, now, failure=failure, uncounted=uncounted)
     if not past.told_unknown:
         return plan
     known = Tell(events.KNOWN, {"kind": verdict.value, "detail": state.detail})
     return dataclasses.replace(plan, tells=(known, *plan.tells))
 
 
-def _treat(seen: Observation, config: Config, past: State, state: State, began: Moment, now: Moment, *, failure: str) -> Plan:
+def _treat(
+    seen: Observation, config: Config, past: State, state: State, began: Moment, now: Moment, *, failure: str, uncounted: str
+) -> Plan:
     """Return what to tell and do next about a network that is lost."""
     verdict = state.verdict
     tells: list[Tell] = []
@@ -96,7 +112,7 @@ def _treat(seen: Observation, config: Config, past: State, state: State, began: 
         tells.append(Tell(events.LOST, {"kind": verdict.value, "detail": state.detail, "looks": seen.looks, "lost_s": lost_s}))
         problem = dataclasses.replace(problem, told=(*problem.told, verdict))
     was_mendable = past.last_online is not None and bool(past.interface or config.interface)
-    course = Course(detail=state.detail, was_mendable=was_mendable, rounds=past.rounds)
+    course = Course(detail=state.detail, was_mendable=was_mendable, rounds=past.rounds, uncounted=uncounted)
     following = consider_steps(seen, config, course, problem, tells, now)
     problem = dataclasses.replace(following.problem, is_silent=following.problem.is_silent and not tells)
     state = dataclasses.replace(state, problem=problem, rounds=following.rounds)

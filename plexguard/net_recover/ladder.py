@@ -58,11 +58,13 @@ class Problem:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """What the ladder needs to know beside the problem. detail: what was seen, in a line. was_mendable: the network was seen
-    working, over an interface here that could be mended. rounds: when rounds were begun, of the last hour."""
+    working, over an interface here that could be mended. rounds: when rounds were begun, of the last hour. uncounted: why
+    nothing can be counted on disk, "" when it can."""
 
     detail: str
     was_mendable: bool
     rounds: tuple[Moment, ...]
+    uncounted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,7 @@ def _give_up(config: Config, course: Course, problem: Problem, tells: list[Tell]
         spent = (*problem.spent, problem.verdict)
         problem = dataclasses.replace(problem, gave_up=True, spent=spent, round=0, todo=())
     asked = problem.reboot_asked
-    if not may_reboot or (asked is not None and age_s(asked, now) < ASK_AGAIN_S):
+    if not may_reboot or course.uncounted or (asked is not None and age_s(asked, now) < ASK_AGAIN_S):
         return Next(problem=problem, rounds=course.rounds)
     if asked is None:
         tells.append(Tell(events.REBOOT_ASKED, {"kind": problem.verdict.value, "lost_s": now.seconds_since(problem.began)}))
@@ -196,7 +198,7 @@ def _take_step(
     begins_round = not problem.todo
     step = steps[0] if begins_round else problem.todo[0]
     recent = tuple(moment for moment in course.rounds if age_s(moment, now) < HOUR_S)
-    obstacle = _find_obstacle(seen, step)
+    obstacle = _find_obstacle(seen, step) or course.uncounted
     if begins_round and len(recent) >= config.max_rounds:
         obstacle = f"{config.max_rounds} rounds in the last hour (max_rounds)"
     if obstacle:

@@ -13,11 +13,11 @@ import click
 
 from plexguard.core import program, suite
 from plexguard.core.daemon import run_cycles
-from plexguard.core.errors import UsageError
+from plexguard.core.errors import NoPermission, UsageError
 from plexguard.core.notify import take_connection
 from plexguard.core.program import Ports
 from plexguard.core.published import NOTIFY, PROBE
-from plexguard.core.state import StateFile, state_directory
+from plexguard.core.state import StateFile, exclusive_lock, make_folder, state_directory
 from plexguard.core.told import JournalEvents
 from plexguard.notify import alert as failures
 from plexguard.notify import events, report, sendmail
@@ -49,6 +49,7 @@ def _follow(config_path: Path) -> int:
     ports = program.open_ports(NAME)
     config = program.load_config(config_path, Config)
     root = state_directory(NAME)
+    _check_owner(root)
     told = StateFile(root / "no-channels.json", NothingConfigured, schema=_MARK_SCHEMA, journal=ports.journal)
     if not config.channel:
         ports.notifier.tell("READY=1", "STATUS=no channel is configured")
@@ -58,11 +59,19 @@ def _follow(config_path: Path) -> int:
         return 0
     told.path.unlink(missing_ok=True)
     engine = Engine(config, ports, _open_world(root, ports))
-    try:
-        run_cycles(engine.cycle, ports.notifier)
-    finally:
-        engine.close()
+    # Two that write one queue would spoil it.
+    with exclusive_lock(root / "lock"):
+        try:
+            run_cycles(engine.cycle, ports.notifier)
+        finally:
+            engine.close()
     return 0
+
+
+def _check_owner(root: Path) -> None:
+    """Raise NoPermission where the queue is another user's: what root wrote into it the service could not write any more."""
+    if make_folder(root).stat().st_uid != os.geteuid():
+        raise NoPermission(f"{root}: belongs to another user", hint="systemctl start plexguard-notify.service")
 
 
 def _open_world(root: Path, ports: Ports) -> World:

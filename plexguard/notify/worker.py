@@ -44,6 +44,7 @@ class ForkedWorker:
         """work: takes a function that shows a sign, and one that tells whether to go on."""
         self.ended = False
         self.failure = ""
+        self._heard = b""
         parent = os.getpid()
         self.pipe, theirs = os.pipe()
         os.set_blocking(self.pipe, False)
@@ -61,8 +62,10 @@ class ForkedWorker:
             while chunk := os.read(self.pipe, 65536):
                 found += chunk
             self.ended = True
-        if self.ended and not found.endswith(_DONE):
-            _, _, reason = found.partition(_FAILED)
+        # Its last word may have been read before the pipe was closed.
+        self._heard = (self._heard + found)[-2 * _MAX_REASON :]
+        if self.ended and not self._heard.endswith(_DONE):
+            _, _, reason = self._heard.partition(_FAILED)
             self.failure = reason.decode("utf-8", "replace") or "the process that sends ended without a word"
         return bool(found)
 
@@ -78,7 +81,8 @@ def _work(work: Work, pipe: int, parent: int) -> None:
     os.set_blocking(pipe, False)
 
     def sign() -> None:
-        with contextlib.suppress(BlockingIOError):
+        # Full, or nobody reads any more: that is for `go_on` to tell.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(pipe, _SIGN)
 
     try:
@@ -91,4 +95,5 @@ def _work(work: Work, pipe: int, parent: int) -> None:
 
 def _last_word(pipe: int, text: bytes) -> None:
     os.set_blocking(pipe, True)
-    os.write(pipe, text)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, text)

@@ -19,7 +19,7 @@ from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.records import encode
 from plexguard.core.responses import RESPONSES
 from plexguard.core.secret import Secret
-from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, state_directory
+from plexguard.core.state import STATE_ROOT, StateFile, exclusive_lock, make_folder, runtime_directory, state_directory
 from plexguard.core.token import read_token
 from plexguard.core.viewers import PROBE_FOLDER, paused_file, read_paused
 from plexguard.plex_probe import act, events
@@ -66,7 +66,8 @@ def restart(context: click.Context) -> int:
 
 def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str, explain: bool) -> int:
     folder = state_directory(NAME)
-    state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
+    spare = runtime_directory(NAME) / "state.json"
+    state = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal, spare=spare)
     # A person without the unit's rights may look, and nothing is kept or done.
     may_act = not explain and (not ports.by_hand or os.access(folder, os.W_OK))
     past = (state.load() if may_act else state.peek()) or State()
@@ -76,7 +77,7 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
             ports.journal.send(events.NO_SERVER, reason=found.missing)
         if may_act and not past.told_no_server:
             # An outage that is open stays open: the server may only be unknown for a moment.
-            state.save(dataclasses.replace(past, told_no_server=True))
+            state.keep(dataclasses.replace(past, told_no_server=True))
         return os.EX_UNAVAILABLE
     token = _read_token(ports)
     paused = read_paused(ports.journal, folder)
@@ -94,10 +95,17 @@ def _check(ports: Ports, config: Config, plex_config: PlexConfig, *, output: str
         was_ours=lambda: _read_budget(ports).was_ours(ports.clock.moment()),
         whole=explain,
     )
-    plan = decide(seen, config, past, began, ports.clock.moment())
+    now = ports.clock.moment()
+    plan = decide(seen, config, past, began, now)
     if may_act:
         act.save_paused(paused_file(folder, ports.journal), paused, seen.paused)
-        act.carry_out(plan, state=state, journal=ports.journal, manager=ports.manager)
+        plan = act.carry_out(
+            plan,
+            replan=lambda uncounted: decide(seen, config, past, began, now, uncounted=uncounted),
+            state=state,
+            journal=ports.journal,
+            manager=ports.manager,
+        )
         act.note_response(plan.state, folder / RESPONSES.name)
     ports.notifier.tell(f"STATUS={one_line(describe(plan.state))}")
     if output == "json":

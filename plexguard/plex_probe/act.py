@@ -1,6 +1,7 @@
 """Carry out the probe's plan: save, tell, ask. It restarts nothing itself."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from plexguard.core.errors import IoFailed
@@ -9,7 +10,6 @@ from plexguard.core.manager import Manager
 from plexguard.core.responses import Response, append_response
 from plexguard.core.state import StateFile
 from plexguard.core.viewers import Paused
-from plexguard.plex_probe import events
 from plexguard.plex_probe.decide import Plan, State
 from plexguard.plex_probe.ladder import AskRestart, Tell
 from plexguard.plex_probe.observe import RESTART_UNIT
@@ -31,18 +31,27 @@ def note_response(state: State, file: Path) -> None:
         append_response(Response(at=at, verdict=state.verdict.value, failed=state.level, latencies=state.latencies), file)
 
 
-def carry_out(plan: Plan, *, state: StateFile[State], journal: Journal, manager: Manager) -> None:
-    """Save the state first: a restart that was not counted must not be asked for. Raises IoFailed and CommandError.
+def carry_out(plan: Plan, *, replan: Callable[[str], Plan], state: StateFile[State], journal: Journal, manager: Manager) -> Plan:
+    """Save the state first: a restart that was not counted must not be asked for. Return the plan that was carried out. Raises
+    IoFailed and CommandError.
 
-    With a disk that takes nothing, what was seen is told all the same.
+    replan: returns what to do when nothing can be counted, and why that is. With a disk that takes nothing, what is seen is told
+    all the same, and once.
     """
     try:
         state.save(plan.state)
-    except IoFailed:
-        for step in plan.steps:
-            if isinstance(step, Tell) and step.event is not events.RESTART_ASKED:
-                journal.send(step.event, **step.values)
-        raise
+    except IoFailed as error:
+        plan = replan(f"no restart can be counted: {error}")
+        try:
+            state.keep(plan.state)
+        finally:
+            _take_steps(plan, journal, manager)
+    else:
+        _take_steps(plan, journal, manager)
+    return plan
+
+
+def _take_steps(plan: Plan, journal: Journal, manager: Manager) -> None:
     for step in plan.steps:
         match step:
             case Tell(event, values):

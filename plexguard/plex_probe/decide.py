@@ -88,8 +88,9 @@ class Plan:
     steps: tuple[Step, ...] = ()
 
 
-def decide(seen: Observation, config: Config, past: State, began: Moment, now: Moment) -> Plan:
-    """Return what to tell and do. began: the moment before the first look; now: after the last."""
+def decide(seen: Observation, config: Config, past: State, began: Moment, now: Moment, *, uncounted: str = "") -> Plan:
+    """Return what to tell and do. began: the moment before the first look; now: after the last. uncounted: why nothing can be
+    counted on disk, and so nothing be done, "" when it can."""
     if past.answered not in (None, seen.url):
         # Another server, or the same at another address: what was known is not of this one.
         past = State(told_limited=past.told_limited)
@@ -126,7 +127,7 @@ def decide(seen: Observation, config: Config, past: State, began: Moment, now: M
         tell = (Tell(_EVENTS[verdict], _values(seen, problem, now)),)
         problem = dataclasses.replace(problem, told=(*problem.told, verdict))
     state, told_long = _tell_long(seen, state, excuse, config, now)
-    problem, steps = consider_restart(seen, problem, state.stuck_since, config, now)
+    problem, steps = consider_restart(seen, problem, state.stuck_since, config, now, uncounted=uncounted)
     state, steps = _quieten(state, steps, now)
     return Plan(dataclasses.replace(state, problem=problem), (*first, *ended, *tell, *told_long, *steps))
 

@@ -49,10 +49,10 @@ class Problem:
 
 
 def consider_restart(
-    seen: Observation, problem: Problem, stuck_since: Moment | None, config: Config, now: Moment
+    seen: Observation, problem: Problem, stuck_since: Moment | None, config: Config, now: Moment, *, uncounted: str = ""
 ) -> tuple[Problem, tuple[Step, ...]]:
     """Ask for a restart if this is an outage that one may cure, within the budget of the incident; else say once that
-    it is left to a person, and why."""
+    it is left to a person, and why. uncounted: why an ask cannot be counted on disk, "" when it can."""
     is_stuck = stuck_since is not None and now.seconds_since(stuck_since) >= config.blocked_limit.total_seconds()
     if problem.verdict not in OUTAGES and not (is_stuck and seen.viewers == 0):
         return problem, ()
@@ -63,7 +63,7 @@ def consider_restart(
     problem = _settle_ask(seen, problem)
     if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():
         return problem, ()
-    barrier = _find_barrier(seen, problem, config, now)
+    barrier = _find_barrier(seen, problem, config, now) or uncounted
     if not barrier:
         return _ask(seen, problem, config, now)
     if problem.gave_up:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.demo import house, scenes
+from tests.demo import house, people, scenes
 from tests.demo.show import Show
 from tests.machine import Machine, MachineError, can_run
 from tests.machine.managers import Manager, managed
@@ -30,7 +30,9 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a download that Plex cannot read is repaired as it arrives", scenes.repair_live),
     ("a film is repaired because Plex's log complained", scenes.repair_by_log),
     ("what a run changed is taken back", scenes.take_back),
+    ("somebody is to be told: a channel is configured, and tried", people.open_channel),
     ("a hung Plex is restarted and recovers", scenes.recover_plex),
+    ("what people were told of it", people.read_pair),
     ("an update of Plex is left alone", scenes.leave_update),
     ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
     ("the network is lost, and comes back by the gentlest step", house.mend_network),

@@ -17,7 +17,12 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            # Who sent it was killed in the middle of it.
+            self.close_connection = True
+            return
         try:
             order = (FOLDER / "answer").read_text().strip()
         except FileNotFoundError:

@@ -91,7 +91,12 @@ def test_with_a_full_disk_what_is_seen_is_told_and_nothing_is_restarted_uncounte
     told_when_full = story(machine)
     assert "plex.hung" in told_when_full
     assert {"plex.restart-asked", "program.bug"}.isdisjoint(told_when_full)
+    assert "program.failed" in told_when_full
     assert (restarts(machine), main_pid(machine)) == (0, before)
+    # And once, however often it is seen.
+    for _ in range(3):
+        machine.systemctl("start", "plexguard-plex-probe.service")
+    assert story(machine) == told_when_full
 
     machine.run(["rm", f"{FOLDER}/filling"])
     machine.systemctl("start", "plexguard-plex-probe.timer")

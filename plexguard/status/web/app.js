@@ -166,17 +166,23 @@ function showSection(name, rows) {
   show(place(name), rows);
 }
 
+// What is drawn is drawn for a width; as long as there is none (no layout yet), the observer below will tell of it.
+function widthOf(id) {
+  return Math.floor(place(id).clientWidth);
+}
+
 function showHistory() {
-  const width = Math.floor(place("timeline").clientWidth);
+  const width = widthOf("timeline");
+  if (width === 0) return;
   if (known.timeline) show(place("timeline"), timeline(known.timeline, width, known.allIncidents));
   for (const id of Object.keys(KINDS)) showChart(id);
 }
 
 function showChart(id) {
-  if (!known.series) return;
+  const width = widthOf(id);
+  if (!known.series || width === 0) return;
   const points = known.series[id];
   const at = known.looking[id] ?? null;
-  const width = Math.floor(place(id).clientWidth);
   show(place(id), chart(KINDS[id], known.series, points, width, at === null ? null : Math.min(at, points.length - 1), known.tables.has(id)));
 }
 

@@ -9,11 +9,26 @@ export function judge(overview) {
   const problems = overview.problems;
   const doubtful = overview.things.filter((thing) => thing.state === "warning" || thing.state === "unknown").length;
   if (overview.healthy === null) return { state: "unknown", words: "plexguard does not say how it is" };
-  if (!overview.healthy && problems.length > 1) return { state: "problem", words: `${problems.length} things are wrong` };
-  if (!overview.healthy) return { state: "problem", words: problems[0]?.text || "Something is wrong" };
+  if (!overview.healthy && problems.length > 0) {
+    // Where nobody has looked yet, nothing is known to be wrong.
+    const isGrave = overview.things.length === 0 || overview.things.some((thing) => thing.state === "problem");
+    const many = isGrave ? "things are wrong" : "things to look at";
+    return { state: isGrave ? "problem" : "warning", words: problems.length > 1 ? `${problems.length} ${many}` : problems[0].text };
+  }
+  if (!overview.healthy) return judgeThings(overview.things);
   if (problems.length > 0) return { state: "warning", words: problems.length > 1 ? `${problems.length} things to look at` : problems[0].text };
   if (doubtful > 0) return { state: "warning", words: `Nothing is down, ${plural(doubtful, "thing")} to look at` };
   return { state: "well", words: "All is well" };
+}
+
+// Not healthy, and no problem has a name: what is bad, or else what nobody knows.
+function judgeThings(all) {
+  for (const [state, words] of [["problem", "are wrong"], ["unknown", "are not known"]]) {
+    const those = all.filter((thing) => thing.state === state);
+    if (those.length > 1) return { state, words: `${those.length} things ${words}` };
+    if (those.length === 1) return { state, words: [those[0].title, those[0].summary].filter(Boolean).join(": ") };
+  }
+  return { state: "problem", words: "Something is wrong" };
 }
 
 // isOld: the server is away, and nobody knows whether it is still so.
@@ -119,17 +134,13 @@ export function channels(overview) {
 export function budgets(overview) {
   const rows = overview.budgets.map((budget) => {
     const left = budget.left ?? (budget.limit !== null && budget.used !== null ? budget.limit - budget.used : null);
-    const words = budget.limit === 0 ? "switched off" : left === null ? "not known" : `${left} of ${budget.limit ?? "?"} left${budget.period ? ` ${perPeriod(budget.period)}` : ""}`;
+    const words = budget.limit === 0 ? "switched off" : left === null ? "not known" : `${left} of ${budget.limit ?? "?"} left${budget.period && `, per ${budget.period}`}`;
     return h("li", { "data-key": `budget-${budget.name}` },
       h("div", { class: "card-head" }, h("h3", {}, budget.name), h("span", {}, words)),
       left !== null && budget.limit ? meter(budget.name, left / budget.limit, words, left === 0 ? "spent" : "") : null,
     );
   });
   return rows.length > 0 ? rows : none("None.");
-}
-
-function perPeriod(period) {
-  return /^(per|in|a|this|today|within)\b/.test(period) ? period : `in ${period}`;
 }
 
 export function timers(overview) {

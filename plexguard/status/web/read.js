@@ -40,7 +40,8 @@ export function readOverview(raw) {
     host: text(all.host, 100),
     healthy: typeof all.healthy === "boolean" ? all.healthy : null,
     things: list(all.things, 100).map(readThing),
-    problems: list(all.problems, 100).map((p) => ({ text: text(p.text), since: when(p.since), command: text(p.command) })),
+    problems: list(all.problems, 100).map((p) => ({ text: text(p.text), since: when(p.since), command: text(p.command) }))
+      .filter((problem) => problem.text),
     plex: readPlex(record(all.plex)),
     timers: list(all.timers).map((t) => ({ unit: text(t.unit), last: when(t.last), next: when(t.next), result: text(t.result) })),
     budgets: list(all.budgets).map((b) => ({

@@ -69,6 +69,51 @@ def test_one_problem_is_the_headline_itself(browser, api):
     assert browser.find("#verdict")[0].get_attribute("role") == "status"
 
 
+@pytest.mark.parametrize(
+    ("states", "healthy", "headline"),
+    [
+        (["well", "off"], True, "All is well"),
+        (["well", "warning"], True, "Nothing is down, 1 thing to look at"),
+        (["well", "unknown"], False, "T1: as it is"),
+        (["unknown", "unknown"], False, "2 things are not known"),
+        (["unknown", "problem"], False, "T1: as it is"),
+        (["problem", "problem", "unknown"], False, "2 things are wrong"),
+        (["well"], False, "Something is wrong"),
+    ],
+)
+def test_headline_says_what_is_the_matter_when_no_problem_has_a_name(browser, api, states, healthy, headline):
+    api.overview |= {
+        "healthy": healthy,
+        "things": [thing(f"t{number}", f"T{number}", state, "as it is") for number, state in enumerate(states)],
+    }
+    browser.open(api.url)
+    browser.wait(lambda: browser.text("#verdict h1") == headline, headline)
+
+
+def test_problems_of_what_nobody_has_looked_at_yet_are_no_alarm(browser, api):
+    api.overview |= {
+        "healthy": False,
+        "things": [thing("plex", "Plex", "unknown", "not looked at yet")],
+        "problems": [{"text": "Plex: not looked at yet"}, {"text": "Network: not looked at yet"}],
+    }
+    browser.open(api.url)
+    browser.wait_text("#verdict h1", "2 things to look at")
+    assert browser.find("#verdict .verdict.warning")
+
+
+def test_a_page_that_has_no_width_yet_draws_nothing_wrong(browser, api):
+    browser.open(api.url)
+    browser.wait_text("#verdict", "All is well")
+    browser.run("document.querySelector('main').hidden = true")
+    browser.wait(lambda: browser.run("return document.getElementById('timeline').clientWidth") == 0, "no width")
+    browser.run("document.getElementById('range-7d').click()")
+    browser.wait(lambda: any("series?range=7d" in path for path in api.asked), "asked")
+    browser.run("document.querySelector('main').hidden = false")
+    browser.look()
+    browser.wait_text("#timeline", "No incident")
+    assert browser.console() == []
+
+
 def test_parts_that_are_not_there_are_not_shown(browser, api):
     browser.open(api.url)
     browser.wait_text("#verdict", "All is well")
@@ -161,7 +206,7 @@ def test_missing_fields_are_left_out(browser, api):
     }
     api.overview = well() | nulls | {"healthy": False}
     browser.open(api.url)
-    browser.wait_text("#verdict h1", "Something is wrong")
+    browser.wait_text("#verdict h1", "2 things are not known")
     browser.wait_text("#runs", "not known yet")
     shown = browser.text("main")
     assert not re.findall(r"undefined|null|NaN|Invalid|\[object", shown)

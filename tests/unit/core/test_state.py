@@ -15,6 +15,7 @@ from plexguard.core.state import (
     StateFile,
     exclusive_lock,
     make_folder,
+    runtime_directory,
     state_directory,
     write_atomic,
 )
@@ -269,6 +270,81 @@ def test_history_that_cannot_be_written_keeps_the_old_one(tmp_path: Path) -> Non
     assert [record.restarts for record in history(tmp_path).read()] == [1]
 
 
+# -- a disk that takes nothing ------------------------------------------------------------------------------------------
+
+
+def on_disk_that_is_away(folder: Path) -> StateFile[Counted]:
+    """Return a state whose folder cannot be written to until `folder/disk` is made."""
+    return StateFile(folder / "disk/state.json", Counted, schema=1, journal=FakeJournal(), spare=folder / "memory.json")
+
+
+def test_what_the_disk_does_not_take_is_kept_and_that_is_news_once(tmp_path: Path) -> None:
+    file = on_disk_that_is_away(tmp_path)
+
+    with pytest.raises(IoFailed):
+        file.keep(Counted(restarts=1))
+    file.keep(Counted(restarts=2))
+
+    assert file.is_kept
+    assert file.load() == file.peek() == Counted(restarts=2)
+
+
+def test_what_must_be_on_disk_is_not_kept(tmp_path: Path) -> None:
+    file = on_disk_that_is_away(tmp_path)
+
+    with pytest.raises(IoFailed):
+        file.save(Counted(restarts=1))
+
+    assert not file.is_kept
+    assert file.load() is None
+
+
+@pytest.mark.parametrize("way", ["save", "keep"])
+def test_a_disk_that_takes_it_again_holds_what_counts(tmp_path: Path, way: str) -> None:
+    file = on_disk_that_is_away(tmp_path)
+    with pytest.raises(IoFailed):
+        file.keep(Counted(restarts=1))
+    (tmp_path / "disk").mkdir()
+
+    getattr(file, way)(Counted(restarts=2))
+
+    assert not file.is_kept
+    assert file.read() == file.load() == Counted(restarts=2)
+    # Full again, which is news again.
+    (tmp_path / "disk").rename(tmp_path / "away")
+    with pytest.raises(IoFailed):
+        file.keep(Counted(restarts=3))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 2}', '{"schema": 1, "restarts": "x"}'])
+def test_what_is_kept_and_cannot_be_used_is_not_missed(tmp_path: Path, text: str) -> None:
+    file = on_disk_that_is_away(tmp_path)
+    (tmp_path / "disk").mkdir()
+    file.save(RECORD)
+    (tmp_path / "memory.json").write_text(text)
+
+    assert file.load() == file.peek() == RECORD
+
+
+def test_without_a_place_in_memory_each_failure_is_news(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "disk/state.json", Counted, schema=1, journal=FakeJournal())
+
+    for _ in range(2):
+        with pytest.raises(IoFailed):
+            file.keep(Counted())
+    assert not file.is_kept
+
+
+def test_a_record_that_stays_in_memory_is_never_followed_by_an_act(tmp_path: Path) -> None:
+    """What counts must not be forgotten for what was only kept."""
+    file = on_disk_that_is_away(tmp_path)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "memory.json").mkdir()
+
+    with pytest.raises(IoFailed, match="Failed to remove"):
+        file.save(RECORD)
+
+
 # -- locks and places -------------------------------------------------------------------------------------------------
 
 
@@ -322,6 +398,17 @@ def test_state_directory_is_the_one_of_the_unit_else_the_one_it_would_have(
         monkeypatch.setenv("STATE_DIRECTORY", variable)
 
     assert state_directory("x") == Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"), [(None, "/run/plexguard/x"), ("", "/run/plexguard/x"), ("/run/a:/run/b", "/run/a")]
+)
+def test_what_a_reboot_forgets_has_a_place_of_its_own(monkeypatch: pytest.MonkeyPatch, variable: str | None, folder: str) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("RUNTIME_DIRECTORY", variable)
+
+    assert runtime_directory("x") == Path(folder)
 
 
 def test_a_folder_is_made_where_its_unit_never_ran(tmp_path: Path) -> None:

@@ -75,7 +75,59 @@ def test_a_step_that_cannot_be_counted_is_not_taken_and_the_loss_is_told() -> No
         machine.check()
 
     assert machine.world.steps == []
-    assert machine.journal.names == ["net.lost"]
+    assert machine.journal.names == ["net.lost", "net.put-off"]
+    assert "No space left" in str(machine.journal.values("net.put-off")["reason"])
+
+
+def test_with_a_full_disk_each_thing_is_told_once_and_no_reboot_is_asked_for() -> None:
+    machine = lost(config=dataclasses.replace(CONFIG, reboot=True))
+    machine.run_for(timedelta(minutes=7))
+    before = list(machine.world.steps)
+    machine.file.is_full = True
+    machine.journal.sent.clear()
+
+    with pytest.raises(IoFailed):
+        machine.run_for(timedelta(hours=1))
+    machine.run_for(timedelta(hours=3))
+
+    assert len(machine.journal.names) == len(set(machine.journal.names))
+    assert (machine.world.steps, machine.manager.asked) == (before, [])
+
+
+def test_a_network_that_is_back_is_told_with_a_full_disk_too_and_the_disk_anew_when_it_is_full_again() -> None:
+    machine = lost("upstream")
+    machine.file.is_full = True
+    with pytest.raises(IoFailed):
+        machine.check()
+
+    machine.run_for(timedelta(minutes=10))
+    machine.world.mend()
+    machine.run_for(timedelta(minutes=10))
+
+    assert machine.journal.names == ["net.lost", "net.left-alone", "net.recovered"]
+    assert machine.journal.values("net.recovered")["downtime_s"] > 500
+    machine.file.is_full = False
+    machine.tick()
+    machine.file.is_full = True
+    machine.world.clock.pass_time(3600)
+    machine.world.break_down("upstream")
+    with pytest.raises(IoFailed):
+        machine.check()
+
+
+def test_what_is_counted_when_the_disk_takes_it_again_is_done() -> None:
+    machine = lost()
+    machine.file.is_full = True
+    with pytest.raises(IoFailed):
+        machine.check()
+    machine.tick()
+
+    machine.file.is_full = False
+    machine.tick()
+
+    assert len(machine.world.steps) == 3
+    assert machine.file.on_disk is not None and machine.file.on_disk.problem is not None
+    assert machine.file.on_disk.problem.taken == 1
 
 
 def test_the_network_gets_its_time_to_be_back_and_no_more() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.clock import Moment
+from plexguard.core.errors import IoFailed
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.program import Ports
 from plexguard.core.state import StateFile
@@ -44,6 +45,7 @@ class Installed:
         monkeypatch.setattr(command, "SystemNetwork", lambda: self.world)
         monkeypatch.setattr(command, "read_plex", lambda _journal: FoundPlex(server=Server.NONE))
         monkeypatch.setattr(command, "state_directory", lambda name: root / name)
+        monkeypatch.setattr(command, "runtime_directory", lambda name: root / "run" / name)
         monkeypatch.setattr(command, "read_all", lambda: read_all_of(root))
         monkeypatch.setattr(command.program, "open_ports", lambda _name: ports)
         monkeypatch.setattr(command.program, "load_config", lambda _path, section: self.configs.get(section) or section())
@@ -208,7 +210,8 @@ def test_a_check_that_is_at_work_is_not_joined(installed: Installed) -> None:
     from plexguard.core.errors import TryAgain
     from plexguard.core.state import exclusive_lock
 
-    with exclusive_lock(installed.root / "net-recover/lock"), pytest.raises(TryAgain):
+    installed.run()
+    with exclusive_lock(installed.root / "run/net-recover/lock"), pytest.raises(TryAgain):
         installed.run()
 
 
@@ -224,3 +227,22 @@ def test_a_budget_that_cannot_be_read_does_not_count_as_none(installed: Installe
     assert installed.run("reboot") == os.EX_TEMPFAIL
 
     assert "the budget is spent" in str(installed.journal.values("reboot.refused")["reason"])
+
+
+def test_a_loss_that_cannot_be_saved_is_told_once_and_so_is_the_disk(installed: Installed) -> None:
+    installed.run()
+    installed.world.break_down("gateway")
+    # As little as a full disk it takes a new state.
+    obstacle = installed.root / f"net-recover/.state.json.{os.getpid()}"
+    obstacle.mkdir()
+
+    with pytest.raises(IoFailed):
+        installed.run()
+    codes = {installed.run() for _ in range(5)}
+
+    assert codes == {1}
+    assert installed.journal.names == ["net.lost", "net.put-off"]
+    obstacle.rmdir()
+    installed.run()
+    assert "net.step" in installed.journal.names and installed.world.steps
+    assert not (installed.root / "run/net-recover/state.json").exists()

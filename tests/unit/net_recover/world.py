@@ -193,12 +193,14 @@ class WorldManager(FakeManager):
 
 
 class MemoryFile:
-    """A state file that can be made to refuse, and goes through its JSON form when it is read again after a boot."""
+    """A state file that can be made to refuse, and goes through its JSON form when it is read again after a boot, which forgets
+    what was only kept."""
 
     path = Path("/nonexistent/state.json")
 
     def __init__(self) -> None:
-        self.record: State | None = None
+        self.on_disk: State | None = None
+        self.kept: State | None = None
         self.saved = 0
         self.is_full = False
 
@@ -206,10 +208,31 @@ class MemoryFile:
         if self.is_full:
             raise IoFailed("Failed to write state.json: No space left on device")
         self.saved += 1
-        self.record = record
+        self.on_disk, self.kept = record, None
+
+    def keep(self, record: State) -> None:
+        was_kept = self.is_kept
+        try:
+            self.save(record)
+        except IoFailed:
+            self.kept = record
+            if not was_kept:
+                raise
+
+    @property
+    def is_kept(self) -> bool:
+        return self.kept is not None
+
+    @property
+    def record(self) -> State | None:
+        return self.kept or self.on_disk
+
+    @record.setter
+    def record(self, record: State) -> None:
+        self.on_disk, self.kept = record, None
 
     def read_again(self) -> None:
-        self.record = decode(State, json.loads(json.dumps(encode(self.record))))
+        self.on_disk, self.kept = decode(State, json.loads(json.dumps(encode(self.on_disk)))), None
 
 
 class MemoryHistory:

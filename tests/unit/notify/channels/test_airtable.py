@@ -47,9 +47,11 @@ def test_id_field_makes_it_an_upsert():
     assert document["typecast"] is True
 
 
-@pytest.mark.parametrize("character", ["x", "é", "🎬"])
-def test_text_is_cut_at_what_a_field_holds(character):
-    text = make_fields(changed(message=character * (MAX_TEXT + 1), action=()), CHANNEL)["Message"]
+@pytest.mark.parametrize(
+    "character, times", [("x", MAX_TEXT + 1), ("é", MAX_TEXT + 1), ("🎬", MAX_TEXT // 2 + 1)], ids=["ascii", "accent", "film"]
+)
+def test_text_is_cut_at_what_a_field_holds(character, times):
+    text = make_fields(changed(message=character * times, action=()), CHANNEL)["Message"]
     units = len(text.encode("utf-16-le")) // 2
     assert MAX_TEXT - 1 <= units <= MAX_TEXT
     assert text.endswith(" …")

@@ -62,6 +62,12 @@ def test_line_end_in_a_title_makes_no_header():
     assert "you@example.org" in mail["Subject"]
 
 
+def test_control_characters_stay_out_of_headers():
+    mail = read(changed(title="a\x00b\x1b[31mc\u202ed", name="plex.\x07hung"))
+    assert mail["Subject"] == "[tower] a b [31mc d"
+    assert mail["X-Plexguard-Event"] == "plex. hung"
+
+
 def test_lines_of_the_mail_are_short_enough_for_smtp():
     raw = render_mail(changed(message="x" * 5000, title="y" * 5000), CHANNEL)
     assert max(map(len, raw.split(b"\n"))) <= 998

@@ -1,0 +1,50 @@
+"""What is told of a unit that failed."""
+
+import pytest
+
+from plexguard.core.manager import Unit
+from plexguard.notify.alert import UNIT_NAME, describe_failure, read_last_lines
+from plexguard.notify.events import UNIT_FAILED
+from tests.fakes.ports import FakeManager
+
+MONITOR = {
+    "MONITOR_UNIT": "plexguard-perms-audit@srv.service",
+    "MONITOR_SERVICE_RESULT": "exit-code",
+    "MONITOR_EXIT_CODE": "exited",
+    "MONITOR_EXIT_STATUS": "3",
+}
+
+
+def test_manager_says_whose_failure_it_was() -> None:
+    values = describe_failure("plexguard-perms-audit-srv.service", MONITOR, FakeManager(), ["first", "X-Plex-Token=abcdefgh", ""])
+    assert values == {
+        "failed_unit": "plexguard-perms-audit@srv.service",
+        "result": "exit-code",
+        "ended": "exited 3",
+        "lines": "\nfirst\nX-Plex-Token=***",
+    }
+    assert UNIT_FAILED.render(values).splitlines()[0] == "plexguard-perms-audit@srv.service failed (exit-code, exited 3)"
+
+
+def test_by_hand_the_manager_is_asked() -> None:
+    manager = FakeManager(Unit(name="plexguard-x.service", result="watchdog", exit_code=6))
+    values = describe_failure("plexguard-x.service", {}, manager, [])
+    assert (values["failed_unit"], values["result"], values["ended"]) == (
+        "plexguard-x.service",
+        "watchdog",
+        "exit code or signal 6",
+    )
+
+
+def test_last_words_are_bounded() -> None:
+    values = describe_failure("x", MONITOR, FakeManager(), ["y" * 10_000, "a\n\x00b"])
+    assert len(values["lines"]) < 400
+
+
+@pytest.mark.parametrize("name", ["", "a b.service", "x\ny.service", "$(reboot).service", "x" * 256])
+def test_name_that_no_unit_has_is_none(name: str) -> None:
+    assert UNIT_NAME.fullmatch(name) is None
+
+
+def test_invocation_that_is_none_asks_no_journal() -> None:
+    assert read_last_lines("") == read_last_lines("_UID=0") == ()
