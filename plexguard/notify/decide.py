@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
-from zoneinfo import ZoneInfo
 
 from plexguard.core.config import show_span
 from plexguard.core.events import Event, Priority
@@ -132,10 +131,6 @@ def _find_window_end(past: Past, channel: Channel) -> datetime | None:
 
 
 # -- quiet hours ------------------------------------------------------------------------------------------------------
-
-
-def find_zone(name: str, of_machine: tzinfo | None = None) -> tzinfo:
-    return ZoneInfo(name) if name else of_machine or UTC
 
 
 def find_quiet_end(quiet: Quiet | None, zone: tzinfo, now: datetime) -> datetime | None:
