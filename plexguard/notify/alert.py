@@ -7,8 +7,8 @@ tells of itself with `ExecStopPost=`.
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from plexguard.core.journal import open_reader
 from plexguard.core.manager import Manager
 from plexguard.core.secret import mask
 
@@ -50,10 +50,8 @@ def read_last_lines(invocation: str) -> tuple[str, ...]:
     """Return the last messages of one run of a unit, oldest first; none where the journal cannot be read."""
     if not _INVOCATION.fullmatch(invocation):
         return ()
-    from systemd import journal  # only for a run that failed
-
     try:
-        reader: Any = journal.Reader()
+        reader = open_reader()
         reader.add_match(f"_SYSTEMD_INVOCATION_ID={invocation}")
         reader.seek_tail()
         found = [reader.get_previous() for _ in range(_LINES)]

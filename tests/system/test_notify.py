@@ -51,7 +51,7 @@ FORGE = """
 import socket, sys
 fields = {"MESSAGE": "forged", "PRIORITY": "3", "MESSAGE_ID": sys.argv[1], "PLEXGUARD": "1", "PLEXGUARD_EVENT": "speed.failed",
     "PLEXGUARD_REASON": "forged", "PLEXGUARD_ATTEMPT": "1", "PLEXGUARD_LIMIT": "1", "PLEXGUARD_DAY": "today",
-    "SYSLOG_IDENTIFIER": "plexguard-speed-test", "_UID": "0", "_SYSTEMD_UNIT": "plexguard-speed-test.service"}
+    "COREDUMP_TIMESTAMP": "9" * 40, "SYSLOG_IDENTIFIER": "plexguard-speed-test", "_UID": "0", "_SYSTEMD_UNIT": "plexguard-speed-test.service"}
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
     text = "".join(f"{name}={value}\\n" for name, value in fields.items())
     journal.sendto(text.encode(), "/run/systemd/journal/socket")
