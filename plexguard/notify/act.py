@@ -27,7 +27,7 @@ from plexguard.notify.line import Line, line_from_told
 from plexguard.notify.message import Sender, SendError
 from plexguard.notify.pulse import Pulse, choose_pulse, find_problems
 from plexguard.notify.queue import CLEAR, REQUESTS, take_requests
-from plexguard.notify.spool import Spool, SpoolReader
+from plexguard.notify.spool import Spool, SpoolReader, first_number, segments
 from plexguard.notify.state import FOLDER, ChannelState, open_state
 from plexguard.notify.worker import Work, Worker
 
@@ -121,7 +121,7 @@ class Engine:
             reader = self._reader or self._open()
             self._reader = None
             self._take(reader)
-        except (IoFailed, OSError) as error:
+        except (PlexguardError, OSError) as error:
             self._begin_trouble(str(error))
         else:
             self._reader = reader
@@ -156,17 +156,26 @@ class Engine:
                 desk.loudest = min(desk.loudest, loudest)
 
     def _admit(self) -> None:
-        """Begin with channels that are not known yet. A new one is told what comes from now on."""
+        """Begin with channels that are not known yet. A new one is told what comes from now on, and one that was taken out of the
+        configuration is new when it comes back."""
+        if not self._desks:
+            for path in (self._world.root / FOLDER).glob("*.json"):
+                if path.stem not in self._config.channel:
+                    path.unlink()
         for name, channel in self._config.channel.items():
-            if name in self._desks:
-                continue
-            file = open_state(self._world.root, name, self._journal)
-            state = file.load()
-            end = self._spool.next
-            if state is None or state.past.position > end:
-                state = ChannelState(past=Past(position=end), looked=end)
-                file.save(state)
-            self._desks[name] = _Desk(channel, file, dataclasses.replace(state, looked=min(state.looked, end)), loudest=0)
+            if name not in self._desks:
+                self._desks[name] = self._admit_one(name, channel)
+
+    def _admit_one(self, name: str, channel: Channel) -> _Desk:
+        file = open_state(self._world.root, name, self._journal)
+        was_there = file.path.exists()
+        state, end = file.load(), self._spool.next
+        if state is None or state.past.position > end:
+            # Of one whose state was spoilt nobody knows how far it was: rather twice than never.
+            found = segments(self._spool.folder) if was_there else []
+            state = ChannelState(past=Past(position=first_number(found[0]) if found else end), looked=0 if found else end)
+            file.save(state)
+        return _Desk(channel, file, dataclasses.replace(state, looked=min(state.looked, end)), loudest=0)
 
     def _begin_trouble(self, reason: str) -> None:
         if not self._trouble:
@@ -241,7 +250,9 @@ class Engine:
             outside = self._outside(desk, sign, go_on, name)
             # A worker of a daemon that was killed may still be at it.
             with contextlib.suppress(TryAgain), exclusive_lock(self._world.root / FOLDER / f"{name}.lock"):
-                Delivery(name, desk.channel, root=self._world.root, file=desk.file, reader=reader, outside=outside).run()
+                Delivery(
+                    name, desk.channel, root=self._world.root, file=desk.file, reader=reader, outside=outside, state=desk.state
+                ).run()
 
         return work
 
@@ -324,7 +335,10 @@ class Engine:
             return
         self._trimmed_s = self._clock.monotonic_s()
         positions = [self._position(desk) for desk in self._desks.values() if desk.channel.kind != _PING]
-        dropped = self._spool.drop(min(positions, default=self._spool.next))
+        dropped = 0
+        # A disk that refuses is told when it refuses what is to be kept.
+        with contextlib.suppress(PlexguardError, OSError):
+            dropped = self._spool.drop(min(positions, default=self._spool.next))
         if dropped:
             self._journal.send(events.DROPPED, count=dropped, limit_bytes=self._config.spool_limit)
 

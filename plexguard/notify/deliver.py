@@ -66,9 +66,17 @@ class _Stopped(Exception):
 
 class Delivery:
     def __init__(
-        self, name: str, channel: Channel, *, root: Path, file: StateFile[ChannelState], reader: SpoolReader, outside: Outside
+        self,
+        name: str,
+        channel: Channel,
+        *,
+        root: Path,
+        file: StateFile[ChannelState],
+        reader: SpoolReader,
+        outside: Outside,
+        state: ChannelState,
     ) -> None:
-        """root: of all that is kept."""
+        """root: of all that is kept. state: to begin with where none was kept."""
         self._name = name
         self._channel = channel
         self._file = file
@@ -78,7 +86,7 @@ class Delivery:
         self._sender: Sender | None = None
         self._called_s: float | None = None
         self._suspects: list[tuple[Step, str]] = []
-        self.state = ChannelState(past=Past(position=1))
+        self.state = state
 
     def run(self) -> None:
         """Deliver until nothing is left for now. Raises IoFailed and NoPermission where the state cannot be kept."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import guard, logwatch, notify, outages, perms, probe
+from tests.bench import guard, logwatch, notify, outages, perms, probe, status
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
@@ -23,6 +23,7 @@ def _measure() -> Iterator[Row]:
     yield from outages.measure()
     with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
         yield from notify.measure(Path(folder))
+    yield from status.measure()
 
 
 def main() -> int:

@@ -15,11 +15,12 @@ from plexguard.core.clock import SystemClock
 from plexguard.core.journal import StderrJournal
 from plexguard.core.told import Told, stable_id
 from plexguard.notify.config import Channel
+from plexguard.notify.decide import Past
 from plexguard.notify.deliver import Delivery, Outside
 from plexguard.notify.line import line_from_told
 from plexguard.notify.message import Limits, Message
 from plexguard.notify.spool import Spool, SpoolReader
-from plexguard.notify.state import open_state
+from plexguard.notify.state import ChannelState, open_state
 from plexguard.speed_test.events import FAILED
 
 _CURSOR = "s=c1d4a0a1e9d14b3c8a7d6a0c8a3f2b10;i={0:x};b=7f1c7c5b2b0a4a9c8a5d6e0f1a2b3c4d;m={0:x};t=63f1a2b{0:05x};x=1a2b3c4d{0:08x}"
@@ -77,7 +78,15 @@ def drain(folder: Path) -> float:
     channel = Channel(kind="webhook", url="http://127.0.0.1:1/", min_priority="info", fold=timedelta(0))
     file = open_state(folder, "house", outside.journal)
     began = time.monotonic()
-    Delivery("house", channel, root=folder, file=file, reader=SpoolReader(folder / "spool"), outside=outside).run()
+    Delivery(
+        "house",
+        channel,
+        root=folder,
+        file=file,
+        reader=SpoolReader(folder / "spool"),
+        outside=outside,
+        state=ChannelState(past=Past(position=1)),
+    ).run()
     return time.monotonic() - began
 
 

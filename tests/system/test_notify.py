@@ -305,6 +305,18 @@ def test_failed_unit_is_told_once_a_failure_with_its_last_words(told: Machine) -
     assert len(events(told, "unit.failed")) == 5
 
 
+def test_daemon_that_is_killed_is_told_and_started_again_and_one_that_is_stopped_is_not_told(told: Machine) -> None:
+    for verb in ("restart", "stop", "start"):
+        told.systemctl(verb, "plexguard-perms-guard.service")
+    told.systemctl("kill", "--signal=KILL", "plexguard-perms-guard.service")
+
+    entry = await_event(told, "unit.failed", timeout_s=20)
+
+    told.wait_for(lambda: told.unit("plexguard-perms-guard.service")["ActiveState"] == "active", timeout_s=30, what="it is back")
+    assert (entry["PLEXGUARD_FAILED_UNIT"], entry["PLEXGUARD_ENDED"]) == ("plexguard-perms-guard.service", "killed KILL")
+    assert len(events(told, "unit.failed")) == 1
+
+
 def test_failure_of_an_instance_says_whose_it_was(told: Machine) -> None:
     told.write(
         "/etc/systemd/system/plexguard-perms-audit@.service.d/test.conf", "[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit 4'\n"

@@ -27,7 +27,7 @@ def test_a_hung_plex_is_restarted_and_its_downtime_told(probed: Machine) -> None
     assert (recovered["PLEXGUARD_PROBLEM"], recovered["PLEXGUARD_RESTARTS"]) == ("hung", "1")
     assert float(recovered["PLEXGUARD_DOWNTIME_S"]) > 15
     assert events(machine, "plex.restarting")[-1]["_SYSTEMD_UNIT"] == "plexguard-plex-restart.service"
-    assert "A hung Plex plays to nobody" in explain(machine, "plex.hung")
+    assert "Nobody can be watching through it" in explain(machine, "plex.hung")
     assert_clean_journal(machine, allowed=("plex.hung",))
 
 

@@ -137,7 +137,7 @@ def test_at_night_the_line_is_measured_once(tested: Machine) -> None:
         "12.0",
     )
     assert told["MESSAGE"] == "Download 100.0 Mbit/s, upload 20.0 Mbit/s, ping 12 ms (Example Networks (New York, NY))"
-    assert "No more tests are made on this day" in explain(machine, "speed.result")
+    assert "makes no more tests on this day" in explain(machine, "speed.result")
     (kept,) = list_tests(machine)
     assert kept["failure"] == ""
     assert machine.unit(SERVICE)["Result"] == "success"

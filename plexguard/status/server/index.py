@@ -31,6 +31,7 @@ KEPT_EVENTS = 1_000_000
 # Of what is open when a time line begins; more things of a kind than this are not shown.
 _MOST_CARRIED = 1000
 _MOST_MESSAGE = 2000
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _TABLES = """
     CREATE TABLE events (
         id TEXT PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL, priority INTEGER NOT NULL, unit TEXT NOT NULL,
@@ -263,11 +264,11 @@ def _marks(values: Sequence[str]) -> str:
 
 
 def _us(at: datetime) -> int:
-    return round((at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def _at(at_us: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+    return _EPOCH + timedelta(microseconds=at_us)
 
 
 def keep(told: Told) -> Kept:
@@ -307,7 +308,7 @@ def _row(told: Told) -> tuple[Any, ...]:
 
 def _plain(text: str) -> str:
     """Bytes that are no UTF-8 cannot be sent to anybody."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:

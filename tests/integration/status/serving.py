@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from plexguard.core.clock import SystemClock
+from plexguard.core.clock import Clock, SystemClock
 from plexguard.core.published import SpeedLine
 from plexguard.core.responses import Response
 from plexguard.status.overview import Overview, PlexView, State, Thing
@@ -146,13 +146,14 @@ def serving(
     idle: timedelta = timedelta(hours=1),
     limits: Limits | None = None,
     page: Path | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Running]:
     sources = sources or Sources()
     journal, notifier = FakeJournal(), FakeNotifier()
     listening = socket.create_server(("127.0.0.1", 0))
     index = Index(folder / "index.sqlite", journal)
     world = World(
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         take=sources.take,
         read_responses=lambda since: [r for r in sources.responses if r.at >= since.timestamp()],
         read_speed=lambda: sources.speed,

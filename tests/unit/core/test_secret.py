@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plexguard.core import secret
 from plexguard.core.errors import NoPermission
 from plexguard.core.secret import Secret, mask, read_credential
 
@@ -174,3 +175,28 @@ def test_credential_that_may_not_be_read_says_so() -> None:
 
     with pytest.raises(NoPermission, match=r"Failed to read credential plex.token: Permission denied"):
         read_credential("plex.token", Closed("/somewhere"))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "X-Plex-Token",
+                "pa\u017f\u017fword",
+                "PASSWORD",
+                "acce\u017fs_to\u212aen",
+                "to\u212aen",
+                "=",
+                ":",
+                "abc123",
+                " ",
+                "%3D",
+                "\u0130",
+            ]
+        ),
+        max_size=8,
+    )
+)
+def test_texts_that_are_spared_the_search_have_nothing_to_find(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert mask(text) == secret._NAMED_TOKEN.sub(rf"\g<name>\g<join>{secret.MASK}", text)

@@ -330,6 +330,38 @@ def test_spool_that_is_gone_is_begun_anew(tmp_path: Path) -> None:
     assert house.taken() == list(range(1, 51))
 
 
+def test_channel_whose_state_is_spoilt_is_told_rather_twice_than_never(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    for number in range(1, 5):
+        house.told.tell(number)
+    house.cycle(2)
+    (tmp_path / "channels/house.json").write_text("{torn")
+    house.boot()
+
+    house.cycle(3)
+
+    assert house.taken() == [1, 2, 3, 4] * 2
+    assert house.journal.names == ["state.set-aside"]
+
+
+def test_channel_that_was_taken_out_is_new_when_it_comes_back(tmp_path: Path) -> None:
+    house = House(tmp_path, house=channel(fold=FOLD), phone=channel(fold=FOLD))
+    house.cycle()
+    both = house.config
+    house.config = Config(channel={"house": channel(fold=FOLD)})
+    house.boot()
+    house.told.tell(1)
+    house.cycle(2)
+    house.config = both
+    house.boot()
+    house.cycle()
+    house.told.tell(2)
+    house.cycle(2)
+
+    assert (house.taken(), house.taken("phone")) == ([1, 2], [2])
+
+
 def test_what_all_have_passed_is_deleted_and_what_is_too_much_is_told(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.config = Config(channel=house.config.channel, spool_limit=1 << 20)

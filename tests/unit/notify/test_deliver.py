@@ -71,7 +71,15 @@ class House:
             jitter=lambda: 0.0,
         )
         reader = SpoolReader(self.root / "spool")
-        Delivery("house", self.channel, root=self.root, file=self.file, reader=reader, outside=outside).run()
+        Delivery(
+            "house",
+            self.channel,
+            root=self.root,
+            file=self.file,
+            reader=reader,
+            outside=outside,
+            state=ChannelState(past=Past(position=1)),
+        ).run()
         return self.state
 
 

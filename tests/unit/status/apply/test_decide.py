@@ -17,6 +17,12 @@ def test_timers_are_restarted_and_jobs_are_not() -> None:
     assert choose_restarts(changed, (), (), changed_at=BEGIN, now=BEGIN, now_s=1000.0) == ("plexguard-audit.timer",)
 
 
+def test_sockets_are_restarted_too() -> None:
+    changed = ("plexguard-status.socket",)
+
+    assert choose_restarts(changed, (), (), changed_at=BEGIN, now=BEGIN, now_s=1000.0) == changed
+
+
 def test_a_service_that_runs_with_older_drop_ins_is_restarted_once() -> None:
     restarts = choose_restarts(
         (WATCH.name,), (WATCH.name,), (WATCH,), changed_at=BEGIN, now=BEGIN + timedelta(seconds=1), now_s=1500.0
