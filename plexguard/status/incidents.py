@@ -9,6 +9,7 @@ started anew: then the problem is over, unless it is told again.
 """
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -126,28 +127,25 @@ def make_rules(events: Iterable[Event]) -> Rules:
     )
 
 
-# The recovery that ends it, and which thing it is about.
-_Key = tuple[str, str]
-
-
 def find_incidents(occurrences: Iterable[Occurrence], rules: Rules) -> tuple[Incident, ...]:
     """Return the incidents that events tell of, in the order in which they began. occurrences: of one machine, whatever it was
     called when, oldest first."""
-    latest: dict[_Key, Incident] = {}
+    # By family, and within it by what they are about: there may be thousands of them.
+    latest: defaultdict[str, dict[str, Incident]] = defaultdict(dict)
     done: list[Incident] = []
     for seen in occurrences:
         if seen.name in rules.ends:
-            for key in _find_ended(seen, latest, rules):
-                latest[key] = _end(latest[key], seen)
+            _end_all(seen, latest, rules)
         if seen.name in rules.family or seen.name in rules.moments:
-            key = (rules.family.get(seen.name, seen.name), seen.about)
-            known = latest.get(key)
+            things = latest[rules.family.get(seen.name, seen.name)]
+            known = things.get(seen.about)
             if known is not None and _goes_on(known, seen.at):
-                latest[key] = _join(known, seen, rules)
+                things[seen.about] = _join(known, seen, rules)
             else:
                 done += [known] if known is not None else []
-                latest[key] = _begin(seen, rules)
-    return tuple(sorted((*done, *latest.values()), key=lambda incident: (incident.began, incident.id)))
+                things[seen.about] = _begin(seen, rules)
+    newest = (incident for things in latest.values() for incident in things.values())
+    return tuple(sorted((*done, *newest), key=lambda incident: (incident.began, incident.id)))
 
 
 def _begin(seen: Occurrence, rules: Rules) -> Incident:
@@ -189,15 +187,13 @@ def _join(known: Incident, seen: Occurrence, rules: Rules) -> Incident:
     )
 
 
-def _find_ended(recovery: Occurrence, latest: dict[_Key, Incident], rules: Rules) -> list[_Key]:
-    """Return what a recovery ends: of its own thing; of all where it does not say which."""
-    families = {rules.family[name] for name in rules.ends[recovery.name]}
-    says_which = recovery.name in rules.about
-    return [
-        key
-        for key, incident in latest.items()
-        if key[0] in families and (not says_which or key[1] == recovery.about) and incident.ended is None
-    ]
+def _end_all(recovery: Occurrence, latest: Mapping[str, dict[str, Incident]], rules: Rules) -> None:
+    """End what a recovery ends: that of its own thing; all where it does not say which."""
+    for family in {rules.family[name] for name in rules.ends[recovery.name]}:
+        things = latest[family]
+        for about in (recovery.about,) if recovery.name in rules.about else tuple(things):
+            if about in things and things[about].is_open:
+                things[about] = _end(things[about], recovery)
 
 
 def _end(open_one: Incident, recovery: Occurrence) -> Incident:
@@ -231,7 +227,7 @@ def forget(incidents: Iterable[Incident], life: Life, rules: Rules) -> tuple[Inc
 
 def _forget(open_one: Incident, life: Life, rules: Rules) -> Incident:
     kept, last = rules.kept.get(open_one.name, Kept.ALWAYS), open_one.last
-    if kept is Kept.ALWAYS:
+    if kept is Kept.ALWAYS or not last.boot_id:
         return open_one
     if last.boot_id != life.boot_id:
         return dataclasses.replace(open_one, ended=max(life.began, last.wall))

@@ -182,11 +182,11 @@ class Desk:
         since, covered = until - length, self._find_covered()
         taken = await _or_none(self._take())
         life = taken.life if taken else None
-        found = await self._in_thread(lambda: self._find_incidents(since, until, life))
+        found, complete_from = await self._in_thread(lambda: self._find_incidents(since, until, life))
         return {
             "from": since.isoformat(),
             "to": until.isoformat(),
-            "complete": covered is not None and covered <= since,
+            "complete": covered is not None and covered <= since and complete_from <= since,
             "incidents": [self._show_incident(incident) for incident in found[:_MOST_INCIDENTS]],
             "left_off": max(0, len(found) - _MOST_INCIDENTS),
         }
@@ -224,9 +224,11 @@ class Desk:
     def _stamp_files(self) -> tuple[tuple[str, int], ...]:
         return tuple((str(path), stamp) for path in self._world.find_watched() if (stamp := _mtime_ns(path)))
 
-    def _find_incidents(self, since: datetime, until: datetime, life: Life | None) -> tuple[Incident, ...]:
-        incidents = find_incidents(self._index.find_occurrences(since, until, self._rules), self._rules)
-        return pick_between(forget(incidents, life, self._rules) if life else incidents, since, until)
+    def _find_incidents(self, since: datetime, until: datetime, life: Life | None) -> tuple[tuple[Incident, ...], datetime]:
+        """Return the incidents of a time, the newest first, and from when on they are all there."""
+        occurrences, complete_from = self._index.find_occurrences(since, until, self._rules)
+        incidents = find_incidents(occurrences, self._rules)
+        return pick_between(forget(incidents, life, self._rules) if life else incidents, since, until), complete_from
 
     def _show_incident(self, incident: Incident) -> dict[str, Any]:
         return {

@@ -106,7 +106,7 @@ class Taker:
         stamp = (self._index.version, covered)
         if stamp != self._told_stamp:
             since = max(covered, self._clock.now() - LOOK_BACK)
-            found = self._index.find_occurrences(since, self._clock.now(), self._rules)
+            found, since = self._index.find_occurrences(since, self._clock.now(), self._rules)
             self._told = Told(
                 incidents=find_incidents(found, self._rules),
                 newest=self._index.find_newest(),

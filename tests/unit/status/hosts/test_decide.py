@@ -41,7 +41,8 @@ def test_what_is_meant_is_no_problem() -> None:
 
 
 def test_what_a_host_forgot_when_it_was_started_anew_is_no_problem() -> None:
-    lost, found = tell("container.docker-lost", -300), tell("discover.found", -200)
+    lost = replace(tell("container.docker-lost", -300), cursor="b=1;m=1")
+    found = replace(tell("discover.found", -200), cursor="b=1;m=2")
     anew = replace(found, cursor="b=2;m=1")
 
     assert [host.state for host in view({"house": (lost, found)}).hosts] == [State.PROBLEM]

@@ -99,7 +99,8 @@ def test_what_is_open_before_a_time_is_carried_into_it(index: Index) -> None:
         tell("plex.recovered", NOW),
     ]
     index.add(told, places={}, count=False)
-    carried = index.find_occurrences(NOW - days, NOW, RULES)
+    carried, since = index.find_occurrences(NOW - days, NOW, RULES)
+    assert since == NOW - days
     assert [occurrence_of(one) for one in (told[0], told[1], *told[3:5], told[6])] == list(carried)
     assert [(one.name, one.at) for one in carried] == [
         ("plex.down", NOW - 9 * days),
@@ -107,6 +108,18 @@ def test_what_is_open_before_a_time_is_carried_into_it(index: Index) -> None:
         ("logs.readable", NOW - 6 * days),
         ("logs.unreadable", NOW - 5 * days),
         ("plex.recovered", NOW),
+    ]
+
+
+def test_of_too_many_events_the_newest_are_given_and_what_goes_on_before_them(index: Index) -> None:
+    told = [tell("logs.unreadable", minutes(-60), part="a"), *(tell("plex.down", minutes(n)) for n in range(-50, 0))]
+    index.add(told, places={}, count=False)
+    found, since = index.find_occurrences(minutes(-100), NOW, RULES, most=10)
+    assert since == minutes(-10)
+    assert [(one.name, one.at) for one in found] == [
+        ("logs.unreadable", minutes(-60)),
+        ("plex.down", minutes(-11)),
+        *(("plex.down", minutes(n)) for n in range(-10, 0)),
     ]
 
 
