@@ -149,6 +149,7 @@ class Service:
                 self._follower.cycle(_WAIT_S)
             except (OSError, PlexguardError) as error:
                 trouble = str(error)
+            self._index.behind = trouble
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._beat, trouble)
             # A journal in which others write all the time is looked at a few times a second, and no more.
