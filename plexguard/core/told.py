@@ -6,6 +6,7 @@ begin with "_": an event is taken from root, from user plexguard, and from what 
 
 import hashlib
 import pwd
+import re
 import select
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from plexguard.core.clock import Moment
 from plexguard.core.events import MARK, Event
 from plexguard.core.journal import open_reader
 from plexguard.core.suite import events
@@ -41,6 +43,14 @@ class Told:
     def about(self) -> str:
         """Which thing of its kind it is about, "" where there is only one."""
         return ", ".join(str(self.values[name]) for name in self.event.about)
+
+    @property
+    def moment(self) -> Moment:
+        """When it was told, by the wall clock and by the boot: its id, and the seconds of CLOCK_MONOTONIC in it."""
+        parts = dict(part.partition("=")[::2] for part in self.cursor.split(";"))
+        # The kernel writes the id with dashes.
+        boot = re.sub("^(.{8})(.{4})(.{4})(.{4})(.{12})$", r"\1-\2-\3-\4-\5", parts.get("b", ""))
+        return Moment(wall=self.at, boot_id=boot, uptime_s=int(parts.get("m", "0"), 16) / 1e6)
 
 
 class ToldReader(Protocol):

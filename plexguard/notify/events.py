@@ -1,6 +1,6 @@
 """What plexguard-notify can tell the journal."""
 
-from plexguard.core.events import Event, Priority
+from plexguard.core.events import Event, Kept, Priority
 
 _PAGE = "plexguard-notify(8)"
 
@@ -145,6 +145,7 @@ SPOOL_FAILED = Event(
     subject="Events cannot be kept for delivery",
     page=_PAGE,
     fields={"reason": str},
+    kept=Kept.RUN,
     meaning="""
         What is to be delivered is kept on disk first, and the disk refuses: {reason}. Nothing is delivered meanwhile.
         """,
