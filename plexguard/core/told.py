@@ -20,6 +20,8 @@ from plexguard.core.journal import open_reader
 from plexguard.core.suite import events
 
 _USER = "plexguard"
+# There a mail system runs what any user has in .forward, as that user.
+_ANYBODYS = "plexguard-mail@"
 # Of a cursor, what an entry keeps when journald moves it from /run to disk, or another machine receives it: the boot, the times
 # and the hash of what it holds. The rest counts entries file by file.
 _OWN_PARTS = frozenset("bmtx")
@@ -202,7 +204,9 @@ def trusted_uids() -> frozenset[int]:
 
 def is_trusted(uid: int | None, unit: str | None, uids: Collection[int]) -> bool:
     """Tell whether an event is taken from that user, or that unit. A user's own unit of that name runs in user@UID.service."""
-    return uid in uids or (unit is not None and unit.startswith("plexguard-") and unit.endswith(".service"))
+    if unit is None or not (unit.startswith("plexguard-") and unit.endswith(".service")) or unit.startswith(_ANYBODYS):
+        return uid in uids
+    return True
 
 
 def read_entry(entry: Mapping[str, Any], by_id: Mapping[str, Event], uids: Collection[int]) -> Told | None:
