@@ -91,12 +91,13 @@ class JournalEvents:
         self._reader = open_reader(folder)
         self._by_id = {event.message_id: event for event in events()}
         self._uids = trusted_uids()
-        self._boot = boot if boot is not None else "" if folder else _boot_id()
+        self._boot = self._find_boot(boot if boot is not None else "" if folder else _boot_id())
         # What was written in the boot that runs is left for later.
         self._is_before_boot = False
         # It stands at an event that was looked at to know where we are, and is still to be read.
         self._is_ahead = False
         self._match()
+        self._reader.seek_head()
 
     def seek(self, cursor: str) -> bool:
         self._is_before_boot = self._is_ahead = False
@@ -120,11 +121,16 @@ class JournalEvents:
         self._reader.seek_realtime(at.timestamp())
 
     def seek_end(self) -> str:
-        last = (self._find_last(f"_BOOT_ID={self._boot}") if self._boot else "") or self._find_last()
+        last = self._find_last(f"_BOOT_ID={self._boot}") if self._boot else self._find_last()
         self._match()
         if last:
             self.seek(last)
         return last
+
+    def _find_boot(self, boot: str) -> str:
+        """Return the id of the boot that runs, "" where the journal knows none such: in a container, a service may see the one of
+        the machine around it."""
+        return boot if boot and self._find_last(f"_BOOT_ID={boot}") else ""
 
     def _find_last(self, *matches: str) -> str:
         self._reader.flush_matches()
