@@ -1,7 +1,6 @@
 """What the dead man's ping tells: well only on the word of a probe that looks."""
 
 import dataclasses
-from datetime import timedelta
 
 from plexguard.core.published import ProbeSeen
 from plexguard.notify.heartbeat import SILENT_PROBE, Ping, Signal, judge_ping
