@@ -1,6 +1,6 @@
 """What plexguard-container-watch can tell the journal."""
 
-from plexguard.core.events import Event, Priority
+from plexguard.core.events import Event, Kept, Priority
 
 _PAGE = "plexguard-container-watch(8)"
 
@@ -42,6 +42,7 @@ AMBIGUOUS = Event(
     subject="Several containers could be Plex's",
     page=_PAGE,
     fields={"containers": str},
+    kept=Kept.BOOT,
     meaning="""
         More than one container could be Plex's, and none is watched: {containers}. A Plex in one of them is not restarted
         when it hangs.
@@ -97,6 +98,7 @@ DOCKER_LOST = Event(
     subject="Docker cannot be asked",
     page=_PAGE,
     fields={"container": str, "reason": str},
+    kept=Kept.RUN,
     meaning="""
         The Docker engine cannot be asked: {reason}. So the state of container {container} is not known.
         """,

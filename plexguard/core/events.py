@@ -9,7 +9,7 @@ import string
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 FIELD_PREFIX = "PLEXGUARD_"
 # In every entry, so that one match finds them all: 90 MESSAGE_IDs side by side cost a reader a hundred times as much. The value
@@ -34,6 +34,14 @@ class Priority(IntEnum):
     def severity(self) -> str:
         """The word for people and for receivers: syslog's, less its short forms."""
         return {2: "critical", 3: "error"}.get(self, self.name.lower())
+
+
+class Kept(Enum):
+    """How long a program remembers that it has told a problem, and so can tell its end."""
+
+    ALWAYS = "always"  # on disk
+    BOOT = "boot"  # in /run
+    RUN = "run"  # in its own memory
 
 
 class Mode(int):
@@ -85,7 +93,8 @@ class Event:
 
     name: "area.what". message_id: 32 hex digits, made once with `systemd-id128 new`, never reused or changed. message
     and subject: format templates over the fields. about: the fields that say which thing it is about, where there are several;
-    ends: the names of the problems that are over with it, for the same thing.
+    ends: the names of the problems that are over with it, for the same thing. kept: of a problem that does not outlive its
+    program's memory of it: then it is told again, or is over.
 
     The runbook: what it means, how it was decided, what the program did about it or why it did nothing, and what to do if it
     comes again (with the commands, one a line).
@@ -104,6 +113,7 @@ class Event:
     fields: Mapping[str, type] = field(default_factory=dict)
     about: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
+    kept: Kept = Kept.ALWAYS
 
     def render(self, values: Mapping[str, object]) -> str:
         """Return the line for people. Raises TypeError when the values are not the declared fields: our bug."""

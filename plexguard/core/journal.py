@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from plexguard.core.events import Event, show_path
 from plexguard.core.secret import mask
@@ -63,6 +66,25 @@ def _clean(text: str) -> str:
 def open_journal(identifier: str) -> Journal:
     """Return the journal where stderr is connected to it ($JOURNAL_STREAM, systemd.exec(5)), else stderr."""
     return SystemdJournal(identifier) if _stderr_is_journal() else StderrJournal()
+
+
+def open_reader(folder: Path | None = None, **converters: Callable[[bytes], object]) -> Any:
+    """Return python3-systemd's reader of this machine's journal, or of the journals in a folder. Raises OSError.
+
+    Its own converters fail at a COREDUMP_TIMESTAMP= that is no time, which any user may write: fields are text here, or bytes
+    where they are no UTF-8, but for what journald itself writes, and for `converters`.
+    """
+    from systemd import journal  # only for who reads it
+
+    reader = journal.Reader(path=str(folder) if folder else None)
+    reader.converters = {
+        "__REALTIME_TIMESTAMP": lambda us: datetime.fromtimestamp(us / 1e6, UTC),
+        "__MONOTONIC_TIMESTAMP": lambda moment: moment,
+        "__CURSOR": str,
+        "_UID": int,
+        **converters,
+    }
+    return reader
 
 
 def _stderr_is_journal() -> bool:

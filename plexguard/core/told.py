@@ -6,14 +6,17 @@ begin with "_": an event is taken from root, from user plexguard, and from what 
 
 import hashlib
 import pwd
+import re
 import select
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from plexguard.core.clock import Moment
 from plexguard.core.events import MARK, Event
+from plexguard.core.journal import open_reader
 from plexguard.core.suite import events
 
 _USER = "plexguard"
@@ -40,6 +43,14 @@ class Told:
     def about(self) -> str:
         """Which thing of its kind it is about, "" where there is only one."""
         return ", ".join(str(self.values[name]) for name in self.event.about)
+
+    @property
+    def moment(self) -> Moment:
+        """When it was told, by the wall clock and by the boot: its id, and the seconds of CLOCK_MONOTONIC in it."""
+        parts = dict(part.partition("=")[::2] for part in self.cursor.split(";"))
+        # The kernel writes the id with dashes.
+        boot = re.sub("^(.{8})(.{4})(.{4})(.{4})(.{12})$", r"\1-\2-\3-\4-\5", parts.get("b", ""))
+        return Moment(wall=self.at, boot_id=boot, uptime_s=int(parts.get("m", "0"), 16) / 1e6)
 
 
 class ToldReader(Protocol):
@@ -71,48 +82,60 @@ class JournalEvents:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        from systemd import journal  # only for who reads it
-
-        as_utc = {"__REALTIME_TIMESTAMP": lambda us: datetime.fromtimestamp(us / 1e6, UTC)}
-        self._reader: Any = journal.Reader(path=str(folder) if folder else None, converters=as_utc)
+        self._reader = open_reader(folder)
         self._by_id = {event.message_id: event for event in events()}
         self._uids = trusted_uids()
-        # An event that was looked at to know where we are, and is still to be read.
-        self._ahead: dict[str, Any] = {}
+        # It stands at an event that was looked at to know where we are, and is still to be read.
+        self._is_ahead = False
         self._match()
 
     def seek(self, cursor: str) -> bool:
         self._reader.flush_matches()
         self._reader.seek_cursor(cursor)
-        found = bool(self._reader.get_next()) and bool(self._reader.test_cursor(cursor))
+        found = bool(self._reader._next()) and bool(self._reader.test_cursor(cursor))
         self._match()
         self._reader.seek_cursor(cursor)
-        entry = self._reader.get_next()
-        self._ahead = {} if entry and self._reader.test_cursor(cursor) else entry
+        self._is_ahead = bool(self._reader._next()) and not self._reader.test_cursor(cursor)
         return found
 
     def seek_time(self, at: datetime) -> None:
-        self._ahead = {}
+        self._is_ahead = False
         self._reader.seek_realtime(at.timestamp())
 
     def seek_end(self) -> str:
         self._reader.flush_matches()
         self._reader.seek_tail()
-        last = self._reader.get_previous()
+        last = str(self._reader._get_cursor()) if self._reader._previous() else ""
         self._match()
-        if not last:
-            return ""
-        self.seek(str(last["__CURSOR"]))
-        return str(last["__CURSOR"])
+        if last:
+            self.seek(last)
+        return last
 
     def read(self, limit: int) -> tuple[Told, ...]:
         found: list[Told] = []
-        while len(found) < limit and (entry := self._ahead or self._reader.get_next()):
-            self._ahead = {}
-            told = read_entry(entry, self._by_id, self._uids)
+        while len(found) < limit and (self._is_ahead or self._reader._next()):
+            self._is_ahead = False
+            told = self._read_here()
             if told is not None:
                 found.append(told)
         return tuple(found)
+
+    def _read_here(self) -> Told | None:
+        # First of all who wrote it: an entry of another user's may be larger than our memory.
+        if not is_trusted(self._field("_UID"), self._field("_SYSTEMD_UNIT"), self._uids):
+            return None
+        entry = {
+            **self._reader._get_all(),
+            "__REALTIME_TIMESTAMP": self._reader._get_realtime(),
+            "__CURSOR": self._reader._get_cursor(),
+        }
+        return read_entry(self._reader._convert_entry(entry), self._by_id, self._uids)
+
+    def _field(self, name: str) -> Any:
+        try:
+            return self._reader._convert_field(name, self._reader._get(name))
+        except KeyError:
+            return None
 
     def wait(self, timeout_s: float, *, hangups: Sequence[int] = ()) -> None:
         poll = select.poll()
@@ -139,14 +162,17 @@ def trusted_uids() -> frozenset[int]:
         return frozenset({0})
 
 
+def is_trusted(uid: int | None, unit: str | None, uids: Collection[int]) -> bool:
+    """Tell whether an event is taken from that user, or that unit. A user's own unit of that name runs in user@UID.service."""
+    return uid in uids or (unit is not None and unit.startswith("plexguard-") and unit.endswith(".service"))
+
+
 def read_entry(entry: Mapping[str, Any], by_id: Mapping[str, Event], uids: Collection[int]) -> Told | None:
     """Return the event of a journal entry, as python3-systemd gives it; None for one that is forged, foreign or from another
     version of the suite."""
-    unit = str(entry.get("_SYSTEMD_UNIT", ""))
-    # A user's own unit of that name runs in user@UID.service.
-    is_ours = entry.get("_UID") in uids or (unit.startswith("plexguard-") and unit.endswith(".service"))
-    event = by_id.get(_show_id(entry.get("MESSAGE_ID")))
-    if not is_ours or event is None:
+    unit = entry.get("_SYSTEMD_UNIT") or ""
+    event = by_id.get(str(entry.get("MESSAGE_ID")))
+    if event is None or not is_trusted(entry.get("_UID"), unit, uids):
         return None
     try:
         values = event.read_fields(entry)
@@ -170,8 +196,3 @@ def stable_id(cursor: str) -> str:
     """Return 32 hex digits that tell an entry from every other, for receivers that want to drop what they have."""
     parts = sorted(part for part in cursor.split(";") if part.partition("=")[0] in _OWN_PARTS)
     return hashlib.sha256(";".join(parts).encode()).hexdigest()[:32]
-
-
-def _show_id(value: object) -> str:
-    """python3-systemd makes a UUID of it."""
-    return str(value).replace("-", "")

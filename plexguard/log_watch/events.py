@@ -1,6 +1,6 @@
 """What plexguard-log-watch can tell the journal."""
 
-from plexguard.core.events import Event, FilePath, Priority
+from plexguard.core.events import Event, FilePath, Kept, Priority
 
 _PAGE = "plexguard-log-watch(8)"
 
@@ -189,6 +189,7 @@ AUDIT_LOST = Event(
     subject="Complaints of Plex cannot be handed to the audit",
     page=_PAGE,
     fields={"path": FilePath, "reason": str},
+    kept=Kept.RUN,
     meaning="""
         Complaints of Plex cannot be handed to the part of plexguard that has the rights to look and to repair: {reason}.
         Until it answers, what Plex cannot read waits for the audits of the timers.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from plexguard.core.errors import SystemRefused
+from plexguard.core.journal import open_reader
 
 
 class ProxyLog(Protocol):
@@ -30,10 +31,8 @@ class JournalProxy:
     """A unit's entries in the journal. cursor: of the last one that was read; "" begins at the end."""
 
     def __init__(self, unit: str, cursor: str) -> None:
-        from systemd import journal  # only where a proxy is configured
-
         try:
-            self._reader = journal.Reader(converters={"MESSAGE": bytes})
+            self._reader = open_reader(MESSAGE=bytes)
             self.cursor = cursor or self._find_end()
             # Set by journald itself: nobody can write an entry that claims to be another unit's.
             self._reader.add_match(_SYSTEMD_UNIT=unit)

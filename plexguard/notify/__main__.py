@@ -182,13 +182,16 @@ def _order(context: click.Context, what: str, channel: str | None, promise: str)
 
 
 @cli.command()
+@click.option("--restarted", is_flag=True, help="Only if it failed and is started again (for ExecStopPost=).")
 @click.argument("unit")
-def alert(unit: str) -> int:
+def alert(restarted: bool, unit: str) -> int:
     """Tell that a unit failed, as OnFailure= of all units has it."""
     ports = program.open_ports(NAME)
     if not failures.UNIT_NAME.fullmatch(unit):
         raise UsageError(f"{unit!r}: no name of a unit")
-    lines = failures.read_last_lines(os.environ.get("MONITOR_INVOCATION_ID", ""))
+    if restarted and not failures.is_restarted(os.environ):
+        return 0
+    lines = failures.read_last_lines(os.environ.get("MONITOR_INVOCATION_ID", os.environ.get("INVOCATION_ID", "")))
     ports.journal.send(events.UNIT_FAILED, **failures.describe_failure(unit, os.environ, ports.manager, lines))
     return 0
 

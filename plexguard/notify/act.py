@@ -146,8 +146,13 @@ class Engine:
             self._spool.append(lines)
             self._note(lines)
             if len(told) < _BATCH:
-                break
-        self._admit()
+                self._admit(self._config.channel)
+                return
+        # What else is in the journal is from before a new channel's time.
+        self._admit({name: one for name, one in self._config.channel.items() if self._open_state(name).path.exists()})
+
+    def _open_state(self, name: str) -> StateFile[ChannelState]:
+        return open_state(self._world.root, name, self._journal)
 
     def _note(self, lines: list[Line]) -> None:
         if lines:
@@ -155,19 +160,19 @@ class Engine:
             for desk in self._desks.values():
                 desk.loudest = min(desk.loudest, loudest)
 
-    def _admit(self) -> None:
-        """Begin with channels that are not known yet. A new one is told what comes from now on, and one that was taken out of the
-        configuration is new when it comes back."""
+    def _admit(self, channels: Mapping[str, Channel]) -> None:
+        """Begin with those channels that are not known yet. A new one is told what comes from now on, and one that was taken out of
+        the configuration is new when it comes back."""
         if not self._desks:
             for path in (self._world.root / FOLDER).glob("*.json"):
                 if path.stem not in self._config.channel:
                     path.unlink()
-        for name, channel in self._config.channel.items():
+        for name, channel in channels.items():
             if name not in self._desks:
                 self._desks[name] = self._admit_one(name, channel)
 
     def _admit_one(self, name: str, channel: Channel) -> _Desk:
-        file = open_state(self._world.root, name, self._journal)
+        file = self._open_state(name)
         was_there = file.path.exists()
         state, end = file.load(), self._spool.next
         if state is None or state.past.position > end:
@@ -282,6 +287,8 @@ class Engine:
         ping = choose_pulse(judged, desk.pulse, interval_s=desk.channel.interval.total_seconds(), now=now)
         if ping is not None:
             desk.pulse = Pulse(signal=ping.signal, at=now)
+            # It takes no events: should it become a channel of another kind, that begins here.
+            desk.state = dataclasses.replace(desk.state, past=Past(position=self._spool.next))
             self._run(desk, self._ping(name, desk, ping))
 
     def _ping(self, name: str, desk: _Desk, ping: Ping) -> Work:
@@ -316,7 +323,8 @@ class Engine:
                     with contextlib.suppress(PlexguardError):
                         desk.state = desk.file.load() or desk.state
                 end = self._spool.next
-                past = Past(position=end) if what == CLEAR else desk.state.past
+                # What was told to have begun is still told to have ended.
+                past = dataclasses.replace(desk.state.past, position=end, windows={}) if what == CLEAR else desk.state.past
                 outage = desk.state.outage
                 soon = dataclasses.replace(outage, wait_s=0.0) if outage is not None else None
                 state = dataclasses.replace(desk.state, past=past, outage=soon)

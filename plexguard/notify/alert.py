@@ -1,24 +1,38 @@
-"""What `OnFailure=` starts: one event about the unit that failed, with what it wrote last."""
+"""One event about a unit that failed, with what it wrote last.
 
+`OnFailure=` starts it, for a unit that stays failed. A daemon that the manager starts again never is, however often it ends: it
+tells of itself with `ExecStopPost=`.
+"""
+
+import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from plexguard.core.journal import open_reader
 from plexguard.core.manager import Manager
 from plexguard.core.secret import mask
 
 # Instances are names of units; anything else was not written by the manager.
 UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}", re.ASCII)
+# What no restart can help (RestartPreventExitStatus=USAGE CONFIG NOPERM): the unit stays failed, and OnFailure= tells it.
+_NOT_RESTARTED = frozenset(map(str, (os.EX_USAGE, os.EX_CONFIG, os.EX_NOPERM)))
 _INVOCATION = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _LINES = 10
 _MAX_LINE = 300
 
 
+def is_restarted(environment: Mapping[str, str]) -> bool:
+    """Tell whether the daemon that ends just now failed, and is started again. environment: as ExecStopPost= has it."""
+    return environment.get("SERVICE_RESULT", "success") != "success" and environment.get("EXIT_STATUS") not in _NOT_RESTARTED
+
+
 def describe_failure(unit: str, environment: Mapping[str, str], manager: Manager, last_lines: Iterable[str]) -> dict[str, str]:
-    """Return the values of the event. environment: $MONITOR_* of systemd.exec(5), of who failed; empty in a trial by hand."""
+    """Return the values of the event. environment: of systemd.exec(5), $MONITOR_SERVICE_RESULT and its kin of who failed, or
+    $SERVICE_RESULT and its kin of who ends just now; empty in a trial by hand."""
     name = environment.get("MONITOR_UNIT") or unit
-    result = environment.get("MONITOR_SERVICE_RESULT", "")
-    code, status = environment.get("MONITOR_EXIT_CODE", ""), environment.get("MONITOR_EXIT_STATUS", "")
+    result, code, status = (
+        environment.get(f"MONITOR_{what}", environment.get(what, "")) for what in ("SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS")
+    )
     if not result:
         seen = manager.unit(name)
         result, code, status = seen.result, "exit code or signal", str(seen.exit_code)
@@ -36,10 +50,8 @@ def read_last_lines(invocation: str) -> tuple[str, ...]:
     """Return the last messages of one run of a unit, oldest first; none where the journal cannot be read."""
     if not _INVOCATION.fullmatch(invocation):
         return ()
-    from systemd import journal  # only for a run that failed
-
     try:
-        reader: Any = journal.Reader()
+        reader = open_reader()
         reader.add_match(f"_SYSTEMD_INVOCATION_ID={invocation}")
         reader.seek_tail()
         found = [reader.get_previous() for _ in range(_LINES)]

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
-from zoneinfo import ZoneInfo
 
 from plexguard.core.config import show_span
 from plexguard.core.events import Event, Priority
@@ -134,10 +133,6 @@ def _find_window_end(past: Past, channel: Channel) -> datetime | None:
 # -- quiet hours ------------------------------------------------------------------------------------------------------
 
 
-def find_zone(name: str, of_machine: tzinfo | None = None) -> tzinfo:
-    return ZoneInfo(name) if name else of_machine or UTC
-
-
 def find_quiet_end(quiet: Quiet | None, zone: tzinfo, now: datetime) -> datetime | None:
     """Return when the quiet hours that hold now end, None outside of them. By the clock on the wall, which may show an hour twice
     or never."""
@@ -172,6 +167,7 @@ class _Desk:
         self.past = past
         self._channel = channel
         self._events = events
+        self._ending = {name for event in events.values() for name in event.ends}
 
     def run(self, lines: Iterable[Line], now: datetime) -> Iterator[Step]:
         for line in lines:
@@ -191,30 +187,29 @@ class _Desk:
 
     def _look_at(self, line: Line) -> Iterator[Step]:
         self.past = dataclasses.replace(self.past, position=line.n + 1, passed=line.at)
-        ended = [key for key in line.ended_keys if key in self.past.troubles]
+        folded = [key for key in line.ended_keys if self._is_folded(key)]
+        ended = [key for key in line.ended_keys if key in self.past.troubles and key not in folded]
+        # What is told twice, as the end of one trouble now and of another later, is two messages.
+        self._fold_recovery(dataclasses.replace(line, id=f"{line.id}-folded") if ended else line, folded)
         if ended:
-            yield from self._look_at_recovery(line, ended)
-        elif self._fold_recovery(line):
-            return
-        elif passes(line, self._channel) and not self._fold_problem(line):
+            yield self._tell_recovery(line, ended)
+        elif not folded and passes(line, self._channel) and not self._fold_problem(line):
             yield self._tell(line)
 
-    def _look_at_recovery(self, line: Line, ended: list[str]) -> Iterator[Step]:
-        if self._fold_recovery(line):
-            return
+    def _tell_recovery(self, line: Line, ended: list[str]) -> Step:
         trouble = min((self.past.troubles[key] for key in ended), key=lambda trouble: trouble.at)
         self.past = dataclasses.replace(self.past, troubles={k: t for k, t in self.past.troubles.items() if k not in ended})
         downtime_s = line.downtime_s if line.downtime_s is not None else max(0.0, (line.at - trouble.at).total_seconds())
-        yield self._tell(line, problem_id=trouble.id, downtime_s=downtime_s)
+        return self._tell(line, problem_id=trouble.id, downtime_s=downtime_s)
 
-    def _fold_recovery(self, line: Line) -> bool:
-        """Add a recovery to the window of the problem that it ends, when that was folded itself."""
-        for key in line.ended_keys:
-            window = self.past.windows.get(key)
-            if window is not None and window.folded:
-                self._keep_window(key, dataclasses.replace(window, last=line))
-                return True
-        return False
+    def _is_folded(self, key: str) -> bool:
+        """Tell whether the last coming of a trouble was folded, and it is not over."""
+        window = self.past.windows.get(key)
+        return window is not None and window.last is not None and window.last.is_problem
+
+    def _fold_recovery(self, line: Line, folded: Iterable[str]) -> None:
+        for key in folded:
+            self._keep_window(key, dataclasses.replace(self.past.windows[key], last=line))
 
     def _fold_problem(self, line: Line) -> bool:
         """Count a problem, and tell whether it is to be folded."""
@@ -231,7 +226,7 @@ class _Desk:
 
     def _tell(self, line: Line, *, problem_id: str = "", downtime_s: float | None = None) -> Step:
         if line.is_problem:
-            self._keep_trouble(line.key, Trouble(id=line.id, at=line.at))
+            self._keep_trouble(line)
         message = message_from_line(line, self._events.get(line.name))
         return Step(dataclasses.replace(message, problem_id=problem_id, downtime_s=downtime_s), self.past)
 
@@ -242,20 +237,21 @@ class _Desk:
         span = self._channel.fold
         over = [item for item in self.past.windows.items() if not item[1].began <= at < item[1].began + span]
         for key, window in sorted(over, key=lambda item: item[1].began):
-            yield from self._close_window(key, window)
+            following = Window(began=window.began + span, comings=_TOLD_PAIRS)
+            # Trouble that goes on like this is one message a window, not one and the first ones of the next.
+            yield from self._close_window(key, window, following if following.began <= at < following.began + span else None)
         while len(self.past.windows) > _MOST_KEPT:
-            yield from self._close_window(*min(self.past.windows.items(), key=lambda item: item[1].began), goes_on=False)
+            yield from self._close_window(*min(self.past.windows.items(), key=lambda item: item[1].began), None)
 
-    def _close_window(self, key: str, window: Window, *, goes_on: bool = True) -> Iterator[Step]:
+    def _close_window(self, key: str, window: Window, following: Window | None) -> Iterator[Step]:
         self._forget_window(key)
         if window.last is None or not window.folded:
             return
-        if goes_on:
-            # Trouble that goes on like this is one message a window, not one and the first ones of the next.
-            self._keep_window(key, Window(began=window.began + self._channel.fold, comings=_TOLD_PAIRS))
+        if following is not None:
+            self._keep_window(key, following)
         trouble = self.past.troubles.get(key)
         if window.last.is_problem:
-            self._keep_trouble(key, Trouble(id=window.last.id, at=window.last.at))
+            self._keep_trouble(window.last)
         elif trouble is not None:
             self.past = dataclasses.replace(self.past, troubles={k: t for k, t in self.past.troubles.items() if k != key})
         message = self._describe_folded(key, window, trouble)
@@ -285,7 +281,11 @@ class _Desk:
     def _forget_window(self, key: str) -> None:
         self.past = dataclasses.replace(self.past, windows={k: w for k, w in self.past.windows.items() if k != key})
 
-    def _keep_trouble(self, key: str, trouble: Trouble) -> None:
+    def _keep_trouble(self, line: Line) -> None:
+        """Keep in mind what was told, where something will be told to be over with it."""
+        if line.name not in self._ending:
+            return
+        key, trouble = line.key, Trouble(id=line.id, at=line.at)
         kept = {k: t for k, t in self.past.troubles.items() if k != key}
         while len(kept) >= _MOST_KEPT:
             del kept[next(iter(kept))]

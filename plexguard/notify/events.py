@@ -1,6 +1,6 @@
 """What plexguard-notify can tell the journal."""
 
-from plexguard.core.events import Event, Priority
+from plexguard.core.events import Event, Kept, Priority
 
 _PAGE = "plexguard-notify(8)"
 
@@ -145,6 +145,7 @@ SPOOL_FAILED = Event(
     subject="Events cannot be kept for delivery",
     page=_PAGE,
     fields={"reason": str},
+    kept=Kept.RUN,
     meaning="""
         What is to be delivered is kept on disk first, and the disk refuses: {reason}. Nothing is delivered meanwhile.
         """,
@@ -223,11 +224,12 @@ UNIT_FAILED = Event(
         {ended}. What it wrote last is in this entry.
         """,
     decided="""
-        The unit names plexguard-alert@.service as its OnFailure=. That is started once for each failure, and not when a unit ended
-        as it may, nor between a service's own restarts.
+        The unit names plexguard-alert@.service as its OnFailure=, which the manager starts when a unit stays failed. A service that
+        stays running tells of itself each time it ends so, with ExecStopPost=. One that ended as it may is none of both.
         """,
     did="""
-        This entry was written. A unit with a timer runs again when that elapses.
+        This entry was written. A unit with a timer runs again when that elapses, and a service that stays is started again by the
+        manager after seconds, unless it ended with 64, 77 or 78: no restart can help there.
         """,
     action="""
         See what led to it:

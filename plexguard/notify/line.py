@@ -52,7 +52,7 @@ def key_of(name: str, about: str) -> str:
 
 def line_from_json(data: object) -> Line:
     """Return an event from parsed JSON; by hand, since a drain reads a hundred thousand. Raises ValueError."""
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or not isinstance(data.get("fields", {}), dict):
         raise ValueError("no object")
     try:
         line = Line(**{**data, "at": datetime.fromisoformat(data["at"]), "ends": tuple(data["ends"])})
@@ -60,6 +60,8 @@ def line_from_json(data: object) -> Line:
         raise ValueError(f"no event: {error}") from error
     texts = (line.id, line.cursor, line.name, line.message, line.unit, line.host, line.about, *line.ends, *line.fields.values())
     if not isinstance(line.n, int) or not all(isinstance(text, str) for text in texts) or line.at.tzinfo is None:
+        raise ValueError("no event")
+    if line.downtime_s is not None and not isinstance(line.downtime_s, int | float):
         raise ValueError("no event")
     Priority(line.priority)
     return line

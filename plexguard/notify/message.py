@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from plexguard.core.errors import PlexguardError
-from plexguard.core.events import Priority
+from plexguard.core.events import Priority, show_path
 
 # As receivers know them (syslog's words, less its short forms).
 SEVERITIES = {
@@ -66,7 +66,13 @@ class Sender(Protocol):
 
 
 class SendError(PlexguardError):
-    """A call did not do what it should; the subclass says what that means for the messages."""
+    """A call did not do what it should; the subclass says what that means for the messages.
+
+    The words may be the other side's: they are shown on one line, and nothing in them is an order to a terminal.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(show_path(message), hint=hint)
 
 
 class Away(SendError):

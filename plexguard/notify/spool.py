@@ -6,6 +6,7 @@ read.
 
 import json
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from plexguard.notify.line import Line, line_from_json
 SEGMENT_BYTES = 1 << 20
 _BEGIN = "begin.json"
 _DIGITS = 12
+_SEGMENT = re.compile(rf"[0-9]{{{_DIGITS}}}\.jsonl", re.ASCII)
 _KEPT_SEGMENTS = 2
 
 
@@ -42,7 +44,7 @@ class _Segment:
 def segments(folder: Path) -> list[Path]:
     """Return the files of a spool, oldest first. Raises IoFailed."""
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
+        return sorted(path for path in folder.iterdir() if _SEGMENT.fullmatch(path.name))
     except FileNotFoundError:
         return []
     except OSError as error:

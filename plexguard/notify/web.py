@@ -160,7 +160,7 @@ def read_retry_after(text: str, now: datetime) -> float | None:
         return float(text)
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(0.0, (at - now).total_seconds()) if at.tzinfo else None
 

@@ -52,6 +52,8 @@ class ForkedWorker:
         sys.stderr.flush()
         self._pid = os.fork()
         if self._pid == 0:
+            # With whatever it starts itself, a group that can be ended as one.
+            os.setpgid(0, 0)
             os.close(self.pipe)
             end_here(lambda: _work(work, theirs, parent))
         os.close(theirs)
@@ -70,6 +72,9 @@ class ForkedWorker:
         return bool(found)
 
     def end(self) -> None:
+        # What it started would go on sending, and keep the channel's lock.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, signal.SIGKILL)
         end_child(self._pid)
         os.close(self.pipe)
 

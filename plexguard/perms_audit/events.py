@@ -1,6 +1,6 @@
 """What plexguard-perms-audit can tell the journal."""
 
-from plexguard.core.events import Event, FilePath, Mode, Priority
+from plexguard.core.events import Event, FilePath, Kept, Mode, Priority
 
 _PAGE = "plexguard-perms-audit(8)"
 
@@ -681,6 +681,7 @@ AUDIT_REFUSED = Event(
     page=_PAGE,
     fields={"unit": str, "reason": str},
     about=("unit",),
+    kept=Kept.RUN,
     meaning="""
         There were changes that the guard could not look at, and the audit that was to find them could not be started:
         {reason}.

@@ -19,11 +19,11 @@ from plexguard.core.found import FoundContainer, FoundPlex
 from plexguard.core.manager import Manager, Timer, Unit
 from plexguard.core.published import Reading
 from plexguard.core.state import STATE_ROOT
-from plexguard.core.suite import section_of
+from plexguard.core.suite import events, section_of
 from plexguard.core.told import Told as OneTold
 from plexguard.core.told import ToldReader
 from plexguard.core.unreadable import Record
-from plexguard.status.incidents import Incident, fold
+from plexguard.status.incidents import Incident, Life, find_incidents, forget, make_rules, occurrence_of
 
 T = TypeVar("T")
 UNITS = "plexguard*"
@@ -55,10 +55,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the journal has. incidents: since `since`, oldest first. last: when each event was told last, by its name. why: it could
-    not be read, or not all of it; "" when it was."""
+    """What the journal has. incidents: since `since`, oldest first. newest: when anything was told last. last: when each event was,
+    by its name. why: it could not be read, or not all of it; "" when it was."""
 
     incidents: tuple[Incident, ...] = ()
+    newest: Moment | None = None
     last: Mapping[str, datetime] = field(default_factory=dict)
     since: datetime | None = None
     why: str = ""
@@ -66,8 +67,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """now_s: the same moment as now, on the clock of Unit.started_s. manager_why: the service manager did not answer. mistakes: in
-    the configuration, whose defaults stand in for what is wrong."""
+    """now_s: the same moment as now, on the clock of Unit.started_s. manager_why: the service manager did not answer. told: without
+    what nobody remembers in this life. mistakes: in the configuration, whose defaults stand in for what is wrong."""
 
     now: Moment
     now_s: float
@@ -91,6 +92,7 @@ class Observation:
     timers: Mapping[str, Timer] = field(default_factory=dict)
     manager_why: str = ""
     told: Told = field(default_factory=Told)
+    life: Life | None = None
     limits: Limits = field(default_factory=Limits)
     mistakes: tuple[str, ...] = ()
 
@@ -107,12 +109,15 @@ def observe(
 ) -> Observation:
     """Take an observation. runtime: where the server and its container are published, None for the usual place."""
     units, timers, manager_why = _ask_manager(manager)
+    told = read_told()
     place = root if runtime is None else runtime
     probe, network = published.PROBE.look(root), published.NETWORK.look(root)
     checked = [record.checked for record in (probe.record, network.record) if record is not None and record.checked is not None]
+    now, now_s = clock.moment(), clock.monotonic_s()
+    life = find_life(replace(now, uptime_s=now_s), told, units)
     return Observation(
-        now=find_boot(clock.moment(), checked),
-        now_s=clock.monotonic_s(),
+        now=find_boot(now, checked),
+        now_s=now_s,
         host=os.uname().nodename,
         plex=_at(published.PLEX, runtime).look(place),
         container=_at(published.CONTAINER, runtime).look(place),
@@ -132,7 +137,8 @@ def observe(
         units=units,
         timers=timers,
         manager_why=manager_why,
-        told=read_told(),
+        told=replace(told, incidents=forget(told.incidents, life, make_rules(events()))),
+        life=life,
         limits=limits,
         mistakes=mistakes,
     )
@@ -149,6 +155,15 @@ def find_boot(now: Moment, checked: Iterable[Moment]) -> Moment:
         if moment.boot_id != now.boot_id and uptime_s >= 0 and abs(wall_s - uptime_s) < _SAME_CLOCK_S:
             return replace(now, boot_id=moment.boot_id)
     return now
+
+
+def find_life(now: Moment, told: Told, units: Mapping[str, Unit]) -> Life:
+    """Return since when this machine remembers. now: with the seconds of CLOCK_MONOTONIC."""
+    return Life(
+        boot_id=find_boot(now, (told.newest,) if told.newest is not None else ()).boot_id,
+        began=now.wall - timedelta(seconds=now.uptime_s),
+        started_s={unit.name: unit.started_s for unit in units.values() if unit.started_s},
+    )
 
 
 def _at(source: published.Source[T], folder: Path | None) -> published.Source[T]:
@@ -217,7 +232,13 @@ def _read_told(reader: ToldReader, clock: Clock, now: datetime) -> Told:
                 break
         else:
             why = "" if span == LOOK_BACK else f"only what was told since {since:%Y-%m-%d %H:%M} UTC was read: the journal is long"
-            return Told(incidents=fold(found), last={one.event.name: one.at for one in found}, since=since, why=why)
+            return Told(
+                incidents=find_incidents(map(occurrence_of, found), make_rules(events())),
+                newest=found[-1].moment if found else None,
+                last={one.event.name: one.at for one in found},
+                since=since,
+                why=why,
+            )
         deadline_s = clock.monotonic_s() + _READ_S
     return Told(why="the journal is too long to be read")
 

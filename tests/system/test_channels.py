@@ -48,9 +48,10 @@ def trial(deb: Path) -> Iterator[Machine]:
         machine.write("/etc/systemd/system/sink.service", "[Service]\nExecStart=/usr/bin/python3 /opt/sink.py\n")
         for name, text in CREDENTIALS.items():
             machine.write(f"/etc/plexguard/credentials/{name}", text + "\n", mode=0o600)
-        machine.write(f"/etc/systemd/system/{SERVICE}.d/99-trial.conf", TRIAL)
-        machine.systemctl("stop", SERVICE)
         configure(machine, CONFIG)
+        machine.systemctl("stop", SERVICE)
+        machine.write(f"/etc/systemd/system/{SERVICE}.d/99-trial.conf", TRIAL)
+        machine.systemctl("daemon-reload")
         machine.systemctl("start", "sink.service")
         yield machine
 

@@ -51,7 +51,7 @@ FORGE = """
 import socket, sys
 fields = {"MESSAGE": "forged", "PRIORITY": "3", "MESSAGE_ID": sys.argv[1], "PLEXGUARD": "1", "PLEXGUARD_EVENT": "speed.failed",
     "PLEXGUARD_REASON": "forged", "PLEXGUARD_ATTEMPT": "1", "PLEXGUARD_LIMIT": "1", "PLEXGUARD_DAY": "today",
-    "SYSLOG_IDENTIFIER": "plexguard-speed-test", "_UID": "0", "_SYSTEMD_UNIT": "plexguard-speed-test.service"}
+    "COREDUMP_TIMESTAMP": "9" * 40, "SYSLOG_IDENTIFIER": "plexguard-speed-test", "_UID": "0", "_SYSTEMD_UNIT": "plexguard-speed-test.service"}
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
     text = "".join(f"{name}={value}\\n" for name, value in fields.items())
     journal.sendto(text.encode(), "/run/systemd/journal/socket")
@@ -303,6 +303,18 @@ def test_failed_unit_is_told_once_a_failure_with_its_last_words(told: Machine) -
     # The others are gathered until the window ends.
     assert [item["body"]["event"] for item in taken(told)] == ["unit.failed"]
     assert len(events(told, "unit.failed")) == 5
+
+
+def test_daemon_that_is_killed_is_told_and_started_again_and_one_that_is_stopped_is_not_told(told: Machine) -> None:
+    for verb in ("restart", "stop", "start"):
+        told.systemctl(verb, "plexguard-perms-guard.service")
+    told.systemctl("kill", "--signal=KILL", "plexguard-perms-guard.service")
+
+    entry = await_event(told, "unit.failed", timeout_s=20)
+
+    told.wait_for(lambda: told.unit("plexguard-perms-guard.service")["ActiveState"] == "active", timeout_s=30, what="it is back")
+    assert (entry["PLEXGUARD_FAILED_UNIT"], entry["PLEXGUARD_ENDED"]) == ("plexguard-perms-guard.service", "killed KILL")
+    assert len(events(told, "unit.failed")) == 1
 
 
 def test_failure_of_an_instance_says_whose_it_was(told: Machine) -> None:

@@ -2,18 +2,22 @@
 goes has it in memory: it knows no deadline of its own, and some services make it wait."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plexguard.core.child import in_child
-from plexguard.core.errors import TryAgain
+from plexguard.core.errors import SystemRefused, TryAgain
 from plexguard.core.secret import Secret, mask
 from plexguard.notify.config import Channel
-from plexguard.notify.message import Away, Limits, Message, Refused
+from plexguard.notify.message import Away, Limits, Message, Refused, Rejected, SendError
 from plexguard.notify.text import describe, make_title
 
 _PROBLEMS = {"critical": "failure", "error": "failure", "warning": "warning"}
 _MAX_WORDS = 300
+_STATUS = re.compile(r"\berror=([0-9]{3})\b", re.ASCII)
+# The message is at fault, not its way: too long, or nothing that the service understands.
+_REJECTIONS = frozenset({400, 413, 414, 422})
 
 
 class AppriseSender:
@@ -32,10 +36,13 @@ class AppriseSender:
             in_child(lambda: notify(self._urls, message), timeout_s=self.limits.timeout_s)
         except TryAgain as error:
             raise Away("apprise: no end in time") from error
+        except SystemRefused as error:
+            # The library failed at this very message, as far as anybody can tell.
+            raise Rejected("apprise: it ended without a word") from error
 
 
 def notify(urls: Sequence[str], message: Message) -> None:
-    """Send a message to all the addresses. Raises Refused and Away; when one of several fails, all get it once more."""
+    """Send a message to all the addresses. Raises Refused, Rejected and Away; when one of several fails, all get it once more."""
     try:
         import apprise  # 40 MB that only this child needs
     except ImportError as error:
@@ -50,7 +57,15 @@ def notify(urls: Sequence[str], message: Message) -> None:
             # What the library says of it repeats the address.
             raise Refused(f"apprise: address number {number} of the credential is none that it knows", hint="apprise --details")
     if not service.notify(title=make_title(message), body=describe(message), notify_type=kind_of(message), body_format="text"):
-        raise Away(f"apprise: not sent{said.last()}")
+        raise judge_words(said.last())
+
+
+def judge_words(words: str) -> SendError:
+    """Return what it means that the library did not send something: all that it tells is in its words, as the plugins write them
+    ("…: Bad Request, error=400"). Pure."""
+    status = _STATUS.search(words)
+    is_rejected = status is not None and int(status[1]) in _REJECTIONS
+    return (Rejected if is_rejected else Away)(f"apprise: not sent{words}")
 
 
 def kind_of(message: Message) -> str:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from plexguard.core.suite import events
 from plexguard.core.told import Told
 from plexguard.status.hosts.observe import Journals
-from plexguard.status.incidents import Incident, fold
+from plexguard.status.incidents import Incident, Life, Rules, find_incidents, forget, make_rules, occurrence_of
 from plexguard.status.overview import ProblemView, State
 from plexguard.status.views.machinery import tell_incident
 
@@ -52,16 +53,19 @@ class HostsView:
 
 def decide(seen: Journals, now: datetime) -> HostsView:
     names = sorted(seen.heard.keys() | seen.told.keys())
-    hosts = tuple(_view_host(name, seen.told.get(name, ()), seen.heard.get(name), now) for name in names)
+    rules = make_rules(events())
+    hosts = tuple(_view_host(name, seen.told.get(name, ()), seen.heard.get(name), now, rules) for name in names)
     healthy = bool(hosts) and seen.is_complete and all(host.state is State.WELL for host in hosts)
     return HostsView(at=now, healthy=healthy, hosts=hosts, is_complete=seen.is_complete)
 
 
-def _view_host(name: str, told: tuple[Told, ...], heard: datetime | None, now: datetime) -> HostView:
-    incidents = fold(told)
+def _view_host(name: str, told: tuple[Told, ...], heard: datetime | None, now: datetime, rules: Rules) -> HostView:
     # A journal is all there is of another machine: what it has told and not taken back holds.
+    incidents = find_incidents(map(occurrence_of, told), rules)
+    if told:
+        incidents = forget(incidents, _find_life(told), rules)
     open_ones = [incident for incident in incidents if incident.is_open and incident.severity in _GRAVE]
-    recent = [incident for incident in incidents if incident.last >= now - _DAY]
+    recent = [incident for incident in incidents if incident.last.wall >= now - _DAY]
     state, summary = _judge(open_ones, heard, now)
     return HostView(
         host=name,
@@ -73,6 +77,12 @@ def _view_host(name: str, told: tuple[Told, ...], heard: datetime | None, now: d
         incidents=len(recent),
         areas=_find_areas(told),
     )
+
+
+def _find_life(told: tuple[Told, ...]) -> Life:
+    """Return the life in which a machine told something last."""
+    boot_id = told[-1].moment.boot_id
+    return Life(boot_id=boot_id, began=next(one.at for one in told if one.moment.boot_id == boot_id))
 
 
 def _judge(open_ones: list[Incident], heard: datetime | None, now: datetime) -> tuple[State, str]:

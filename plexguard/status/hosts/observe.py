@@ -7,13 +7,13 @@ of any host.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from plexguard.core.clock import Clock
 from plexguard.core.errors import MissingInput, NoPermission
 from plexguard.core.events import MARK
+from plexguard.core.journal import open_reader
 from plexguard.core.told import JournalEvents, Told
 from plexguard.status.observe import LOOK_BACK
 
@@ -59,9 +59,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _find_hosts(folder: Path) -> dict[str, datetime]:
-    from systemd import journal
-
-    reader: Any = journal.Reader(path=str(folder))
+    reader = open_reader(folder)
     reader.add_match("=".join(MARK))
     hosts = sorted(str(name) for name in reader.query_unique("_HOSTNAME"))[:_MOST_HOSTS]
     found = {}
@@ -71,7 +69,7 @@ def _find_hosts(folder: Path) -> dict[str, datetime]:
         reader.seek_tail()
         entry = reader.get_previous()
         if entry:
-            found[host] = entry["__REALTIME_TIMESTAMP"].astimezone(UTC)
+            found[host] = entry["__REALTIME_TIMESTAMP"]
     reader.close()
     return found
 

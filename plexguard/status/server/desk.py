@@ -20,8 +20,8 @@ from plexguard.core.published import SpeedLine
 from plexguard.core.records import encode
 from plexguard.core.responses import Response
 from plexguard.core.told import Told
+from plexguard.status.incidents import Incident, Life, Rules, find_incidents, forget, pick_between
 from plexguard.status.overview import Overview
-from plexguard.status.server.incidents import Incident, Rules, find_incidents, pick_between
 from plexguard.status.server.index import Index, Kept, keep
 from plexguard.status.server.metrics import Measured, render_metrics
 from plexguard.status.server.parameters import SEVERITIES, EventQuery
@@ -42,9 +42,10 @@ _FIRST_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """failed: of plexguard's units, whether each has failed; empty when the service manager does not tell."""
+    """failed: of plexguard's units, whether each has failed; empty when the service manager does not tell. life: of the machine."""
 
     overview: Overview
+    life: Life | None = None
     failed: Mapping[str, bool] = field(default_factory=dict)
 
 
@@ -179,11 +180,13 @@ class Desk:
         await self._await_first_day()
         until = self._world.clock.now()
         since, covered = until - length, self._find_covered()
-        found = await self._in_thread(lambda: self._find_incidents(since, until))
+        taken = await _or_none(self._take())
+        life = taken.life if taken else None
+        found, complete_from = await self._in_thread(lambda: self._find_incidents(since, until, life))
         return {
             "from": since.isoformat(),
             "to": until.isoformat(),
-            "complete": covered is not None and covered <= since,
+            "complete": covered is not None and covered <= since and complete_from <= since,
             "incidents": [self._show_incident(incident) for incident in found[:_MOST_INCIDENTS]],
             "left_off": max(0, len(found) - _MOST_INCIDENTS),
         }
@@ -221,24 +224,25 @@ class Desk:
     def _stamp_files(self) -> tuple[tuple[str, int], ...]:
         return tuple((str(path), stamp) for path in self._world.find_watched() if (stamp := _mtime_ns(path)))
 
-    def _find_incidents(self, since: datetime, until: datetime) -> tuple[Incident, ...]:
-        occurrences = self._index.find_occurrences(since, until, self._rules)
-        return pick_between(find_incidents(occurrences, self._rules), since, until)
+    def _find_incidents(self, since: datetime, until: datetime, life: Life | None) -> tuple[tuple[Incident, ...], datetime]:
+        """Return the incidents of a time, the newest first, and from when on they are all there."""
+        occurrences, complete_from = self._index.find_occurrences(since, until, self._rules)
+        incidents = find_incidents(occurrences, self._rules)
+        return pick_between(forget(incidents, life, self._rules) if life else incidents, since, until), complete_from
 
     def _show_incident(self, incident: Incident) -> dict[str, Any]:
         return {
             "id": incident.id,
             "name": incident.name,
-            "area": incident.name.partition(".")[0],
+            "area": incident.area,
             "about": incident.about,
             "title": incident.title,
-            "severity": _severity(self._rules.priorities[incident.name]),
+            "severity": incident.severity,
             "began": incident.began.isoformat(),
             "ended": incident.ended.isoformat() if incident.ended else None,
             "downtime_s": incident.downtime_s if incident.ended else None,
             "count": incident.count,
             "message": incident.message,
-            "host": incident.host,
         }
 
 

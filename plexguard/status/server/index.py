@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from plexguard.core import core_events
+from plexguard.core.clock import Moment
 from plexguard.core.errors import IoFailed
-from plexguard.core.events import Event, FilePath, Mode
+from plexguard.core.events import FilePath
 from plexguard.core.journal import Journal
 from plexguard.core.told import Told
-from plexguard.status.server.incidents import Occurrence, Rules
+from plexguard.status.incidents import Occurrence, Rules, title_of
 from plexguard.status.server.parameters import EventQuery, Place
 
 SCHEMA = 1
@@ -29,25 +30,34 @@ KEPT_AGE = timedelta(days=400)
 KEPT_EVENTS = 1_000_000
 # Of what is open when a time line begins; more things of a kind than this are not shown.
 _MOST_CARRIED = 1000
+# Of what happens in a time; of more, the newest: folding costs time and memory.
+MOST_OCCURRENCES = 20_000
 _MOST_MESSAGE = 2000
-_MOST_SUBJECT = 300
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _TABLES = """
     CREATE TABLE events (
         id TEXT PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL, priority INTEGER NOT NULL, unit TEXT NOT NULL,
-        host TEXT NOT NULL, about TEXT NOT NULL, subject TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL, downtime_s REAL
+        host TEXT NOT NULL, about TEXT NOT NULL, subject TEXT NOT NULL, message TEXT NOT NULL, fields TEXT NOT NULL,
+        downtime_s REAL, boot TEXT NOT NULL, up_us INTEGER NOT NULL
     );
     CREATE INDEX events_by_time ON events (at_us, id);
-    CREATE INDEX events_by_thing ON events (name, host, about, at_us);
+    CREATE INDEX events_by_thing ON events (name, about, at_us);
     CREATE TABLE counts (name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE places (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-_INSERT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COUNT = "INSERT INTO counts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET number = number + excluded.number"
 # What follows are conditions, their values as question marks only.
 _EVENTS = "SELECT id, at_us, name, priority, unit, host, subject, message, fields FROM events INDEXED BY events_by_time"
-_OCCURRENCES = "SELECT id, at_us, name, host, about, subject, message, downtime_s FROM events INDEXED BY events_by_time"
-_LAST = "SELECT id, max(at_us), name, host, about, subject, message, downtime_s FROM events"
+_OCCURRENCE = "name, unit, about, subject, message, downtime_s, boot, up_us FROM events"
+_OCCURRENCES = f"SELECT id, at_us, {_OCCURRENCE} INDEXED BY events_by_time"
+# The names and things first, which an index has: of a million events, it is far quicker.
+_LAST = (
+    "SELECT e.id, e.at_us, e.name, e.unit, e.about, e.subject, e.message, e.downtime_s, e.boot, e.up_us FROM "
+    "(SELECT name, about, max(at_us) AS at_us FROM events INDEXED BY events_by_thing WHERE name IN ({}) AND at_us < ?"
+    " GROUP BY name, about ORDER BY 3 DESC LIMIT ?) AS last CROSS JOIN events AS e INDEXED BY events_by_thing"
+    " ON e.name = last.name AND e.about = last.about AND e.at_us = last.at_us ORDER BY e.at_us, e.id"
+)
 # What is counted beside the events themselves.
 REPAIRED = "perms repaired"
 _REPAIRED_EVENTS = ("perms.repaired", "perms.repaired-many")
@@ -105,30 +115,29 @@ class Index:
         more = len(rows) > query.limit
         return found, Place(at_us=_us(found[-1].at), id=found[-1].id) if more else None
 
-    def find_occurrences(self, since: datetime, until: datetime, rules: Rules) -> tuple[Occurrence, ...]:
-        """Return what incidents are made of: what happened between two times, and before it the last of each thing, which may go
-        on."""
+    def find_occurrences(
+        self, since: datetime, until: datetime, rules: Rules, *, most: int = MOST_OCCURRENCES
+    ) -> tuple[tuple[Occurrence, ...], datetime]:
+        """Return what incidents are made of, and from when on it is complete: what happened between two times, and before that the
+        last of each thing, which may go on."""
         lasting, names = sorted(rules.names - rules.moments), sorted(rules.names)
-        # Beside max() SQLite takes the other columns from the row that has it.
-        before = self._fetch(
-            f"{_LAST} WHERE name IN ({_marks(lasting)}) AND at_us < ? GROUP BY name, host, about ORDER BY 2 DESC LIMIT ?",
-            (*lasting, _us(since), _MOST_CARRIED),
-        )
         within = self._fetch(
-            f"{_OCCURRENCES} WHERE at_us BETWEEN ? AND ? AND name IN ({_marks(names)}) ORDER BY at_us, id",
-            (_us(since), _us(until), *names),
+            f"{_OCCURRENCES} WHERE at_us BETWEEN ? AND ? AND name IN ({_marks(names)}) ORDER BY at_us DESC, id DESC LIMIT ?",
+            (_us(since), _us(until), *names, most),
         )
-        return tuple(_occurrence(row) for row in (*reversed(before), *within))
-
-    def find_told(self, since: datetime, names: Iterable[str], events: Mapping[str, Event]) -> tuple[Told, ...]:
-        """Return the events of some names from a time on, oldest first, as they were told."""
-        wanted = sorted(names)
-        rows = self._fetch(f"{_EVENTS} WHERE at_us >= ? AND name IN ({_marks(wanted)}) ORDER BY at_us, id", (_us(since), *wanted))
-        return tuple(_tell(_kept(row), events[row[2]]) for row in rows)
+        if len(within) == most:
+            since = max(since, _at(within[-1][1]))
+        before = self._fetch(_LAST.format(_marks(lasting)), (*lasting, _us(since), _MOST_CARRIED))
+        return tuple(_occurrence(row) for row in (*before, *reversed(within))), since
 
     def find_last(self) -> dict[str, datetime]:
         """Return when each event was told last."""
         return {str(name): _at(at_us) for name, at_us in self._fetch("SELECT name, max(at_us) FROM events GROUP BY name")}
+
+    def find_newest(self) -> Moment | None:
+        """Return when anything was told last."""
+        rows = self._fetch("SELECT at_us, boot, up_us FROM events ORDER BY at_us DESC LIMIT 1")
+        return next((_moment(*row) for row in rows), None)
 
     def counts(self) -> dict[str, int]:
         return {str(name): int(number) for name, number in self._fetch("SELECT name, number FROM counts")}
@@ -279,25 +288,15 @@ def keep(told: Told) -> Kept:
         priority=int(told.event.priority),
         unit=_plain(told.unit),
         host=_plain(told.host),
-        subject=_plain(_render_subject(told)),
+        subject=_plain(title_of(told)),
         message=_plain(told.message)[:_MOST_MESSAGE],
         # A number that has a form of its own, as a mode does, is kept in that form.
         fields={name: value if type(value) in (int, float) else str(value) for name, value in told.values.items()},
     )
 
 
-def _tell(kept: Kept, event: Event) -> Told:
-    """Return what was told as it was, but for its place in the journal."""
-    values = {name: _typed(kind, kept.fields[name]) for name, kind in event.fields.items() if name in kept.fields}
-    return Told(id=kept.id, cursor="", at=kept.at, event=event, message=kept.message, values=values, unit=kept.unit, host=kept.host)
-
-
-def _typed(kind: type, value: object) -> object:
-    return Mode(int(str(value), 8)) if kind is Mode else kind(value)
-
-
 def _row(told: Told) -> tuple[Any, ...]:
-    kept, downtime_s = keep(told), told.values.get("downtime_s")
+    kept, downtime_s, moment = keep(told), told.values.get("downtime_s"), told.moment
     return (
         kept.id,
         _us(kept.at),
@@ -310,17 +309,14 @@ def _row(told: Told) -> tuple[Any, ...]:
         kept.message,
         json.dumps(kept.fields),
         downtime_s if isinstance(downtime_s, float) else None,
+        _plain(moment.boot_id),
+        round(moment.uptime_s * 1e6),
     )
 
 
 def _plain(text: str) -> str:
     """Bytes that are no UTF-8 cannot be sent to anybody."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _render_subject(told: Told) -> str:
-    """Return the subject with its values, in one line; what it needs is there, or the event would not have been taken."""
-    return " ".join(told.event.subject.format(**told.values).split())[:_MOST_SUBJECT]
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:
@@ -338,6 +334,19 @@ def _kept(row: tuple[Any, ...]) -> Kept:
     )
 
 
+def _moment(at_us: int, boot_id: str, up_us: int) -> Moment:
+    return Moment(wall=_at(at_us), boot_id=boot_id, uptime_s=up_us / 1e6)
+
+
 def _occurrence(row: tuple[Any, ...]) -> Occurrence:
-    id_, at_us, name, host, about, title, message, downtime_s = row
-    return Occurrence(id=id_, at=_at(at_us), name=name, host=host, about=about, title=title, message=message, downtime_s=downtime_s)
+    id_, at_us, name, unit, about, title, message, downtime_s, boot_id, up_us = row
+    return Occurrence(
+        id=id_,
+        moment=_moment(at_us, boot_id, up_us),
+        name=name,
+        unit=unit,
+        about=about,
+        title=title,
+        message=message,
+        downtime_s=downtime_s,
+    )

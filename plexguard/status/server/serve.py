@@ -27,11 +27,11 @@ from plexguard.core.notify import Notifier, one_line
 from plexguard.core.records import encode
 from plexguard.core.told import Told, ToldReader
 from plexguard.status.config import Config
+from plexguard.status.incidents import make_rules
 from plexguard.status.server.desk import Desk, TookTooLong, World
 from plexguard.status.server.follow import Follower
 from plexguard.status.server.health import Health, cannot_tell, judge_all, judge_plex
 from plexguard.status.server.http import Gate, Handler, Limits, Query, load_files, make_json, make_text
-from plexguard.status.server.incidents import make_rules
 from plexguard.status.server.index import Index
 from plexguard.status.server.metrics import CONTENT_TYPE
 from plexguard.status.server.parameters import parse_events, parse_none, parse_range

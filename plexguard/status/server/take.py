@@ -15,11 +15,10 @@ from plexguard.core.manager import Manager, Timer, Unit
 from plexguard.core.responses import read_responses
 from plexguard.core.state import STATE_ROOT
 from plexguard.status.decide import decide
-from plexguard.status.incidents import fold
+from plexguard.status.incidents import find_incidents, make_rules
 from plexguard.status.observe import LOOK_BACK, Limits, Told, can_read_journal, observe, read_limits
 from plexguard.status.server.desk import Taken, World
 from plexguard.status.server.follow import read_covered
-from plexguard.status.server.incidents import make_rules
 from plexguard.status.server.index import Index
 
 # Of states that have a folder for each thing.
@@ -66,8 +65,7 @@ class Taker:
         self._manager = cast("Manager", KnownUnits(manager, clock, index))
         self._clock = clock
         self._index = index
-        self._events = {event.name: event for event in events}
-        self._names = make_rules(self._events.values()).names
+        self._rules = make_rules(events)
         self._config_path = config_path
         self._limits: tuple[Limits, tuple[str, ...]] | None = None
         self._limits_stamp: object = None
@@ -87,7 +85,7 @@ class Taker:
         limits, mistakes = self._read_limits()
         seen = observe(self._manager, self._clock, read_told=self._read_told, limits=limits, mistakes=mistakes)
         failed = {name: unit.active_state == "failed" for name, unit in seen.units.items() if name.endswith(".service")}
-        return Taken(overview=decide(seen, zone=_open_zone(limits.speed_zone)), failed=failed)
+        return Taken(overview=decide(seen, zone=_open_zone(limits.speed_zone)), failed=failed, life=seen.life)
 
     def _read_limits(self) -> tuple[Limits, tuple[str, ...]]:
         stamp = [(str(path), _stamp(path)) for path in self._config_files()]
@@ -108,8 +106,13 @@ class Taker:
         stamp = (self._index.version, covered)
         if stamp != self._told_stamp:
             since = max(covered, self._clock.now() - LOOK_BACK)
-            told = self._index.find_told(since, self._names, self._events)
-            self._told = Told(incidents=fold(told), last=self._index.find_last(), since=since)
+            found, since = self._index.find_occurrences(since, self._clock.now(), self._rules)
+            self._told = Told(
+                incidents=find_incidents(found, self._rules),
+                newest=self._index.find_newest(),
+                last=self._index.find_last(),
+                since=since,
+            )
             self._told_stamp = stamp
         return self._told
 

@@ -15,8 +15,8 @@ _TARGET = "plexguard.target"
 _HOUR_S, _DAY_S = 3_600.0, 86_400.0
 # Code 1 is "found something", which the thing itself shows.
 _FOUND = 1
-# What they tell is in a state as well, which is newer than any event.
-_BY_STATE = frozenset({"plex", "net", "speed"})
+# What they tell is in a state as well, or in the configuration itself, which is newer than any event.
+_BY_STATE = frozenset({"plex", "net", "speed", "config"})
 
 
 def view_units(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...]]:
@@ -94,7 +94,7 @@ def view_events(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...]]:
         one for one in told.incidents if one.is_open and one.area not in _BY_STATE and one.severity not in ("notice", "info")
     ]
     day = seen.now.wall - timedelta(days=1)
-    recent = sum(one.last >= day for one in told.incidents)
+    recent = sum(one.last.wall >= day for one in told.incidents)
     summary = f"{recent} incident{'' if recent == 1 else 's'} in 24 h" + (f"; {told.why}" if told.why else "")
     state = State.WARNING if told.why else State.WELL
     if open_ones:

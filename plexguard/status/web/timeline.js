@@ -25,7 +25,7 @@ export function timeline(data, width, allShown) {
   const summary = summarize(data);
   return [
     h("p", { class: "summary" }, summary),
-    data.complete ? null : h("p", { class: "quiet" }, "Not all of this time is known: the journal does not reach back so far, or is still being read."),
+    data.complete ? null : h("p", { class: "quiet" }, "Not all of this time is known: the journal does not reach back so far, is still being read, or holds too many events."),
     drawing(data, width, summary),
     incidents(data, allShown),
   ];

@@ -10,7 +10,7 @@ import pytest
 from plexguard.core.secret import Secret
 from plexguard.notify.channels import open_sender
 from plexguard.notify.config import Channel
-from plexguard.notify.message import Away, Refused
+from plexguard.notify.message import Away, Refused, Rejected
 from tests.fakes import receiver as moods
 from tests.fakes.ports import FakeClock
 from tests.unit.notify.messages import HUNG, RECOVERED, changed
@@ -49,6 +49,18 @@ def test_service_that_fails_is_away_with_what_the_library_said(receiver):
     receiver.moods = [moods.says(500)]
     with pytest.raises(Away, match="500"):
         sender_for(address(receiver)).send([HUNG])
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_message_that_a_service_does_not_take_is_rejected(receiver, status):
+    receiver.moods = [moods.says(status)]
+    with pytest.raises(Rejected, match=str(status)):
+        sender_for(address(receiver)).send([HUNG])
+
+
+def test_message_at_which_the_child_dies_is_rejected(receiver):
+    with pytest.raises(Rejected, match="without a word"):
+        sender_for(address(receiver)).send([changed(title=None, message=None)])
 
 
 @pytest.mark.parametrize("url", ["foo://x", "mailto://", "nonsense"])

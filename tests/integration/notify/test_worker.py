@@ -5,6 +5,7 @@ import select
 import time
 from collections.abc import Callable
 
+from plexguard.core.child import in_child
 from plexguard.core.errors import IoFailed
 from plexguard.notify.worker import ForkedWorker, Work
 
@@ -87,3 +88,20 @@ def test_worker_knows_whether_its_parent_is_still_there() -> None:
     worker.end()
     os.close(ours)
     os.close(theirs)
+
+
+def test_worker_is_ended_with_all_that_it_started() -> None:
+    ours, theirs = os.pipe()
+
+    def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
+        in_child(lambda: (os.write(theirs, b"."), time.sleep(60)), timeout_s=60)
+
+    worker = start(work)
+    os.close(theirs)
+    assert os.read(ours, 1) == b"."
+
+    worker.end()
+
+    # Who has the other end is gone.
+    assert select.select([ours], [], [], 10)[0] and os.read(ours, 1) == b""
+    os.close(ours)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from plexguard.core import core_events
+from plexguard.core.clock import Moment
 from plexguard.core.told import read_entry, stable_id
 
 EVENT = core_events.PROGRAM_FAILED
@@ -34,6 +35,15 @@ def test_event_comes_back_typed() -> None:
     assert told is not None
     assert (told.event, told.values, told.unit, told.host) == (EVENT, VALUES, "plexguard-sample.service", "media")
     assert told.message == EVENT.render(VALUES)
+
+
+def test_event_knows_its_boot_and_when_in_it() -> None:
+    cursor = "s=6ab;i=1f;b=0f3cdbb9d0a24a3fb5f52a8f2d1c8a2b;m=1e8480;t=64;x=6"
+
+    told = read_entry(entry(__CURSOR=cursor), BY_ID, OURS)
+
+    assert told is not None
+    assert told.moment == Moment(wall=told.at, boot_id="0f3cdbb9-d0a2-4a3f-b5f5-2a8f2d1c8a2b", uptime_s=2.0)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from plexguard.core.state import StateFile
 from plexguard.core.told import Told, stable_id
 from plexguard.notify.act import Engine, World, show_cursor_time
 from plexguard.notify.config import Channel, Config, Quiet
+from plexguard.notify.events import CHANNEL_FAILED, CHANNEL_RECOVERED
 from plexguard.notify.heartbeat import Ping, Signal
 from plexguard.notify.message import Away
 from plexguard.notify.queue import CLEAR, RETRY
@@ -313,6 +314,50 @@ def test_order_to_try_again_and_to_forget(tmp_path: Path) -> None:
 
     assert (house.taken(), house.taken("phone")) == ([], [1])
     assert not list((tmp_path / "requests").iterdir())
+
+
+def test_end_of_what_was_told_is_told_though_the_queue_was_cleared_meanwhile(tmp_path: Path) -> None:
+    house = House(tmp_path, house=channel(fold=FOLD, min_priority="err"))
+    house.cycle()
+    house.told.tell(1, CHANNEL_FAILED, channel="phone", reason="no answer")
+    house.cycle(2)
+    (tmp_path / "requests" / f"{CLEAR}.house").touch()
+    house.cycle(2)
+    house.told.tell(2, CHANNEL_RECOVERED, channel="phone", downtime_s=60.0)
+    house.cycle(2)
+
+    (failed, recovered) = house.senders["house"].taken
+    assert recovered.problem_id == failed.id
+
+
+def test_new_channel_is_told_nothing_of_a_long_past_that_is_still_being_read(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    for number in range(1, 10_101):
+        house.told.tell(number)
+    house.config = Config(channel={"house": channel(fold=FOLD, min_priority="err"), "phone": channel(fold=FOLD)})
+    house.senders["phone"] = FakeSender()
+    house.boot()
+    house.cycle(2)
+    house.told.tell(10_101)
+    house.cycle(3)
+
+    assert house.taken("phone") == [10_101]
+
+
+def test_switch_that_becomes_a_channel_of_messages_begins_there(tmp_path: Path) -> None:
+    house = House(tmp_path, house=channel(kind="ping"))
+    house.probe = ProbeSeen(verdict="healthy", checked=house.clock.moment())
+    house.cycle(2)
+    for number in range(1, 4):
+        house.told.tell(number)
+    house.cycle(100)
+    house.config = Config(channel={"house": channel(fold=FOLD)})
+    house.boot()
+    house.told.tell(4)
+    house.cycle(3)
+
+    assert house.taken() == [4]
 
 
 def test_spool_that_is_gone_is_begun_anew(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from plexguard.core.manager import Unit
-from plexguard.notify.alert import UNIT_NAME, describe_failure, read_last_lines
+from plexguard.notify.alert import UNIT_NAME, describe_failure, is_restarted, read_last_lines
 from plexguard.notify.events import UNIT_FAILED
 from tests.fakes.ports import FakeManager
 
@@ -24,6 +24,30 @@ def test_manager_says_whose_failure_it_was() -> None:
         "lines": "\nfirst\nX-Plex-Token=***",
     }
     assert UNIT_FAILED.render(values).splitlines()[0] == "plexguard-perms-audit@srv.service failed (exit-code, exited 3)"
+
+
+ENDING = {"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, True),
+        ({"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"}, True),
+        ({"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "70"}, True),
+        ({"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "78"}, False),
+        ({"SERVICE_RESULT": "success", "EXIT_CODE": "killed", "EXIT_STATUS": "TERM"}, False),
+    ],
+    ids=["killed", "watchdog", "bug", "configuration", "stopped"],
+)
+def test_a_service_that_is_started_again_tells_of_itself(changes: dict[str, str], told: bool) -> None:
+    assert is_restarted(ENDING | changes) is told
+
+
+def test_a_service_that_ends_just_now_knows_how() -> None:
+    values = describe_failure("plexguard-log-watch.service", ENDING, FakeManager(), [])
+
+    assert (values["failed_unit"], values["result"], values["ended"]) == ("plexguard-log-watch.service", "signal", "killed KILL")
 
 
 def test_by_hand_the_manager_is_asked() -> None:

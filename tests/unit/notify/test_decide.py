@@ -144,6 +144,31 @@ def test_failures_of_one_unit_are_one_message_with_a_count() -> None:
     assert [(message.id, message.count) for message in found] == [("id-1", 1), ("id-21", 1), ("id-20", 19)]
 
 
+def test_recovery_of_a_told_problem_is_told_though_another_one_that_it_ends_is_being_folded() -> None:
+    lines = [*flapping(3), problem(7, name="plex.down", s=40), recovery(8, s=50)]
+    found = told(lines, channel(min_priority="err"), now=at(700))
+    assert [(m.id, m.problem_id) for m in found[4:]] == [("id-7", ""), ("id-8", "id-7"), ("id-6", "")]
+
+
+def test_recovery_from_all_ends_what_is_folded_and_what_was_told() -> None:
+    lines = [*flapping(3)[:-1], problem(6, name="plex.down", s=40), recovery(7, s=50)]
+    found = told(lines, channel(), now=at(700))
+    assert [(m.id, m.problem_id, m.count) for m in found[4:]] == [("id-6", "", 1), ("id-7", "id-6", 1), ("id-7-folded", "", 1)]
+    assert "it is over now" in found[-1].message
+
+
+def test_first_coming_after_a_long_peace_is_no_repetition_however_late_it_is_looked_at() -> None:
+    lines = [*flapping(3), *flapping(1, first=7, begin_s=7200)]
+    (*_, again, over) = told(lines, channel(), now=at(7300))
+    assert (again.message, over.problem_id) == ("event 7", "id-7")
+
+
+def test_recovery_is_told_whatever_else_was_told_that_nothing_ends() -> None:
+    others = [problem(n, name="unit.failed", about=f"plexguard-{n}.service", s=n) for n in range(2, 1000)]
+    found = told([problem(1, s=0), *others, recovery(1000, s=1000)], channel(min_priority="err"), now=at(1100))
+    assert [m.problem_id for m in found if m.name == "plex.recovered"] == ["id-1"]
+
+
 def test_nothing_is_folded_where_that_is_turned_off() -> None:
     assert len(told(flapping(10), channel(fold=timedelta(0)))) == 20
 

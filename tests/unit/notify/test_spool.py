@@ -1,5 +1,6 @@
 """The events on disk: what is written is there, what was torn is read again, what is too much goes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,33 @@ def test_reader_sees_what_is_added_and_half_of_nothing(tmp_path: Path) -> None:
     assert [x.n for x in reader.lines(1)] == [1]
     spool.append([line(2), line(3)])
     assert [x.n for x in reader.lines(2)] == [2, 3]
+
+
+def test_files_that_are_no_part_of_it_are_left_alone(tmp_path: Path) -> None:
+    opened(tmp_path).append([line(1)])
+    for name in ("copy.jsonl", "000000000001 (copy).jsonl", "x.txt"):
+        (tmp_path / name).write_text("{}\n")
+
+    again = opened(tmp_path)
+
+    assert (again.next, lines_in(tmp_path), again.drop(2)) == (2, [line(1)], 0)
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    "change", [{"fields": []}, {"fields": {"a": 1}}, {"downtime_s": "1"}, {"priority": 9}, {"at": 5}, {"n": "2"}, {"ends": 1}]
+)
+def test_line_that_is_no_event_is_left_out(tmp_path: Path, change: dict[str, object]) -> None:
+    spool = opened(tmp_path, segment_bytes=1 << 20)
+    spool.append([line(1), line(2), line(3)])
+    (segment,) = segments(tmp_path)
+    rows = segment.read_text().splitlines()
+    rows[1] = json.dumps(json.loads(rows[1]) | change)
+    segment.write_text("\n".join(rows) + "\n")
+
+    again = opened(tmp_path)
+
+    assert (again.next, [one.n for one in lines_in(tmp_path)]) == (4, [1, 3])
 
 
 def test_every_torn_end_is_cut_off_and_the_place_in_the_journal_is_before_it(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
         ("9" * 400, None),
         ("٣٠", None),
         ("Sun, 99 Mar 2026 12:02:00 GMT", None),
+        ("Sun, 01 Mar 99999999999999999999 12:02:00 GMT", None),
     ],
     ids=str,
 )
@@ -60,6 +61,11 @@ def test_429_without_a_time_leaves_it_open():
 def test_words_of_an_answer_are_one_line_short_and_masked():
     failure = judge_status(Answer(status=500, body=b"X-Plex-Token=abcdefgh12345 \n\x00<b>" + b"y " * 5000), "http://x", NOW)
     assert "abcdefgh12345" not in str(failure) and "\n" not in str(failure) and len(str(failure)) < 300
+
+
+def test_words_of_the_other_side_are_no_orders_to_a_terminal():
+    for failure in (judge_status(Answer(status=500, body=b"\x1b[2J\x9b1m\x07"), "http://x", NOW), Busy("\x1b]0;x", hint="wait")):
+        assert str(failure).isprintable() and "\\x1b" in str(failure)
 
 
 def test_failures_end_with_their_own_codes():

@@ -10,6 +10,7 @@ import pytest
 
 from plexguard.core import published
 from plexguard.core.clock import Moment
+from plexguard.core.events import FilePath
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Timer, Unit
 from plexguard.core.published import Reading
@@ -17,10 +18,9 @@ from plexguard.core.records import encode
 from plexguard.core.unreadable import Record, Unreadable
 from plexguard.status.act import judge
 from plexguard.status.decide import decide
-from plexguard.status.incidents import fold
 from plexguard.status.observe import Limits, Told
 from plexguard.status.overview import State
-from tests.unit.status.test_incidents import tell
+from tests.unit.status.test_incidents import fold, tell
 from tests.unit.status.world import NOW, NOW_S, before, make_seen, overview, state, thing, wall, with_unit
 
 W, P, U, X, O = State.WARNING, State.PROBLEM, State.UNKNOWN, State.WELL, State.OFF  # noqa: E741
@@ -311,10 +311,10 @@ def test_without_mounts_backups_and_runs_each_is_off() -> None:
 @pytest.mark.parametrize(
     ("mount", "expected"),
     [
-        (published.MountSeen(path="/m", verdict="proven", checked=before(10)), X),
-        (published.MountSeen(path="/m", verdict="stale", checked=before(10)), P),
-        (published.MountSeen(path="/m", verdict="proven", checked=before(400)), P),
-        (published.MountSeen(path="/m", verdict="proven"), P),
+        (published.MountSeen(path=FilePath("/m"), verdict="proven", checked=before(10)), X),
+        (published.MountSeen(path=FilePath("/m"), verdict="stale", checked=before(10)), P),
+        (published.MountSeen(path=FilePath("/m"), verdict="proven", checked=before(400)), P),
+        (published.MountSeen(path=FilePath("/m"), verdict="proven"), P),
         (Reading(record=None, why="torn"), U),
     ],
 )
@@ -457,7 +457,7 @@ def test_a_timer_has_run_when_its_service_has() -> None:
 
 
 def told(*events: Any) -> Told:
-    return Told(incidents=fold(events), since=wall(7 * 86_400))
+    return Told(incidents=fold(list(events)), since=wall(7 * 86_400))
 
 
 def test_what_was_told_and_is_not_over_is_shown_with_its_runbook() -> None:
@@ -469,16 +469,17 @@ def test_what_was_told_and_is_not_over_is_shown_with_its_runbook() -> None:
 
 
 def test_what_is_grave_and_not_over_is_a_problem() -> None:
-    assert state("events", told=told(tell("perms.unhealthy", -600, path="/m"))) is P
+    assert state("events", told=told(tell("perms.unhealthy", -600, path=FilePath("/m")))) is P
 
 
 @pytest.mark.parametrize(
     "events",
     [
-        (tell("perms.unhealthy", -600, path="/m"), tell("perms.healthy", -300, path="/m", downtime_s=300.0)),
+        (tell("perms.unhealthy", -600, path=FilePath("/m")), tell("perms.healthy", -300, path=FilePath("/m"), downtime_s=300.0)),
         # Its state is newer than its events, and says that it is well.
         (tell("plex.hung", -600),),
         (tell("net.lost", -600),),
+        (tell("config.invalid", -600),),
     ],
 )
 def test_what_is_over_is_only_counted(events: tuple[Any, ...]) -> None:

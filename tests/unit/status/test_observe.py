@@ -1,6 +1,7 @@
 """Taking an observation: what is asked, what cannot be, and that it ends."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from plexguard.core.config import DEFAULT_PATH
 from plexguard.core.host import CommandTimeout
 from plexguard.core.manager import Timer, Unit
 from plexguard.core.told import Told as OneTold
-from plexguard.status.observe import LOOK_BACK, Limits, Observation, Told, find_boot, observe, read_limits, read_told
+from plexguard.status.observe import LOOK_BACK, Limits, Observation, Told, find_boot, find_life, observe, read_limits, read_told
 from tests.fakes.ports import BEGIN, FakeClock, FakeManager
-from tests.unit.status.test_incidents import at, tell
+from tests.unit.status.test_incidents import at, fold, tell
 from tests.unit.status.world import before
 
 
@@ -105,6 +106,36 @@ NOW = Moment(wall=BEGIN, boot_id="of the container", uptime_s=10_000.0)
 )
 def test_a_boot_that_has_two_names_is_one(checked: Moment, boot: str) -> None:
     assert find_boot(NOW, [checked]).boot_id == boot
+
+
+@pytest.mark.parametrize(
+    ("newest", "boot"),
+    [
+        (None, "of the container"),
+        (before(12), "boot-1"),
+        (Moment(wall=BEGIN - timedelta(days=1), boot_id="boot-1", uptime_s=50.0), "of the container"),
+    ],
+)
+def test_a_life_is_of_the_boot_by_which_the_journal_counts(newest: Moment | None, boot: str) -> None:
+    units = {name: Unit(name=name, started_s=started_s) for name, started_s in (("a.service", 60.0), ("b.service", 0.0))}
+
+    life = find_life(NOW, Told(newest=newest), units)
+
+    assert (life.boot_id, life.began, life.started_s) == (boot, BEGIN - timedelta(seconds=10_000), {"a.service": 60.0})
+
+
+def test_what_a_unit_has_forgotten_is_over(tmp_path: Path) -> None:
+    clock = FakeClock()
+    lost = replace(tell("container.docker-lost", -600, unit="plexguard-a.service"), cursor=f"b={clock.boot_id};m={int(9_400e6):x}")
+
+    def look(started_s: float) -> bool:
+        told = Told(incidents=fold([lost]), newest=lost.moment, since=BEGIN - LOOK_BACK)
+        manager = FakeManager(Unit(name="plexguard-a.service", load_state="loaded", started_s=started_s))
+        seen = observe(manager, clock, read_told=lambda: told, limits=Limits(), root=tmp_path, runtime=tmp_path)
+        return seen.told.incidents[0].is_open
+
+    assert look(started_s=9_000.0)
+    assert not look(started_s=9_900.0)
 
 
 # -- the journal ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Several hosts, each by what it has told."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,15 @@ def test_what_is_meant_is_no_problem() -> None:
     found = view({"house": (tell("plex.stopped", -300),)})
 
     assert found.healthy
+
+
+def test_what_a_host_forgot_when_it_was_started_anew_is_no_problem() -> None:
+    lost = replace(tell("container.docker-lost", -300), cursor="b=1;m=1")
+    found = replace(tell("discover.found", -200), cursor="b=1;m=2")
+    anew = replace(found, cursor="b=2;m=1")
+
+    assert [host.state for host in view({"house": (lost, found)}).hosts] == [State.PROBLEM]
+    assert [host.state for host in view({"house": (lost, anew)}).hosts] == [State.WELL]
 
 
 @pytest.mark.parametrize(("heard_s", "state"), [(-3_600, State.WELL), (-3_601, State.UNKNOWN)])

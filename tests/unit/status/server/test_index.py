@@ -9,7 +9,7 @@ import pytest
 
 from plexguard.core.errors import IoFailed
 from plexguard.core.events import FilePath, Mode, Priority
-from plexguard.status.server.incidents import make_rules
+from plexguard.status.incidents import make_rules, occurrence_of
 from plexguard.status.server.index import REPAIRED, Index, IndexTorn
 from plexguard.status.server.parameters import EventQuery
 from tests.fakes.ports import FakeJournal
@@ -45,8 +45,6 @@ def test_events_come_back_newest_first_with_all_they_had(index: Index) -> None:
     assert (first.fields["old_mode"], first.fields["path"]) == ("0600", path)
     assert (second.fields["downtime_s"], second.fields["restarts"]) == (12.5, 2)
     assert (second.unit, second.host) == ("plexguard-plex.service", "media")
-    told = index.find_told(NOW, ["perms.repaired"], EVENTS)
-    assert [(one.event, dict(one.values), one.at) for one in told] == [(repaired.event, dict(repaired.values), minutes(1))]
 
 
 def test_the_same_event_is_kept_and_counted_once(index: Index) -> None:
@@ -101,13 +99,27 @@ def test_what_is_open_before_a_time_is_carried_into_it(index: Index) -> None:
         tell("plex.recovered", NOW),
     ]
     index.add(told, places={}, count=False)
-    carried = index.find_occurrences(NOW - days, NOW, RULES)
+    carried, since = index.find_occurrences(NOW - days, NOW, RULES)
+    assert since == NOW - days
+    assert [occurrence_of(one) for one in (told[0], told[1], *told[3:5], told[6])] == list(carried)
     assert [(one.name, one.at) for one in carried] == [
         ("plex.down", NOW - 9 * days),
         ("plex.recovered", NOW - 8 * days),
         ("logs.readable", NOW - 6 * days),
         ("logs.unreadable", NOW - 5 * days),
         ("plex.recovered", NOW),
+    ]
+
+
+def test_of_too_many_events_the_newest_are_given_and_what_goes_on_before_them(index: Index) -> None:
+    told = [tell("logs.unreadable", minutes(-60), part="a"), *(tell("plex.down", minutes(n)) for n in range(-50, 0))]
+    index.add(told, places={}, count=False)
+    found, since = index.find_occurrences(minutes(-100), NOW, RULES, most=10)
+    assert since == minutes(-10)
+    assert [(one.name, one.at) for one in found] == [
+        ("logs.unreadable", minutes(-60)),
+        ("plex.down", minutes(-11)),
+        *(("plex.down", minutes(n)) for n in range(-10, 0)),
     ]
 
 
