@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from plexguard.core.errors import PlexguardError, SystemRefused, TryAgain
+from plexguard.core.secret import mask
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ def end_here(work: Callable[[], object]) -> NoReturn:
     try:
         work()
     except BaseException:  # noqa: BLE001  # the edge of a process
-        traceback.print_exc()
+        sys.stderr.write(mask(traceback.format_exc()))
     finally:
         sys.stderr.flush()
         os._exit(0)

@@ -98,8 +98,8 @@ class PlexProblemSeen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSeen:
     """What the probe knows of Plex. verdict: of plexguard-plex-probe(8). level: the one that failed, "" when none did. found,
-    found_in_row: what the last check found, and how many in a row have. latencies: seconds by level. viewers: None when Plex
-    does not tell. told_no_server: no Plex was found that could be looked at."""
+    found_in_row: what the last check found, and how many in a row have. interval_s: how often it looks. latencies: seconds by
+    level. viewers: None when Plex does not tell. told_no_server: no Plex was found that could be looked at."""
 
     verdict: str
     level: str = ""
@@ -109,6 +109,7 @@ class ProbeSeen:
     found_in_row: int = 0
     problem: PlexProblemSeen | None = None
     checked: Moment | None = None
+    interval_s: float = 30.0
     silent_since: Moment | None = None
     latencies: dict[str, float] = field(default_factory=dict)
     viewers: int | None = None

@@ -20,6 +20,8 @@ from plexguard.core.journal import open_reader
 from plexguard.core.suite import events
 
 _USER = "plexguard"
+# There a mail system runs what any user has in .forward, as that user.
+_ANYBODYS = "plexguard-mail@"
 # Of a cursor, what an entry keeps when journald moves it from /run to disk, or another machine receives it: the boot, the times
 # and the hash of what it holds. The rest counts entries file by file.
 _OWN_PARTS = frozenset("bmtx")
@@ -81,46 +83,84 @@ class JournalEvents:
     """The events in this machine's journal, or in a folder with the journals of many. It begins with the oldest.
 
     Every call raises OSError where the journal cannot be read. Who is not in group systemd-journal reads an empty one.
+
+    Entries of several boots are in the order of their times, so that what a machine tells whose clock is behind after a start has
+    its place before what was read already. So the boot that runs is read by itself, after all others.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, boot: str | None = None) -> None:
+        """boot: the id of the one that runs; as the kernel has it, and none for a folder, unless it is given."""
         self._reader = open_reader(folder)
         self._by_id = {event.message_id: event for event in events()}
         self._uids = trusted_uids()
+        self._boot = self._find_boot(boot if boot is not None else "" if folder else _boot_id())
+        # What was written in the boot that runs is left for later.
+        self._is_before_boot = False
         # It stands at an event that was looked at to know where we are, and is still to be read.
         self._is_ahead = False
         self._match()
+        self._reader.seek_head()
 
     def seek(self, cursor: str) -> bool:
+        self._is_before_boot = self._is_ahead = False
         self._reader.flush_matches()
-        self._reader.seek_cursor(cursor)
+        try:
+            self._reader.seek_cursor(cursor)
+        except ValueError:  # it is none
+            self.seek_end()
+            return False
         found = bool(self._reader._next()) and bool(self._reader.test_cursor(cursor))
-        self._match()
+        is_of_boot = bool(self._boot) and f"b={self._boot}" in cursor.split(";")
+        self._is_before_boot = bool(self._boot) and not is_of_boot
+        self._match(self._boot if is_of_boot else "")
         self._reader.seek_cursor(cursor)
         self._is_ahead = bool(self._reader._next()) and not self._reader.test_cursor(cursor)
         return found
 
     def seek_time(self, at: datetime) -> None:
-        self._is_ahead = False
+        self._is_before_boot = self._is_ahead = False
+        self._match()
         self._reader.seek_realtime(at.timestamp())
 
     def seek_end(self) -> str:
-        self._reader.flush_matches()
-        self._reader.seek_tail()
-        last = str(self._reader._get_cursor()) if self._reader._previous() else ""
+        last = self._find_last(f"_BOOT_ID={self._boot}") if self._boot else self._find_last()
         self._match()
         if last:
             self.seek(last)
         return last
 
+    def _find_boot(self, boot: str) -> str:
+        """Return the id of the boot that runs, "" where the journal knows none such: in a container, a service may see the one of
+        the machine around it."""
+        return boot if boot and self._find_last(f"_BOOT_ID={boot}") else ""
+
+    def _find_last(self, *matches: str) -> str:
+        self._reader.flush_matches()
+        for match in matches:
+            self._reader.add_match(match)
+        self._reader.seek_tail()
+        return str(self._reader._get_cursor()) if self._reader._previous() else ""
+
     def read(self, limit: int) -> tuple[Told, ...]:
         found: list[Told] = []
-        while len(found) < limit and (self._is_ahead or self._reader._next()):
-            self._is_ahead = False
+        while len(found) < limit and self._step():
             told = self._read_here()
             if told is not None:
                 found.append(told)
         return tuple(found)
+
+    def _step(self) -> bool:
+        """Go to the next entry that may be an event."""
+        while self._is_ahead or self._reader._next():
+            self._is_ahead = False
+            if not self._is_before_boot or self._field("_BOOT_ID") != self._boot:
+                return True
+        if not self._is_before_boot:
+            return False
+        self._is_before_boot = False
+        self._match(self._boot)
+        self._reader.seek_head()
+        return bool(self._reader._next())
 
     def _read_here(self) -> Told | None:
         # First of all who wrote it: an entry of another user's may be larger than our memory.
@@ -151,9 +191,15 @@ class JournalEvents:
     def close(self) -> None:
         self._reader.close()
 
-    def _match(self) -> None:
+    def _match(self, boot: str = "") -> None:
         self._reader.flush_matches()
         self._reader.add_match("=".join(MARK))
+        if boot:
+            self._reader.add_match(f"_BOOT_ID={boot}")
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
 
 
 def trusted_uids() -> frozenset[int]:
@@ -166,7 +212,9 @@ def trusted_uids() -> frozenset[int]:
 
 def is_trusted(uid: int | None, unit: str | None, uids: Collection[int]) -> bool:
     """Tell whether an event is taken from that user, or that unit. A user's own unit of that name runs in user@UID.service."""
-    return uid in uids or (unit is not None and unit.startswith("plexguard-") and unit.endswith(".service"))
+    if unit is None or not (unit.startswith("plexguard-") and unit.endswith(".service")) or unit.startswith(_ANYBODYS):
+        return uid in uids
+    return True
 
 
 def read_entry(entry: Mapping[str, Any], by_id: Mapping[str, Event], uids: Collection[int]) -> Told | None:

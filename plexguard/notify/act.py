@@ -167,9 +167,16 @@ class Engine:
             for path in (self._world.root / FOLDER).glob("*.json"):
                 if path.stem not in self._config.channel:
                     path.unlink()
+        failures = []
         for name, channel in channels.items():
             if name not in self._desks:
-                self._desks[name] = self._admit_one(name, channel)
+                try:
+                    self._desks[name] = self._admit_one(name, channel)
+                except PlexguardError as error:
+                    # The others are delivered to all the same; nothing is trimmed meanwhile.
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _admit_one(self, name: str, channel: Channel) -> _Desk:
         file = self._open_state(name)
@@ -315,6 +322,8 @@ class Engine:
     # Orders, and what others see
 
     def _obey(self) -> None:
+        if len(self._desks) < len(self._config.channel):
+            return
         for what, name in take_requests(self._world.root):
             for desk in [desk for known, desk in self._desks.items() if name in (known, "")]:
                 if desk.worker is not None:

@@ -16,6 +16,9 @@ from plexguard.core.secret import mask
 UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}", re.ASCII)
 # What no restart can help (RestartPreventExitStatus=USAGE CONFIG NOPERM): the unit stays failed, and OnFailure= tells it.
 _NOT_RESTARTED = frozenset(map(str, (os.EX_USAGE, os.EX_CONFIG, os.EX_NOPERM)))
+# An instance that stands for one connection (Accept=yes): its number, and who is at the other end. Each is another unit, and all
+# have the same trouble.
+_CONNECTION = re.compile(r"@[0-9]+-[0-9_]+-[0-9]+\.service$", re.ASCII)
 _INVOCATION = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _LINES = 10
 _MAX_LINE = 300
@@ -38,6 +41,7 @@ def describe_failure(unit: str, environment: Mapping[str, str], manager: Manager
         result, code, status = seen.result, "exit code or signal", str(seen.exit_code)
     ended = f"{code} {status}".strip() or "no process"
     shown = [_bound(line) for line in last_lines]
+    name = _CONNECTION.sub("@*.service", name)
     return {"failed_unit": name, "result": result, "ended": ended, "lines": "".join(f"\n{line}" for line in shown if line)}
 
 

@@ -23,6 +23,8 @@ from plexguard.notify.state import ChannelState, fail, is_worth_telling
 
 REJECTED = "rejected.jsonl"
 _KEPT_REJECTED = 1000
+# So that all of them stay a file that can be read again; the whole text is in the journal.
+_KEPT_TEXT = 500
 # How many rejected ones in a row are looked past for one that is taken; more with every try.
 _FIRST_PATIENCE = 8
 _MOST_PATIENCE = 1024
@@ -203,7 +205,14 @@ class Delivery:
     def _set_aside(self, message: Message, reason: str) -> None:
         at = self._outside.clock.now()
         self._rejected_file.append(
-            RejectedEvent(at=at, channel=self._name, reason=reason, id=message.id, name=message.name, message=message.message)
+            RejectedEvent(
+                at=at,
+                channel=self._name,
+                reason=reason[:_KEPT_TEXT],
+                id=message.id,
+                name=message.name,
+                message=message.message[:_KEPT_TEXT],
+            )
         )
         # What is told about this may be rejected for the same reason; it must not be told for ever.
         if message.area != "notify":

@@ -9,8 +9,10 @@ from plexguard.core.clock import Moment
 from plexguard.core.config import show_span
 from plexguard.core.published import ProbeSeen
 
-# A probe that has not looked for so long does not look any more: its interval is 30 s, and a check in trouble takes minutes.
+# A probe that has not looked for so long, nor for so many of its intervals, does not look any more. A check in trouble takes
+# minutes.
 SILENT_PROBE = timedelta(minutes=15)
+_SILENT_INTERVALS = 3
 
 
 class Signal(enum.Enum):
@@ -29,13 +31,13 @@ class Ping:
     reason: str = ""
 
 
-def judge_ping(probe: ProbeSeen | None, problems: Sequence[str], now: Moment, *, silence: timedelta = SILENT_PROBE) -> Ping:
+def judge_ping(probe: ProbeSeen | None, problems: Sequence[str], now: Moment) -> Ping:
     """Return what to tell. problems: what is told and not over, a line each.
 
     That Plex is well is said only on the word of a probe that has looked since this boot and lately: one that is turned off, or
     cannot run, must not look like a healthy system.
     """
-    limit_s = silence.total_seconds()
+    limit_s = max(SILENT_PROBE.total_seconds(), _SILENT_INTERVALS * probe.interval_s if probe is not None else 0.0)
     checked = probe.checked if probe is not None else None
     if problems:
         return Ping(signal=Signal.FAIL, reason="; ".join(problems))

@@ -44,7 +44,11 @@ class _Segment:
 def segments(folder: Path) -> list[Path]:
     """Return the files of a spool, oldest first. Raises IoFailed."""
     try:
-        return sorted(path for path in folder.iterdir() if _SEGMENT.fullmatch(path.name))
+        with os.scandir(folder) as found:
+            # Not what a link leads to: that may have no end.
+            return sorted(
+                folder / entry.name for entry in found if _SEGMENT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            )
     except FileNotFoundError:
         return []
     except OSError as error:

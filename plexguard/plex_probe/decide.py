@@ -68,6 +68,7 @@ class State:
     gave_up_at: Moment | None = None
     loop_told_at: Moment | None = None
     checked: Moment | None = None
+    interval_s: float = 30.0
     detail: str = ""
     version: str = ""
     latencies: dict[str, float] = field(default_factory=dict)
@@ -96,7 +97,7 @@ def decide(seen: Observation, config: Config, past: State, began: Moment, now: M
         past = State(told_limited=past.told_limited)
     before = _remember(seen, past, now)
     excuse, excused_since = find_excuse(seen, past, before, began, config)
-    state = _record(seen, past, judge(seen, excuse, before, config), now)
+    state = _record(seen, past, judge(seen, excuse, before, config), config, now)
     verdict = state.verdict
     state, looping = _tell_loop(seen, past, state, now)
     first = (*_tell_update(seen, past), *looping)
@@ -178,7 +179,7 @@ def find_excuse(
     return found, since
 
 
-def _record(seen: Observation, past: State, found: Verdict, now: Moment) -> State:
+def _record(seen: Observation, past: State, found: Verdict, config: Config, now: Moment) -> State:
     last = seen.last
     in_row = past.found_in_row + 1 if past.found is found else 1
     verdict = advance(past.verdict, found, in_row)
@@ -199,6 +200,7 @@ def _record(seen: Observation, past: State, found: Verdict, now: Moment) -> Stat
         gave_up_at=past.gave_up_at,
         loop_told_at=past.loop_told_at,
         checked=now,
+        interval_s=config.interval.total_seconds(),
         detail=last.detail,
         version=last.version or past.version,
         latencies=dict(last.latencies),

@@ -126,6 +126,17 @@ def test_nothing_of_the_parents_is_done_in_the_child(end: BaseException) -> None
         assert file.read() == b"cleaned up "
 
 
+def test_bug_in_the_child_is_shown_without_its_secrets(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> NoReturn:
+        raise ValueError("Invalid header value X-Plex-Token=abcdefghijkl")
+
+    with pytest.raises(SystemRefused):
+        in_child(fail, timeout_s=10)
+
+    shown = capfd.readouterr().err
+    assert "X-Plex-Token=***" in shown and "abcdefghijkl" not in shown
+
+
 def test_descriptors_do_not_pile_up() -> None:
     before = len(os.listdir("/proc/self/fd"))
 

@@ -58,6 +58,8 @@ def test_event_knows_its_boot_and_when_in_it() -> None:
         ({"_UID": 1000, "_SYSTEMD_UNIT": None}, False),
         ({"_UID": 1000, "_SYSTEMD_UNIT": "plexguard-sample.scope"}, False),
         ({"_UID": None, "_SYSTEMD_UNIT": None}, False),
+        ({"_UID": 990, "_SYSTEMD_UNIT": "plexguard-mail@3-1234-990.service"}, True),
+        ({"_UID": 1000, "_SYSTEMD_UNIT": "plexguard-mail@3-1234-990.service"}, False),
         ({"MESSAGE_ID": "f" * 32}, False),
         ({"MESSAGE_ID": None}, False),
         ({"PLEXGUARD_EXIT_CODE": "many"}, False),

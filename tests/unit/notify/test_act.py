@@ -390,6 +390,27 @@ def test_channel_whose_state_is_spoilt_is_told_rather_twice_than_never(tmp_path:
     assert house.journal.names == ["state.set-aside"]
 
 
+def test_state_of_one_channel_that_cannot_be_read_holds_no_other(tmp_path: Path) -> None:
+    house = House(tmp_path, house=channel(fold=FOLD), phone=channel(fold=FOLD))
+    house.cycle()
+    spoilt = tmp_path / "channels/house.json"
+    kept = spoilt.read_text()
+    spoilt.unlink()
+    spoilt.mkdir()
+    house.boot()
+    (tmp_path / "requests" / f"{RETRY}.house").touch()
+    house.told.tell(1)
+    house.cycle(5)
+    assert (house.taken(), house.taken("phone")) == ([], [1])
+    assert (house.journal.names, len(list((tmp_path / "requests").iterdir()))) == (["notify.spool-failed"], 1)
+    spoilt.rmdir()
+    spoilt.write_text(kept)
+    house.cycle(3)
+
+    assert (house.taken(), house.journal.names[1:]) == ([1], ["notify.spool-recovered"])
+    assert not list((tmp_path / "requests").iterdir())
+
+
 def test_channel_that_was_taken_out_is_new_when_it_comes_back(tmp_path: Path) -> None:
     house = House(tmp_path, house=channel(fold=FOLD), phone=channel(fold=FOLD))
     house.cycle()

@@ -26,6 +26,12 @@ def test_manager_says_whose_failure_it_was() -> None:
     assert UNIT_FAILED.render(values).splitlines()[0] == "plexguard-perms-audit@srv.service failed (exit-code, exited 3)"
 
 
+@pytest.mark.parametrize("unit", ["plexguard-mail@3-1234-998.service", "plexguard-mail@41-1234_567890-998.service"])
+def test_connections_of_one_service_are_one_unit_that_fails_again_and_again(unit: str) -> None:
+    values = describe_failure("plexguard-mail-3.service", MONITOR | {"MONITOR_UNIT": unit}, FakeManager(), [])
+    assert values["failed_unit"] == "plexguard-mail@*.service"
+
+
 ENDING = {"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}
 
 

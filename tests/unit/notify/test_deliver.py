@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from plexguard.core import suite
 from plexguard.core.errors import IoFailed
-from plexguard.core.state import StateFile
+from plexguard.core.state import MAX_STATE_BYTES, StateFile
 from plexguard.notify.config import Channel
 from plexguard.notify.decide import Past
 from plexguard.notify.deliver import Delivery, Outside, rejected_events
@@ -210,6 +210,18 @@ def test_many_rejected_ones_in_a_row_are_got_over_in_the_end(tmp_path: Path) -> 
         house.run()
 
     assert (house.taken, house.state.rejected) == (["id-101"], 100)
+
+
+def test_all_rejected_events_are_a_file_that_can_be_read_again(tmp_path: Path) -> None:
+    house = House(tmp_path, FakeSender(rejecting("id-1", "id-2")))
+    for n in range(1, 3):
+        house.tell(line(n, message="\U0001f600" * 4000))
+    house.tell_numbers(3, 3)
+
+    house.run()
+
+    kept = rejected_events(tmp_path)
+    assert kept.path.stat().st_size / len(kept.read()) * 1000 < MAX_STATE_BYTES
 
 
 def test_word_about_a_rejected_event_that_is_rejected_too_is_not_told_for_ever(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What the dead man's ping tells: well only on the word of a probe that looks."""
 
-from datetime import timedelta
+import dataclasses
 
 from plexguard.core.published import ProbeSeen
 from plexguard.notify.heartbeat import SILENT_PROBE, Ping, Signal, judge_ping
@@ -32,6 +32,15 @@ def test_probe_that_is_silent_for_too_long_is_failure():
     assert found.signal is Signal.FAIL and "for 16min" in found.reason
 
 
+def test_probe_that_is_to_look_once_an_hour_is_not_silent_for_half_of_one():
+    clock = FakeClock()
+    probe = dataclasses.replace(seen(clock), interval_s=3600.0)
+    clock.pass_time(2 * 3600)
+    assert judge_ping(probe, (), clock.moment()).signal is Signal.SUCCESS
+    clock.pass_time(2 * 3600)
+    assert judge_ping(probe, (), clock.moment()).signal is Signal.FAIL
+
+
 def test_machine_that_has_just_started_is_start_until_the_probe_has_looked():
     clock = FakeClock()
     before = seen(clock)
@@ -46,10 +55,3 @@ def test_probe_that_never_looks_after_a_start_is_failure():
     clock = FakeClock(uptime_s=SILENT_PROBE.total_seconds() + 1)
     for probe in (None, ProbeSeen(verdict="unknown")):
         assert judge_ping(probe, (), clock.moment()).signal is Signal.FAIL
-
-
-def test_silence_is_what_it_is_told():
-    clock = FakeClock()
-    probe = seen(clock)
-    clock.pass_time(61)
-    assert judge_ping(probe, (), clock.moment(), silence=timedelta(minutes=1)).signal is Signal.FAIL

@@ -54,11 +54,13 @@ def test_files_that_are_no_part_of_it_are_left_alone(tmp_path: Path) -> None:
     opened(tmp_path).append([line(1)])
     for name in ("copy.jsonl", "000000000001 (copy).jsonl", "x.txt"):
         (tmp_path / name).write_text("{}\n")
+    (tmp_path / "000000000000.jsonl").symlink_to("/dev/zero")
+    (tmp_path / "000000000002.jsonl").mkdir()
 
     again = opened(tmp_path)
 
     assert (again.next, lines_in(tmp_path), again.drop(2)) == (2, [line(1)], 0)
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 @pytest.mark.parametrize(
