@@ -1,5 +1,6 @@
 """plexguard-notify: arguments and wiring."""
 
+import contextlib
 import json
 import os
 import random
@@ -57,7 +58,8 @@ def _follow(config_path: Path) -> int:
             ports.journal.send(events.NO_CHANNELS)
             told.save(NothingConfigured(since=ports.clock.now()))
         return 0
-    told.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        told.path.unlink()
     engine = Engine(config, ports, _open_world(root, ports))
     # Two that write one queue would spoil it.
     with exclusive_lock(root / "lock"):

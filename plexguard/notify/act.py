@@ -240,7 +240,9 @@ class Engine:
     def _is_due(self, desk: _Desk) -> bool:
         state, now = desk.state, self._clock.now()
         if state.outage is not None:
-            return not state.outage.wait_left_s(self._clock.moment())
+            is_over = not state.outage.wait_left_s(self._clock.moment())
+            if not (is_over and state.outage.is_idle):
+                return is_over
         if state.wake_at is not None and not state.wake_at - _LONGEST_WAIT < now < state.wake_at:
             return True
         if self._spool.next <= state.looked:
@@ -250,9 +252,10 @@ class Engine:
 
     def _run(self, desk: _Desk, work: Work) -> None:
         try:
+            (self._world.root / FOLDER).mkdir(exist_ok=True)
             desk.worker = self._world.start(work)
         except OSError:
-            # No memory or no process left; later.
+            # No memory, no process, no disk left; later.
             desk.held_until_s = self._clock.monotonic_s() + _HELD_S
         desk.sign_s = self._clock.monotonic_s()
 
@@ -335,10 +338,10 @@ class Engine:
                 # What was told to have begun is still told to have ended.
                 past = dataclasses.replace(desk.state.past, position=end, windows={}) if what == CLEAR else desk.state.past
                 outage = desk.state.outage
-                soon = dataclasses.replace(outage, wait_s=0.0) if outage is not None else None
+                soon = dataclasses.replace(outage, wait_s=0.0, is_idle=what == CLEAR) if outage is not None else None
                 state = dataclasses.replace(desk.state, past=past, outage=soon)
                 if what == CLEAR:
-                    state = dataclasses.replace(state, looked=end, wake_at=None, quiet_until=None, outage=None)
+                    state = dataclasses.replace(state, looked=end, wake_at=None, quiet_until=None)
                 self._keep(desk, state)
                 desk.held_until_s = 0.0
 
@@ -417,7 +420,7 @@ class Engine:
             # Of one that is at work the pipe tells when it is done.
             if desk.worker is None:
                 held_s = desk.held_until_s - self._clock.monotonic_s()
-                if desk.state.outage is not None:
+                if desk.state.outage is not None and not desk.state.outage.is_idle:
                     waits.append(max(held_s, desk.state.outage.wait_left_s(moment)))
                 if desk.state.wake_at is not None:
                     waits.append(max(held_s, (desk.state.wake_at - now).total_seconds()))
