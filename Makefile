@@ -35,7 +35,8 @@ deb: $(DEB)
 $(DEB): build/installed $(SOURCES)
 	rm -rf build/deb && mkdir -p build/deb/source
 	tar -c --exclude=./build --exclude=./.git . | tar -x -C build/deb/source
-	cd build/deb/source && dpkg-buildpackage -us -uc -b -rfakeroot -d
+	@echo "building the package (build/deb/build.log)"
+	@cd build/deb/source && dpkg-buildpackage -us -uc -b -rfakeroot -d >../build.log 2>&1 || { cat ../build.log; exit 1; }
 	rm -rf build/deb/source
 	cd build/deb && ln -sf plexguard_*_all.deb plexguard_all.deb
 

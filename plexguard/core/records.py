@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from plexguard.core.errors import DataError
 
 T = TypeVar("T")
+# What everybody who reads a record can hold.
+_MOST = 2**63 - 1
 
 
 def encode(value: object) -> Any:
@@ -53,6 +55,8 @@ def _decode(kind: Any, data: object, place: str) -> object:
         return _decode_time(_expect(str, data, place), place)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _decode_enum(kind, data, place)
+    if kind is int and isinstance(data, int) and abs(data) > _MOST:
+        raise DataError(f"{place}: a number of {data.bit_length()} bits is no number to reckon with")
     if kind is float and isinstance(data, int | float) and not isinstance(data, bool):
         return _decode_float(data, place)
     return _expect(kind, data, place)
@@ -88,6 +92,9 @@ def _decode_time(text: str, place: str) -> datetime:
         raise DataError(f"{place}: {error}") from error
     if time.tzinfo is None:
         raise DataError(f"{place}: time {text} has no zone")
+    # At either end of the calendar, other zones and times before or after it do not exist.
+    if not 1900 <= time.year <= 9000:
+        raise DataError(f"{place}: {text} is no time to reckon with")
     return time
 
 

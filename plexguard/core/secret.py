@@ -25,6 +25,8 @@ _NAMED_TOKEN = re.compile(
 _WORDS = ("token", "authorization", "password", "secret")
 # A capital or a digit tells a token from words: "claim-to-fame-season-one" is a name.
 _CLAIM = re.compile(r"\bclaim-(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{16,}")
+# Who asks, in an address: "https://name:password@host/".
+_URL_PASSWORD = re.compile(r"(?P<before>://[^\s:/@?#\"'<>]*:)[^\s/@\"'<>]+(?=@)")
 _known: set[str] = set()
 
 
@@ -56,6 +58,8 @@ def mask(text: str) -> str:
     folded = text.casefold()
     if any(word in folded for word in _WORDS):
         text = _NAMED_TOKEN.sub(rf"\g<name>\g<join>{MASK}", text)
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\g<before>{MASK}", text)
     return _CLAIM.sub(MASK, text)
 
 

@@ -138,13 +138,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 class Channel:
     """A way to people, or to a service."""
 
-    kind: str = option(choice("", *KINDS), "", "What it is. Must be given.")
-    min_priority: str = option(PRIORITY, "warning", "Tell what is at least this grave; and the recovery from what was told.")
-    include: tuple[str, ...] = option(GLOBS, ("*",), "Tell only events of these names.")
+    kind: str = option(choice("", *KINDS), "", "webhook, airtable, apprise, mail or ping. Must be given.")
+    min_priority: str = option(
+        PRIORITY,
+        "warning",
+        "Tell what is at least this grave: crit, err, warning, notice or info; and the recovery from what was told.",
+    )
+    include: tuple[str, ...] = option(GLOBS, ("*",), 'Tell only events of these names, such as ["plex.*"].')
     exclude: tuple[str, ...] = option(GLOBS, (), "And none of these.")
-    quiet: Quiet | None = option(QUIET, None, "Hours in which everything is kept for later.")
-    quiet_zone: str = option(OPTIONAL_ZONE, "", "The time zone of these hours.")
-    quiet_priority: str = option(PRIORITY, "err", "What comes through in these hours all the same.")
+    quiet: Quiet | None = option(QUIET, None, 'Hours in which everything is kept for later, such as "22:00-07:00".')
+    quiet_zone: str = option(OPTIONAL_ZONE, "", 'The time zone of these hours, such as "Europe/Berlin". "": this machine\'s.')
+    quiet_priority: str = option(PRIORITY, "err", "What is at least this grave comes through in these hours all the same.")
     fold: timedelta = option(
         span("0s", "1d"), timedelta(minutes=10), "How long the same trouble is gathered into one message with a count. 0s: never."
     )

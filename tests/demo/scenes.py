@@ -15,12 +15,15 @@ _NEW_FILM = f"{FILMS}/Film 9 (2009)/Film 9.mkv"
 _NEW_VERSION = "1.44.0.11000-0123456789"
 # A tick of the timer, three looks, the restart, and the next tick.
 _RECOVERY_TIMEOUT_S = 150
+_URL = "http://127.0.0.1:32480"
+_HEALTH = f"curl -s -w ' %{{http_code}}\\n' {_URL}/api/v1/health/plex"
+_METRICS = f"curl -s {_URL}/metrics | grep -E '^plexguard_(healthy|plex_)'"
 
 
 def install(machine: Machine, show: Show) -> str:
     machine.push(DEB, f"/root/{DEB.name}")
     show.command("apt", "install", "-y", "--no-install-recommends", f"/root/{DEB.name}", lines=6)
-    show.command("systemctl", "list-timers", "--no-pager", "plexguard*")
+    show.command("systemctl", "list-timers", "plexguard*")
     version = show.command("dpkg-query", "-W", "-f", "${Version}", "plexguard")
     return f"version {version}, nothing configured"
 
@@ -51,17 +54,22 @@ def repair_live(machine: Machine, show: Show) -> str:
 
 
 def repair_by_log(machine: Machine, show: Show) -> str:
+    show.say("without the guard, to see what the log alone does:")
     show.command("systemctl", "stop", "plexguard-perms-guard.service")
+    since = machine.cursor()
     show.command("chmod", "000", _FILM)
     before = play_film(machine, _FILM)
     show.say(f"a player asks for the film: {before}; Plex writes that into its log")
     began = time.monotonic()
     machine.wait_for(lambda: play_film(machine, _FILM) == 200, timeout_s=20, what="what Plex's log names is repaired")
     took_s = time.monotonic() - began
-    show.journal("-u", "plexguard-log-watch", "-u", "plexguard-perms-request", "-n", "4")
+    repaired = await_event(machine, "perms.repaired", timeout_s=10, since_cursor=since)
+    show.journal("-t", "plexguard-log-watch", "-t", "plexguard-perms-audit", since_cursor=since)
     show.command("systemctl", "start", "plexguard-perms-guard.service")
     if before != 404:
         raise AssertionError(f"the film answered {before} before")
+    if repaired["_SYSTEMD_UNIT"] != "plexguard-perms-request.service":
+        raise AssertionError("it was not Plex's log that led to the repair")
     return f"{before} became 200 within {took_s:.1f} s of the complaint"
 
 
@@ -73,6 +81,11 @@ def take_back(machine: Machine, show: Show) -> str:
     show.command("systemctl", "start", "plexguard-perms-audit.service")
     show.say("for an hour that is respected; a person who says so is obeyed at once")
     show.command("plexguard-perms-audit", FILMS)
+    show.say("that nothing is left is told by the audit of every night, or now")
+    since = machine.cursor()
+    show.command("systemctl", "start", "plexguard-perms-audit-full.service")
+    await_event(machine, "perms.settled", timeout_s=30, since_cursor=since)
+    show.journal("-u", "plexguard-perms-audit-full", "PLEXGUARD_EVENT=perms.settled", since_cursor=since)
     if mode_of(machine, _NEW_FILM) != 0o644:
         raise AssertionError("it was not repaired by hand")
     return f"run {run} was undone, and repaired again by hand"
@@ -109,18 +122,25 @@ def leave_update(machine: Machine, show: Show) -> str:
     machine.wait_for(lambda: list_films(machine), timeout_s=60, what="the new Plex names its films")
     show.command("systemctl", "start", "plexguard-plex-probe.service")
     updated = await_event(machine, "plex.updated", timeout_s=30, since_cursor=since)
-    show.journal("-u", "plexguard-plex-probe", f"--cursor={since}")
+    show.journal("-u", "plexguard-plex-probe", since_cursor=since)
     if events(machine, "plex.restart-asked", since_cursor=since):
         raise AssertionError("a restart was asked for in the middle of an update")
     return f"{updated['PLEXGUARD_BEFORE']} became {updated['PLEXGUARD_AFTER']}, and nothing interfered"
 
 
 def respect_stop(machine: Machine, show: Show) -> str:
+    since = machine.cursor()
     show.command("systemctl", "stop", UNIT)
-    await_event(machine, "plex.stopped", timeout_s=90)
-    show.journal("-u", "plexguard-plex-probe", "-n", "1")
+    show.say("the timer looks every 30 s; here the probe is asked to at once")
+    show.command("systemctl", "start", "plexguard-plex-probe.service")
+    await_event(machine, "plex.stopped", timeout_s=90, since_cursor=since)
     show.command("systemctl", "start", UNIT)
-    await_event(machine, "plex.recovered", timeout_s=90, since_cursor=machine.cursor())
+    machine.wait_for(lambda: list_films(machine), timeout_s=60, what="Plex names its films")
+    show.command("systemctl", "start", "plexguard-plex-probe.service")
+    await_event(machine, "plex.recovered", timeout_s=90, since_cursor=since)
+    show.journal("-u", "plexguard-plex-probe", since_cursor=since)
+    if events(machine, "plex.restart-asked", since_cursor=since):
+        raise AssertionError("a restart was asked for, of a Plex that somebody had stopped")
     return "nothing restarted it"
 
 
@@ -128,24 +148,34 @@ def show_status(machine: Machine, show: Show) -> str:
     machine.wait_for(lambda: _uptime_s(machine) > 60, timeout_s=90, what="Plex has been up for a minute")
     machine.systemctl("start", "plexguard-net-recover.service", check=False)
     show.say("one screen for all that is guarded; anybody may look")
-    show.command("plexguard-status", check=False)
+    before = show.command("plexguard-status", check=False, lines=60)
+    show.say("the same over HTTP, for programs: who asks first starts the service, and the page is at the same address")
+    show.script(_HEALTH)
     since = machine.cursor()
     set_plex(machine, mode="hung")
     show.say("Plex hangs; as soon as that is certain:")
     await_event(machine, "plex.hung", timeout_s=_RECOVERY_TIMEOUT_S, since_cursor=since)
-    during = show.command("plexguard-status", check=False)
+    during = show.command("plexguard-status", check=False, lines=60)
+    refused = show.script(_HEALTH)
+    show.script(_METRICS)
     await_event(machine, "plex.recovered", timeout_s=_RECOVERY_TIMEOUT_S, since_cursor=since)
     after = machine.run(["plexguard-status"], check=False).stdout
-    if "hung" not in during or " Plex           well" not in after:
+    show.say("and when it is over:")
+    # What is served is a look of some seconds ago at most.
+    machine.wait_for(lambda: _health(machine) == 200, timeout_s=20, what="health over HTTP is well again")
+    show.script(_HEALTH)
+    if ": healthy" not in before or "hung" not in during or " Plex           well" not in after:
         raise AssertionError("the screen does not show what is")
+    if not refused.endswith(" 503\n"):
+        raise AssertionError("health over HTTP does not say what is")
     return "the fault was on the screen with its command, and gone when it was over"
 
 
 def look_around(machine: Machine, show: Show) -> str:
-    show.command("systemctl", "status", "--no-pager", "plexguard-plex-probe.service", check=False)
-    show.command("systemctl", "list-timers", "--no-pager", "plexguard*")
+    show.command("systemctl", "status", "plexguard-plex-probe.service", check=False)
+    show.command("systemctl", "list-timers", "plexguard*")
     show.command("plexguard-status", "check-config")
-    show.command("systemctl", "--failed", "--no-legend", "--no-pager")
+    show.command("systemctl", "--failed", "--no-legend")
     if machine.failed_units():
         raise AssertionError(f"failed units: {' '.join(machine.failed_units())}")
     return "no failed unit"
@@ -156,6 +186,10 @@ def _is_watched(machine: Machine) -> bool:
     audited = bool(events(machine, "perms.guard-behind"))
     runs = machine.unit("plexguard-perms-audit.service")["ActiveState"] == "activating"
     return "Watching 1 of 1" in status and audited and not runs
+
+
+def _health(machine: Machine) -> int:
+    return int(machine.run(["sh", "-c", _HEALTH]).stdout.rpartition(" ")[2])
 
 
 def _uptime_s(machine: Machine) -> float:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fnmatch
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -74,9 +75,12 @@ class FakeJournal:
 class FakeNotifier:
     def __init__(self) -> None:
         self.told: list[tuple[str, ...]] = []
+        self.stopping = threading.Event()
 
     def tell(self, *assignments: str) -> None:
         self.told.append(assignments)
+        if "STOPPING=1" in assignments:
+            self.stopping.set()
 
 
 class FakeStream:

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from plexguard.core import suite
+from plexguard.core import config, suite
 from tests.static.tree import COMMANDS, MAN, ROOT, UnitFile, files, page_section, services, units
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,6 +72,16 @@ def test_files_that_are_named_exist(text):
 def test_links_lead_to_files_of_the_tree(text):
     for target in re.findall(r"\]\(([^)]+)\)", text):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("block", re.findall(r"^```toml\n(.+?)^```$", README, re.MULTILINE | re.DOTALL))
+def test_configuration_of_the_readme_is_valid(block, tmp_path):
+    file = tmp_path / "plexguard.toml"
+    file.write_text(block, encoding="utf-8")
+    settings = config.read(file, {})
+    for section in suite.sections():
+        settings.take(section)
+    settings.check(suite.section_names())
 
 
 def test_no_file_names_a_registry_or_a_folder_of_one_machine():

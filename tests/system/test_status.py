@@ -12,6 +12,7 @@ from tests.system.native_plex import set_plex
 from tests.system.probing import OUTAGE_TIMEOUT_S, check_now, probe
 
 pytestmark = pytest.mark.machine
+README = Path(__file__).parents[2] / "README.md"
 TIMER = "plexguard-plex-probe.timer"
 
 
@@ -121,24 +122,24 @@ def test_a_secret_that_others_can_read_is_found_by_check_config(machine: Machine
 
 
 REMOTE = "/var/log/journal/remote"
-# As in the README, but for certificates, which are systemd's matter.
-RECEIVER = (
-    "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-journal-remote --listen-http=-3 --output=/var/log/journal/remote/\n"
-)
+VPN = "10.8.0.1"
+
+
+def commands_of_readme(after: str) -> str:
+    """Return the commands of the first block that follows these words; apt's are done already."""
+    block = README.read_text(encoding="utf-8").partition(after)[2].partition("```\n")[2].partition("```\n")[0]
+    return "\n".join(line for line in block.splitlines() if not line.startswith("apt "))
 
 
 def test_journals_that_were_sent_to_one_machine_show_each_host(deb: Path) -> None:
     """One machine stands for all: it sends its journal to itself, and is called otherwise half way."""
     with Machine(installed(READY.with_packages("systemd-journal-remote"), deb)) as machine:
-        machine.run(["install", "-d", "-o", "systemd-journal-remote", REMOTE])
-        machine.write("/etc/systemd/system/systemd-journal-remote.service.d/plain.conf", RECEIVER)
-        machine.write("/etc/systemd/journal-upload.conf", "[Upload]\nURL=http://127.0.0.1:19532\n")
-        machine.systemctl("daemon-reload")
-        machine.systemctl("enable", "--now", "systemd-journal-remote.socket")
+        machine.run(["ip", "address", "add", f"{VPN}/32", "dev", "lo"])
+        machine.run(["sh", "-ec", commands_of_readme("On the receiver:")])
         machine.run(["hostname", "barn"])
         machine.systemctl("start", "plexguard-discover.service")
         machine.systemctl("start", "plexguard-net-recover.service", check=False)
-        machine.systemctl("enable", "--now", "systemd-journal-upload.service")
+        machine.run(["sh", "-ec", commands_of_readme("On every machine")])
 
         def look() -> dict[str, Any]:
             done = machine.run(["plexguard-status", "--journal", REMOTE, "--format", "json"], check=False)

@@ -34,6 +34,8 @@ _PEER_CREDENTIALS = struct.Struct("3i")
 # A service that nobody asks ends; the socket starts it again.
 _IDLE_S = 120.0
 WAIT_S = 20.0
+# The service counts as started after its first wait, and whoever starts it waits for that.
+_FIRST_WAIT_S = 0.1
 # However long stall_timeout is: whoever asked has gone by then, and this with a wait must end well within WatchdogSec=.
 LONGEST_LOOK = timedelta(minutes=4)
 # A peer sends its packet at once, or not at all.
@@ -70,10 +72,12 @@ class Server:
         # Until when a root that hung is not asked.
         self._hung_until_s: dict[str, float] = {}
         self._count = 0
+        self._wait_s = _FIRST_WAIT_S
 
     def cycle(self) -> str:
         """Answer a request, or wait a while for one; return how many there were. Ends the service when nobody asks."""
-        self._socket.settimeout(WAIT_S)
+        self._socket.settimeout(self._wait_s)
+        self._wait_s = WAIT_S
         try:
             peer, _ = self._socket.accept()
         except TimeoutError:

@@ -62,7 +62,7 @@ class Follower:
             if new:
                 self._tell(new)
             return
-        if self.covered is not None and self.covered > _BEGINNING:
+        if self._has_older:
             self._read_older()
             # Others want to read the journal too, and this process has answers to give.
             self._reader.wait(min(wait_s, 0.02))
@@ -73,7 +73,12 @@ class Follower:
     @property
     def is_behind(self) -> bool:
         """Whether there is more to read at once."""
-        return self.covered is None or self.covered > _BEGINNING or self._has_more
+        return self.covered is None or self._has_older or self._has_more
+
+    @property
+    def _has_older(self) -> bool:
+        """Whether older days are to be read: memory has room for the last one."""
+        return self.covered is not None and self.covered > _BEGINNING and not self._index.no_disk
 
     def _start(self) -> ToldReader:
         """Return a reader at the place up to which the index has everything; read the last day when that is nowhere."""

@@ -109,6 +109,13 @@ class Gate:
     def make_server(self) -> web.Server:
         return _Server(self)
 
+    async def await_newcomers(self, timeout_s: float) -> None:
+        """Wait until each connection has had an answer, for so long at most."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + timeout_s
+        while any(connection.is_new for connection in self.connections) and loop.time() < until_s:
+            await asyncio.sleep(0.02)
+
     async def answer(self, request: web.BaseRequest) -> Answer:
         connection = request.protocol
         assert isinstance(connection, _Connection)
@@ -119,6 +126,7 @@ class Gate:
         finally:
             self.active -= 1
             self.last_s = asyncio.get_running_loop().time()
+            connection.is_new = False
             connection.wait_for_client()
 
     async def _answer(self, request: web.BaseRequest, connection: "_Connection") -> Answer:
@@ -231,6 +239,8 @@ class _Connection(RequestHandler):
         # When it is closed for its client's slowness; not while an answer is made.
         self._due_s = 0.0
         self.work: asyncio.Future[Answer] | None = None
+        # It has not been answered yet.
+        self.is_new = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

@@ -33,6 +33,8 @@ _MOST_CARRIED = 1000
 # Of what happens in a time; of more, the newest: folding costs time and memory.
 MOST_OCCURRENCES = 20_000
 _MOST_MESSAGE = 2000
+# 32 MB: some 60,000 events.
+_MOST_PAGES_IN_MEMORY = 8192
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _TABLES = """
     CREATE TABLE events (
@@ -79,7 +81,11 @@ class Kept:
 
 
 class Index:
-    """One file, for any thread. Every call raises IoFailed when the disk takes nothing, IndexTorn when the file is torn."""
+    """One file, for any thread. Every call raises IoFailed when the disk takes nothing, IndexTorn when the file is torn.
+
+    no_disk: why it is in memory only, for as long as this process lives; "" when it is on disk. behind: why it does not have what
+    was told last, as its follower knows; "" when it has.
+    """
 
     def __init__(self, path: Path, journal: Journal) -> None:
         self.path = path
@@ -87,7 +93,13 @@ class Index:
         self._lock = threading.Lock()
         # Another number when there is more in it.
         self.version = 0
-        self._database = self._open()
+        self.no_disk = self.behind = ""
+        try:
+            self._database = self._open()
+        except IoFailed as error:
+            # A disk that is full or sick is what people come to look at.
+            self.no_disk = str(error)
+            self._database = _connect(None)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -236,11 +248,14 @@ def _is_torn(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA"))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Open an index, or make one; in memory where there is no path."""
+    database = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=5)
     try:
         # What a power cut takes is read from the journal again.
         database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;")
+        if path is None:
+            database.execute(f"PRAGMA max_page_count = {_MOST_PAGES_IN_MEMORY}")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if not tables and not version:

@@ -21,6 +21,9 @@ from plexguard.status.server.index import REPAIRED
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _RESTARTING = "plex.restarting"
+_MOST_LABEL = 200
+# There are five; whoever writes the state may name more.
+_MOST_LEVELS = 16
 _UP = {State.WELL: 1, State.WARNING: 1, State.PROBLEM: 0}
 
 
@@ -169,7 +172,7 @@ def _of_plex(overview: Overview) -> Iterator[Metric]:
             "plexguard_plex_response_seconds",
             "How long Plex took to answer, by the depth of the question.",
             ("level",),
-            [((level,), seconds) for level, seconds in plex.latencies.items()],
+            [((level,), seconds) for level, seconds in sorted(plex.latencies.items())[:_MOST_LEVELS]],
         )
         yield _gauge(
             "plexguard_plex_consecutive_failures",
@@ -221,7 +224,12 @@ def _counter(name: str, help: str, labels: tuple[str, ...], rows: _Rows) -> Metr
     return _fill(CounterMetricFamily(name, help, labels=labels), rows)
 
 
+def _label(text: str) -> str:
+    """Return a text that anybody may have chosen, a folder's name say, as all readers of metrics can take it."""
+    return conceal_text(text.encode("utf-8", "replace").decode("utf-8"))[:_MOST_LABEL]
+
+
 def _fill(family: GaugeMetricFamily | CounterMetricFamily, rows: _Rows) -> Metric:
     for values, number in rows:
-        family.add_metric([conceal_text(value) for value in values], float(number))
+        family.add_metric([_label(value) for value in values], float(number))
     return family

@@ -45,6 +45,7 @@ _PAUSE_S, _QUIET_PAUSE_S = 0.2, 1.0
 _RETRY_S = 5.0
 _BEAT_S = 5.0
 _STOP_S = 5.0
+_LAST_S = 2.0
 _MOST_BUGS = 100
 
 
@@ -108,10 +109,8 @@ class Service:
             self._loop.add_signal_handler(number, self.stop)
         self._gate.last_s = self._loop.time()
         follower = self._loop.run_in_executor(None, self._follow)
-        runner = web.ServerRunner(self._gate.make_server(), handle_signals=False, shutdown_timeout=_STOP_S)
-        await runner.setup()
-        for listening in self._setting.sockets:
-            await web.SockSite(runner, listening).start()
+        server = self._gate.make_server()
+        listeners = [await self._loop.create_server(server, sock=listening) for listening in self._setting.sockets]
         # Whatever became of it: what cannot be told is an answer, too.
         first = await self._judge(judge_all)
         self._is_ready = True
@@ -125,7 +124,11 @@ class Service:
             self._notifier.tell("STOPPING=1")
             self._stop.set()
             self._streams.end()
-            await runner.cleanup()
+            # Who comes from now on waits at systemd's socket for the next life; who has come is answered in this one.
+            for listener in listeners:
+                listener.close()
+            await self._gate.await_newcomers(_LAST_S)
+            await server.shutdown(_STOP_S)
             for task in (watch, ended):
                 task.cancel()
             await asyncio.wait({follower}, timeout=_STOP_S)
@@ -146,6 +149,7 @@ class Service:
                 self._follower.cycle(_WAIT_S)
             except (OSError, PlexguardError) as error:
                 trouble = str(error)
+            self._index.behind = trouble
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._beat, trouble)
             # A journal in which others write all the time is looked at a few times a second, and no more.

@@ -100,6 +100,8 @@ class Taker:
     def _read_told(self) -> Told:
         if not can_read_journal():
             return Told(why="this user may not read the journal")
+        if self._index.behind:
+            return Told(why=f"what was told last is not known: {self._index.behind}")
         covered = read_covered(self._index)
         if covered is None:
             return Told(why="the journal is being read for the first time")
@@ -112,6 +114,7 @@ class Taker:
                 newest=self._index.find_newest(),
                 last=self._index.find_last(),
                 since=since,
+                why=self._index.no_disk,
             )
             self._told_stamp = stamp
         return self._told

@@ -7,7 +7,7 @@ from plexguard.core.manager import Unit
 from plexguard.core.published import BackupSeen, MountSeen, Reading
 from plexguard.status.observe import Observation
 from plexguard.status.overview import BackupView, MountView, State, Thing
-from plexguard.status.views.words import GRAVITY, ago, find_timer_fault, is_disabled, show_seconds, when, when_monotonic
+from plexguard.status.views.words import GRAVITY, ago, find_timer_fault, is_disabled, lies_ahead, show_seconds, when, when_monotonic
 
 _AUDIT, _FULL = "plexguard-perms-audit", "plexguard-perms-audit-full"
 _GUARD, _LOGS = "plexguard-perms-guard.service", "plexguard-log-watch.service"
@@ -121,8 +121,10 @@ def _view_mount(seen: Observation, name: str, reading: Reading[MountSeen]) -> Mo
     if mount is None:
         return MountView(name=name, path="", state=State.UNKNOWN, verdict="unknown", detail=reading.why or "not looked at yet")
     checked, proven = when(seen, mount.checked), when(seen, mount.proven)
-    if mount.checked is None or seen.now.seconds_since(mount.checked) > _MOUNT_FRESH_S:
+    is_ahead = mount.checked is not None and lies_ahead(seen, mount.checked)
+    if mount.checked is None or is_ahead or seen.now.seconds_since(mount.checked) > _MOUNT_FRESH_S:
         last = f"the last check was {ago(seen, mount.checked)} ago" if mount.checked is not None else "it was never checked"
+        last = "what is known of it claims to be from the future" if is_ahead else last
         return MountView(
             name=name, path=mount.path, state=State.PROBLEM, verdict="unknown", detail=last, checked=checked, proven=proven
         )

@@ -1,5 +1,6 @@
 """Times in words, and whether what a timer's check has left behind may still be believed. Pure."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from plexguard.core.clock import Moment
@@ -12,6 +13,8 @@ GRAVITY = (State.OFF, State.WELL, State.UNKNOWN, State.WARNING, State.PROBLEM)
 # A check may be late by so many of its intervals, and by this: a machine that is busy is no fault of it.
 _LATE_INTERVALS = 3
 _LATE_S = 120.0
+# Between what was read first and the clock, which was read last.
+_SLACK_S = 5.0
 
 
 def show_seconds(seconds: float) -> str:
@@ -27,8 +30,17 @@ def ago(seen: Observation, moment: Moment) -> str:
 
 
 def when(seen: Observation, moment: Moment | None) -> datetime | None:
-    """Return a moment's time by the clock of now, whatever the clock was then."""
-    return None if moment is None else seen.now.wall - timedelta(seconds=seen.now.seconds_since(moment))
+    """Return a moment's time by the clock of now, whatever the clock was then; None for one that no calendar has."""
+    if moment is None:
+        return None
+    with suppress(OverflowError):
+        return seen.now.wall - timedelta(seconds=seen.now.seconds_since(moment))
+    return None
+
+
+def lies_ahead(seen: Observation, moment: Moment) -> bool:
+    """Tell whether a moment of this boot has not been yet: who wrote it has another clock, or wrote nonsense."""
+    return moment.boot_id == seen.now.boot_id and moment.uptime_s > seen.now.uptime_s + _SLACK_S
 
 
 def when_monotonic(seen: Observation, at_s: float) -> datetime | None:
@@ -67,6 +79,8 @@ def find_staleness(seen: Observation, stem: str, checked: Moment | None, interva
     if fault:
         return State.PROBLEM, fault + ago_text, command
     limit_s = _LATE_INTERVALS * interval.total_seconds() + _LATE_S
+    if checked is not None and lies_ahead(seen, checked):
+        return State.UNKNOWN, "what is known of it claims to be from the future", f"journalctl -x -e -u {stem}"
     if checked is not None and seen.now.seconds_since(checked) <= limit_s:
         return State.WELL, "", ""
     more = f"journalctl -x -e -u {stem}"

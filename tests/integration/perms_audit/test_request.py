@@ -18,7 +18,7 @@ from plexguard.core.errors import DataError
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, ask, parse_answer, to_packet
 from plexguard.core.unreadable import Record, open_record
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.request.act import LONGEST_LOOK, Server
+from plexguard.perms_audit.request.act import LONGEST_LOOK, WAIT_S, Server
 from plexguard.perms_audit.runs import RunLog, list_runs, read_run
 from plexguard.perms_audit.undo import Undone, undo
 from tests.fakes.ports import FakeClock, FakeJournal, fake_ports
@@ -449,6 +449,8 @@ def test_another_user_is_not_answered(bell: Bell, film: Path, public: Path) -> N
             except ConnectionResetError:
                 return b""
 
+    # The first wait is too short for a thread to be in time.
+    assert bell.server.cycle() == "0 requests answered"
     server = threading.Thread(target=bell.server.cycle)
     server.start()
     try:
@@ -532,13 +534,26 @@ def test_a_server_that_nobody_asks_ends(bell: Bell) -> None:
         bell.server.cycle()
 
 
+def test_the_first_wait_is_short_since_the_service_is_ready_after_it(bell: Bell) -> None:
+    impatient = _Impatient(bell._socket)
+    bell.server._socket = impatient  # type: ignore[assignment]
+
+    for _ in range(3):
+        bell.server.cycle()
+
+    assert impatient.waits[0] < 1
+    assert impatient.waits[1:] == [WAIT_S, WAIT_S]
+
+
 class _Impatient:
     """A socket to which nobody comes, without the wait."""
 
     def __init__(self, real: socket.socket) -> None:
         self._real = real
+        self.waits: list[float] = []
 
-    def settimeout(self, _seconds: float) -> None:
+    def settimeout(self, seconds: float) -> None:
+        self.waits.append(seconds)
         self._real.settimeout(0.01)
 
     def accept(self) -> object:
@@ -549,6 +564,8 @@ class _Impatient:
 
 
 def test_who_asks_gets_the_answer(bell: Bell, film: Path) -> None:
+    # The first wait is too short for a thread to be in time.
+    assert bell.server.cycle() == "0 requests answered"
     server = threading.Thread(target=bell.server.cycle)
     server.start()
     try:

@@ -374,6 +374,26 @@ def test_it_ends_when_nobody_asks_but_not_while_somebody_listens(tmp_path: Path)
     assert [told for told in server.notifier.told if "STOPPING=1" in told]
 
 
+def test_who_came_before_its_end_is_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, idle=timedelta(seconds=1)) as server:
+        newcomer = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        assert server.notifier.stopping.wait(20)
+        newcomer.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert newcomer.recv(65536).startswith(b"HTTP/1.1 200")
+        newcomer.close()
+        server.thread.join(20)
+        assert server.ended
+
+
+def test_who_came_and_says_nothing_does_not_keep_it(tmp_path: Path) -> None:
+    with serving(tmp_path, idle=timedelta(seconds=1)) as server:
+        silent = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        server.thread.join(20)
+        assert server.ended
+        assert silent.recv(1) == b""
+        silent.close()
+
+
 def test_it_is_ready_with_a_word_and_feeds_the_watchdog_with_work(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.get("/api/v1/health")

@@ -61,17 +61,20 @@ def test_full_record_comes_back_the_same() -> None:
     assert decode(Outer, through_json(FULL)) == FULL
 
 
-_INNERS = st.builds(Inner, name=st.text(), size=st.integers())
+# They are given their zone by hypothesis.
+_FIRST, _LAST = datetime(1900, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001
+_INTEGERS = st.integers(-(2**63) + 1, 2**63 - 1)
+_INNERS = st.builds(Inner, name=st.text(), size=_INTEGERS)
 
 
 @given(
     st.builds(
         Outer,
         text=st.text(),
-        number=st.integers(),
+        number=_INTEGERS,
         real=st.floats(allow_nan=False, allow_infinity=False),
         flag=st.booleans(),
-        time=st.none() | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])),
+        time=st.none() | st.datetimes(_FIRST, _LAST, timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])),
         verdict=st.sampled_from(Verdict),
         names=st.lists(st.text()).map(tuple),
         inners=st.lists(_INNERS, max_size=3).map(tuple),
@@ -125,6 +128,11 @@ def test_whole_number_is_good_for_a_real_one() -> None:
         ({"text": "x", "by_name": []}, "Outer.by_name"),
         ({"text": "x", "by_name": {"k": 1}}, "Outer.by_name.k"),
         ({"text": "x", "maybe": 1}, "Outer.maybe"),
+        # Nobody could reckon with them.
+        ({"text": "x", "number": 10**400}, "Outer.number"),
+        ({"text": "x", "number": -(10**19)}, "Outer.number"),
+        ({"text": "x", "time": "0001-01-01T00:00:00+14:00"}, "Outer.time"),
+        ({"text": "x", "time": "9999-12-31T23:59:59-12:00"}, "Outer.time"),
     ],
     ids=lambda v: str(v)[:40],
 )

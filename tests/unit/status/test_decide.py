@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from plexguard.status.act import judge
 from plexguard.status.decide import decide
 from plexguard.status.observe import Limits, Told
 from plexguard.status.overview import State
+from plexguard.status.show import plain, render
 from tests.unit.status.test_incidents import fold, tell
 from tests.unit.status.world import NOW, NOW_S, before, make_seen, overview, state, thing, wall, with_unit
 
@@ -103,6 +104,26 @@ def test_what_the_probe_found_too_long_ago_is_a_problem_of_its_own(age_s: float,
 
     assert found.things[0].state is expected
     assert (found.plex.verdict, found.plex.viewers) == (("healthy", 2) if expected is X else ("unknown", None))
+
+
+@pytest.mark.parametrize("ahead_s", [60, 1e9, 1e300])
+def test_what_claims_to_be_from_the_future_is_not_known(ahead_s: float) -> None:
+    probe = published.ProbeSeen(verdict="healthy", checked=replace(NOW, uptime_s=NOW_S + ahead_s))
+    mount = published.MountSeen(path="/m", verdict="proven", checked=replace(NOW, uptime_s=NOW_S + ahead_s))
+
+    assert state("plex", probe=probe) is U
+    assert overview(probe=probe).plex.verdict == "unknown"
+    assert state("mount m", mounts={"m": mount}) is P
+
+
+@pytest.mark.parametrize(
+    "began", [replace(NOW, uptime_s=-1e300), replace(NOW, boot_id="other", wall=datetime(1, 1, 1, tzinfo=UTC))]
+)
+def test_a_time_that_no_calendar_has_spoils_nothing(began: Moment) -> None:
+    found = overview(probe=hung(problem=published.PlexProblemSeen(began=began)))
+
+    assert found.things[0].state is P
+    assert plain(render(found))
 
 
 def test_a_longer_interval_makes_the_probe_stale_later() -> None:

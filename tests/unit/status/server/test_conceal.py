@@ -21,6 +21,7 @@ Secret(TOKEN)
         "http://x/?url=http%3A%2F%2Fy%3FX-Plex-Token%3DQq8hidden-value",
         "Authorization: Bearer Qq8hidden-value",
         "claim-Qq8hidden-value12345",
+        "Failed to ask https://me:Qq8hidden-value@example.com/x: no route",
         "/etc/plexguard/credentials/Qq8hidden-value",
         "cat '/etc/plexguard/credentials/plex.Qq8hidden-value'",
         "/run/credentials/plexguard-plex-probe.service/Qq8hidden-value",
@@ -35,6 +36,15 @@ def test_secrets_and_where_they_are_are_masked(text: str) -> None:
 def test_a_value_is_judged_by_its_name_too(name: str) -> None:
     assert conceal({"a": [{name: "Qq8hidden-value"}]}) == {"a": [{name: "***"}]}
     assert conceal({name: ""}) == {name: ""}
+
+
+def test_a_row_of_details_is_judged_by_its_label_and_two_reasons_are_no_row() -> None:
+    assert conceal({"details": [["password", "Qq8hidden-value"], ["x", "y"]]}) == {"details": [["password", "***"], ["x", "y"]]}
+    assert conceal({"reasons": ["no password", "Plex is hung"]}) == {"reasons": ["no password", "Plex is hung"]}
+
+
+def test_no_text_is_endless() -> None:
+    assert len(conceal_text("a" * 1_000_000)) < 10_000
 
 
 def test_other_words_stay() -> None:

@@ -187,6 +187,17 @@ def test_a_file_that_turns_out_torn_says_so_and_can_be_renewed(tmp_path: Path) -
     assert names(index) == [] and journal.names == ["state.set-aside"]
 
 
-def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["missing/index.sqlite", "folder"])
+def test_without_a_disk_it_is_in_memory(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder/x").mkdir(parents=True)
+    index = Index(tmp_path / place, FakeJournal())
+    assert place in index.no_disk
+    assert index.add((tell("plex.down", NOW),), places={}, count=True) and names(index) == ["plex.down"]
+
+
+def test_memory_is_not_taken_without_end(tmp_path: Path) -> None:
+    index = Index(tmp_path / "missing/index.sqlite", FakeJournal())
     with pytest.raises(IoFailed):
-        Index(tmp_path / "missing" / "index.sqlite", FakeJournal())
+        for number in range(100):
+            index.add([tell("plex.hung", NOW, 1000 * number + n, detail="x" * 2000) for n in range(200)], places={}, count=False)
+    assert names(index)

@@ -48,6 +48,14 @@ def test_values() -> None:
     assert found["plexguard_thing_state", "problem", "plex", "Plex"] == 0
 
 
+def test_a_text_that_somebody_chose_spoils_nothing() -> None:
+    latencies = {"identity": 0.1} | {f"level \udcff {number} {'x' * 5000}": 1.0 for number in range(1000)}
+    found = render_metrics(replace(MEASURED, overview=replace(FULL, plex=replace(FULL.plex, latencies=latencies))))
+
+    assert b'plexguard_plex_response_seconds{level="identity"} 0.1' in found
+    assert len(found) < len(render_metrics(MEASURED)) + 10_000
+
+
 @pytest.mark.parametrize(
     ("changes", "absent"),
     [

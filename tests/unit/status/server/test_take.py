@@ -9,6 +9,7 @@ from plexguard.core.manager import Timer, Unit
 from plexguard.status.server import take
 from plexguard.status.server.follow import Follower
 from plexguard.status.server.index import Index
+from plexguard.status.server.parameters import EventQuery
 from plexguard.status.server.take import KnownUnits, Taker
 from tests.fakes.ports import FakeClock, FakeJournal
 from tests.fakes.told import EVENTS, FakeEvents, tell
@@ -62,3 +63,37 @@ def test_what_goes_on_comes_out_of_the_index(index: Index, monkeypatch: pytest.M
     assert first.state.value == "unknown"
     assert [problem.text for problem in taken.overview.problems if "no socket" in problem.text]
     assert taken.failed == {"plexguard-plex-probe.service": True}
+
+
+def events_thing(taker: Taker) -> tuple[str, str]:
+    (found,) = [thing for thing in taker.take().overview.things if thing.name == "events"]
+    return found.state.value, found.summary
+
+
+def test_an_index_that_is_not_up_with_the_journal_is_not_known_to_be_well(
+    index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(take, "can_read_journal", lambda: True)
+    clock = FakeClock()
+    taker = Taker(Counting(), clock, index, EVENTS.values(), config_path=tmp_path / "plexguard.toml")
+    Follower(index, FakeEvents().open, clock, lambda told: None).cycle(0)
+    assert events_thing(taker)[0] == "well"
+
+    index.behind = "database or disk is full"
+
+    assert events_thing(taker) == ("unknown", "what was told last is not known: database or disk is full")
+
+
+def test_an_index_in_memory_is_a_warning_and_has_the_last_day(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(take, "can_read_journal", lambda: True)
+    clock, index = FakeClock(), Index(tmp_path / "missing/index.sqlite", FakeJournal())
+    taker = Taker(Counting(), clock, index, EVENTS.values(), config_path=tmp_path / "plexguard.toml")
+    ages = (timedelta(days=3), timedelta(hours=1))
+    follower = Follower(index, FakeEvents([tell("plex.hung", clock.now() - age) for age in ages]).open, clock, lambda told: None)
+
+    while follower.is_behind:
+        follower.cycle(0)
+
+    assert len(index.find_events(EventQuery())[0]) == 1
+    state, summary = events_thing(taker)
+    assert state == "warning" and "missing/index.sqlite" in summary
