@@ -5,32 +5,30 @@ It stays small: what it takes to send something is loaded by its workers only.
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from plexguard.core.clock import Clock, Moment
-from plexguard.core.errors import IoFailed, PlexguardError, TryAgain
-from plexguard.core.events import Event
+from plexguard.core.errors import IoFailed, PlexguardError
 from plexguard.core.journal import Journal
 from plexguard.core.program import Ports
-from plexguard.core.published import NOTIFY, ChannelSeen, NotifySeen, ProbeSeen
-from plexguard.core.state import StateFile, exclusive_lock
+from plexguard.core.published import NOTIFY, ChannelSeen, NotifySeen
+from plexguard.core.state import StateFile
 from plexguard.core.told import ToldReader
 from plexguard.notify import events
 from plexguard.notify.config import Channel, Config
 from plexguard.notify.decide import Past
-from plexguard.notify.deliver import Delivery, Outside, kind_of, note_failure, retry_after_of
+from plexguard.notify.deliver import note_failure
 from plexguard.notify.desk import Desk, clear, retry
-from plexguard.notify.heartbeat import Ping, judge_ping
+from plexguard.notify.heartbeat import judge_ping
 from plexguard.notify.line import Line, line_from_told
-from plexguard.notify.message import Sender, SendError
 from plexguard.notify.pulse import Pulse, choose_pulse, find_problems
 from plexguard.notify.queue import CLEAR, REQUESTS, take_requests
-from plexguard.notify.spool import Spool, SpoolReader, first_number, segments
+from plexguard.notify.spool import SPOOL, Spool, SpoolReader, first_number, segments
 from plexguard.notify.state import FOLDER, ChannelState, open_state
-from plexguard.notify.worker import Work, Worker
+from plexguard.notify.worker import Work
+from plexguard.notify.works import Works, World
 
 # Of the journal, before what was read is on disk, and in one cycle: each ends well within WatchdogSec=.
 _BATCH = 500
@@ -47,28 +45,14 @@ _TRIM_EVERY_S = 10.0
 _NEVER = Moment(wall=datetime.fromtimestamp(0, UTC), boot_id="", uptime_s=0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What is outside. open_journal raises OSError. open_sender runs in a worker, and raises SendError."""
-
-    root: Path
-    open_journal: Callable[[], ToldReader]
-    open_sender: Callable[[str, Channel], Sender]
-    send_ping: Callable[[str, Channel, Ping], None]
-    start: Callable[[Work], Worker]
-    zone: Callable[[Channel], tzinfo]
-    jitter: Callable[[], float]
-    read_probe: Callable[[], ProbeSeen | None]
-    events: Mapping[str, Event]
-
-
 class Engine:
     def __init__(self, config: Config, ports: Ports, world: World) -> None:
         self._config = config
         self._clock: Clock = ports.clock
         self._journal: Journal = ports.journal
         self._world = world
-        self._spool = Spool(world.root / "spool", limit_bytes=config.spool_limit)
+        self._works = Works(world, ports)
+        self._spool = Spool(world.root / SPOOL, limit_bytes=config.spool_limit)
         self._reader: ToldReader | None = None
         self._desks: dict[str, Desk] = {}
         self._oldest = SpoolReader(self._spool.folder)
@@ -204,7 +188,7 @@ class Engine:
         desk.dismiss()
         if failure:
             desk.held_until_s = self._clock.monotonic_s() + _HELD_S
-            outside = self._outside(desk, lambda: None, lambda: True)
+            outside = self._works.open_outside(desk, lambda: None, lambda: True)
             desk.keep(note_failure(desk.state, desk.name, "away", failure, None, outside))
 
     def _start(self) -> None:
@@ -215,7 +199,7 @@ class Engine:
                 self._start_pulse(desk)
             elif desk.is_due(self._spool.next, self._clock.moment()):
                 desk.quieten()
-                self._run(desk, self._deliver(desk))
+                self._run(desk, self._works.deliver(desk))
 
     def _run(self, desk: Desk, work: Work) -> None:
         try:
@@ -225,30 +209,6 @@ class Engine:
             # No memory, no process, no disk left; later.
             desk.held_until_s = self._clock.monotonic_s() + _HELD_S
         desk.sign_s = self._clock.monotonic_s()
-
-    def _deliver(self, desk: Desk) -> Work:
-        def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
-            reader = SpoolReader(self._spool.folder)
-            outside = self._outside(desk, sign, go_on)
-            # A worker of a daemon that was killed may still be at it.
-            with contextlib.suppress(TryAgain), exclusive_lock(self._world.root / FOLDER / f"{desk.name}.lock"):
-                Delivery(
-                    desk.name, desk.channel, root=self._world.root, file=desk.file, reader=reader, outside=outside, state=desk.state
-                ).run()
-
-        return work
-
-    def _outside(self, desk: Desk, sign: Callable[[], None], go_on: Callable[[], bool]) -> Outside:
-        return Outside(
-            clock=self._clock,
-            journal=self._journal,
-            open_sender=lambda: self._world.open_sender(desk.name, desk.channel),
-            zone=self._world.zone(desk.channel),
-            events=self._world.events,
-            sign=sign,
-            go_on=go_on,
-            jitter=self._world.jitter,
-        )
 
     # The dead man's switch
 
@@ -266,28 +226,7 @@ class Engine:
             desk.pulse = Pulse(signal=ping.signal, at=now)
             # It takes no events: should it become a channel of another kind, that begins here.
             desk.state = dataclasses.replace(desk.state, past=Past(position=self._spool.next))
-            self._run(desk, self._ping(desk, ping))
-
-    def _ping(self, desk: Desk, ping: Ping) -> Work:
-        def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
-            sign()
-            outside = self._outside(desk, sign, go_on)
-            before = desk.state.outage
-            # One that could not be kept would be told again and again.
-            desk.file.save(desk.state)
-            try:
-                self._world.send_ping(desk.name, desk.channel, ping)
-            except SendError as error:
-                desk.file.save(note_failure(desk.state, desk.name, kind_of(error), str(error), retry_after_of(error), outside))
-                return
-            succeeded = self._clock.now()
-            delivered = desk.state.delivered + 1
-            desk.file.save(dataclasses.replace(desk.state, outage=None, delivered=delivered, succeeded=succeeded, reason=""))
-            if before is not None and before.told:
-                lasted_s = self._clock.moment().seconds_since(before.since)
-                self._journal.send(events.CHANNEL_RECOVERED, channel=desk.name, downtime_s=lasted_s)
-
-        return work
+            self._run(desk, self._works.ping(desk, ping))
 
     # Orders, and what others see
 

@@ -18,6 +18,8 @@ from plexguard.core.records import decode, encode
 from plexguard.core.state import write_atomic
 from plexguard.notify.line import Line, line_from_json
 
+# Its folder, below that of the state.
+SPOOL = "spool"
 SEGMENT_BYTES = 1 << 20
 _BEGIN = "begin.json"
 _DIGITS = 12
