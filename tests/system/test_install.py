@@ -121,6 +121,33 @@ def test_an_upgrade_keeps_changed_configuration_and_what_is_enabled(machine: Mac
     assert machine.failed_units() == []
 
 
+def test_an_upgrade_starts_what_the_older_package_had_not(bare: Machine, deb: Path) -> None:
+    new = ("plexguard-status.socket", "plexguard-mail.socket", "plexguard-notify.service")
+    bare.push(deb, "/tmp/new.deb")
+    older = """
+        set -e
+        dpkg-deb -R /tmp/new.deb /tmp/older
+        rm /tmp/older/lib/systemd/system/plexguard-status.* /tmp/older/lib/systemd/system/plexguard-mail* \\
+            /tmp/older/lib/systemd/system/plexguard-notify.*
+        sed -i 's/^Version: .*/Version: 0.0.1/' /tmp/older/DEBIAN/control
+        dpkg-deb -b /tmp/older /tmp/older.deb
+        """
+    bare.run(["sh", "-c", older])
+    bare.run(["apt-get", "install", "-y", "--no-install-recommends", "/tmp/older.deb"])
+    before = bare.systemctl("list-unit-files", *new, "--no-legend", check=False)
+
+    bare.run(["apt-get", "install", "-y", "--no-install-recommends", "/tmp/new.deb"])
+
+    assert before.strip() == ""
+    assert [bare.systemctl("is-enabled", unit, check=False).strip() for unit in new] == ["enabled"] * 3
+    assert [bare.systemctl("is-active", unit, check=False).strip() for unit in new[:2]] == ["active"] * 2
+    assert bare.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:32480/"]).stdout == "200"
+    # It ended by itself, without a channel.
+    assert len(bare.journal(matches=["PLEXGUARD_EVENT=notify.no-channels"])) == 1
+    assert bare.failed_units() == []
+    assert_clean_journal(bare)
+
+
 def test_what_was_disabled_for_good_stays_off_at_an_upgrade(machine: Machine, deb: Path) -> None:
     machine.systemctl("disable", "--now", "plexguard.target")
     machine.push(deb, f"/tmp/{deb.name}")
