@@ -1,5 +1,6 @@
 """plexguard-notify: arguments and wiring."""
 
+import contextlib
 import json
 import os
 import random
@@ -21,7 +22,7 @@ from plexguard.core.state import StateFile, exclusive_lock, make_folder, state_d
 from plexguard.core.told import JournalEvents
 from plexguard.notify import alert as failures
 from plexguard.notify import events, report, sendmail
-from plexguard.notify.act import Engine, World
+from plexguard.notify.act import Engine
 from plexguard.notify.channels import open_ping, open_sender
 from plexguard.notify.config import Channel, Config
 from plexguard.notify.credentials import read_credentials
@@ -30,6 +31,7 @@ from plexguard.notify.message import SendError
 from plexguard.notify.queue import CLEAR, RETRY, leave_request
 from plexguard.notify.state import NothingConfigured
 from plexguard.notify.worker import ForkedWorker
+from plexguard.notify.works import World
 
 NAME = "notify"
 _MARK_SCHEMA = 1
@@ -57,7 +59,8 @@ def _follow(config_path: Path) -> int:
             ports.journal.send(events.NO_CHANNELS)
             told.save(NothingConfigured(since=ports.clock.now()))
         return 0
-    told.path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        told.path.unlink()
     engine = Engine(config, ports, _open_world(root, ports))
     # Two that write one queue would spoil it.
     with exclusive_lock(root / "lock"):

@@ -5,33 +5,31 @@ It stays small: what it takes to send something is loaded by its workers only.
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from plexguard.core.clock import Clock, Moment
-from plexguard.core.errors import IoFailed, PlexguardError, TryAgain
-from plexguard.core.events import Event, Priority
+from plexguard.core.errors import IoFailed, PlexguardError
 from plexguard.core.journal import Journal
 from plexguard.core.program import Ports
-from plexguard.core.published import NOTIFY, ChannelSeen, NotifySeen, ProbeSeen
-from plexguard.core.state import StateFile, exclusive_lock
+from plexguard.core.published import NOTIFY, ChannelSeen, NotifySeen
+from plexguard.core.state import StateFile
 from plexguard.core.told import ToldReader
 from plexguard.notify import events
-from plexguard.notify.config import PRIORITIES, Channel, Config
+from plexguard.notify.config import Channel, Config
 from plexguard.notify.decide import Past
-from plexguard.notify.deliver import Delivery, Outside, kind_of, note_failure, retry_after_of
-from plexguard.notify.heartbeat import Ping, judge_ping
+from plexguard.notify.deliver import note_failure
+from plexguard.notify.desk import Desk, clear, retry
+from plexguard.notify.heartbeat import judge_ping
 from plexguard.notify.line import Line, line_from_told
-from plexguard.notify.message import Sender, SendError
 from plexguard.notify.pulse import Pulse, choose_pulse, find_problems
 from plexguard.notify.queue import CLEAR, REQUESTS, take_requests
-from plexguard.notify.spool import Spool, SpoolReader, first_number, segments
+from plexguard.notify.spool import SPOOL, Spool, SpoolReader, first_number, segments
 from plexguard.notify.state import FOLDER, ChannelState, open_state
-from plexguard.notify.worker import Work, Worker
+from plexguard.notify.worker import Work
+from plexguard.notify.works import Works, World
 
-_PING = "ping"
 # Of the journal, before what was read is on disk, and in one cycle: each ends well within WatchdogSec=.
 _BATCH = 500
 _BATCHES = 20
@@ -44,39 +42,7 @@ _HELD_S = 30.0
 _PUBLISH_EVERY_S = 5.0
 _PUBLISH_AT_LEAST_S = 300.0
 _TRIM_EVERY_S = 10.0
-# What wakes later than this was meant for a clock that was set back since.
-_LONGEST_WAIT = timedelta(hours=25)
 _NEVER = Moment(wall=datetime.fromtimestamp(0, UTC), boot_id="", uptime_s=0.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What is outside. open_journal raises OSError. open_sender runs in a worker, and raises SendError."""
-
-    root: Path
-    open_journal: Callable[[], ToldReader]
-    open_sender: Callable[[str, Channel], Sender]
-    send_ping: Callable[[str, Channel, Ping], None]
-    start: Callable[[Work], Worker]
-    zone: Callable[[Channel], tzinfo]
-    jitter: Callable[[], float]
-    read_probe: Callable[[], ProbeSeen | None]
-    events: Mapping[str, Event]
-
-
-@dataclass(slots=True)
-class _Desk:
-    """What is known of a channel between two cycles. loudest: of the events that came since a worker last looked. held_until_s:
-    it is left alone that long, because its state cannot be kept."""
-
-    channel: Channel
-    file: StateFile[ChannelState]
-    state: ChannelState
-    worker: Worker | None = None
-    sign_s: float = 0.0
-    held_until_s: float = 0.0
-    loudest: int = int(Priority.INFO) + 1
-    pulse: Pulse | None = None
 
 
 class Engine:
@@ -85,9 +51,10 @@ class Engine:
         self._clock: Clock = ports.clock
         self._journal: Journal = ports.journal
         self._world = world
-        self._spool = Spool(world.root / "spool", limit_bytes=config.spool_limit)
+        self._works = Works(world, ports)
+        self._spool = Spool(world.root / SPOOL, limit_bytes=config.spool_limit)
         self._reader: ToldReader | None = None
-        self._desks: dict[str, _Desk] = {}
+        self._desks: dict[str, Desk] = {}
         self._oldest = SpoolReader(self._spool.folder)
         self._gap_told = ""
         self._trouble = ""
@@ -158,7 +125,7 @@ class Engine:
         if lines:
             loudest = min(line.priority for line in lines)
             for desk in self._desks.values():
-                desk.loudest = min(desk.loudest, loudest)
+                desk.note(loudest)
 
     def _admit(self, channels: Mapping[str, Channel]) -> None:
         """Begin with those channels that are not known yet. A new one is told what comes from now on, and one that was taken out of
@@ -178,7 +145,7 @@ class Engine:
         if failures:
             raise failures[0]
 
-    def _admit_one(self, name: str, channel: Channel) -> _Desk:
+    def _admit_one(self, name: str, channel: Channel) -> Desk:
         file = self._open_state(name)
         was_there = file.path.exists()
         state, end = file.load(), self._spool.next
@@ -187,7 +154,7 @@ class Engine:
             found = segments(self._spool.folder) if was_there else []
             state = ChannelState(past=Past(position=first_number(found[0]) if found else end), looked=0 if found else end)
             file.save(state)
-        return _Desk(channel, file, dataclasses.replace(state, looked=min(state.looked, end)), loudest=0)
+        return Desk(name=name, channel=channel, file=file, state=dataclasses.replace(state, looked=min(state.looked, end)))
 
     def _begin_trouble(self, reason: str) -> None:
         if not self._trouble:
@@ -206,83 +173,46 @@ class Engine:
     def _collect(self) -> None:
         """Take note of workers that have ended, and end those that are stuck."""
         now_s = self._clock.monotonic_s()
-        for name, desk in self._desks.items():
+        for desk in self._desks.values():
             worker = desk.worker
             if worker is None:
                 continue
             if worker.look():
                 desk.sign_s = now_s
             if worker.ended:
-                self._dismiss(name, desk, worker.failure)
+                self._dismiss(desk, worker.failure)
             elif now_s - desk.sign_s > _STUCK_AFTER_S:
-                self._dismiss(name, desk, f"the process that sends gave no sign for {_STUCK_AFTER_S:.0f} s")
+                self._dismiss(desk, f"the process that sends gave no sign for {_STUCK_AFTER_S:.0f} s")
 
-    def _dismiss(self, name: str, desk: _Desk, failure: str) -> None:
-        assert desk.worker is not None
-        desk.worker.end()
-        desk.worker = None
-        with contextlib.suppress(PlexguardError):
-            desk.state = desk.file.load() or desk.state
+    def _dismiss(self, desk: Desk, failure: str) -> None:
+        desk.dismiss()
         if failure:
             desk.held_until_s = self._clock.monotonic_s() + _HELD_S
-            self._keep(desk, note_failure(desk.state, name, "away", failure, None, self._outside(desk, lambda: None, lambda: True)))
+            outside = self._works.open_outside(desk, lambda: None, lambda: True)
+            desk.keep(note_failure(desk.state, desk.name, "away", failure, None, outside))
 
     def _start(self) -> None:
-        for name, desk in self._desks.items():
+        for desk in self._desks.values():
             if desk.worker is not None or self._clock.monotonic_s() < desk.held_until_s:
                 continue
-            if desk.channel.kind == _PING:
-                self._start_pulse(name, desk)
-            elif self._is_due(desk):
-                desk.loudest = int(Priority.INFO) + 1
-                self._run(desk, self._deliver(name, desk))
+            if desk.is_pulse:
+                self._start_pulse(desk)
+            elif desk.is_due(self._spool.next, self._clock.moment()):
+                desk.quieten()
+                self._run(desk, self._works.deliver(desk))
 
-    def _is_due(self, desk: _Desk) -> bool:
-        state, now = desk.state, self._clock.now()
-        if state.outage is not None:
-            return not state.outage.wait_left_s(self._clock.moment())
-        if state.wake_at is not None and not state.wake_at - _LONGEST_WAIT < now < state.wake_at:
-            return True
-        if self._spool.next <= state.looked:
-            return False
-        is_quiet = state.quiet_until is not None and state.quiet_until - _LONGEST_WAIT < now < state.quiet_until
-        return not is_quiet or desk.loudest <= PRIORITIES[desk.channel.quiet_priority]
-
-    def _run(self, desk: _Desk, work: Work) -> None:
+    def _run(self, desk: Desk, work: Work) -> None:
         try:
+            (self._world.root / FOLDER).mkdir(exist_ok=True)
             desk.worker = self._world.start(work)
         except OSError:
-            # No memory or no process left; later.
+            # No memory, no process, no disk left; later.
             desk.held_until_s = self._clock.monotonic_s() + _HELD_S
         desk.sign_s = self._clock.monotonic_s()
 
-    def _deliver(self, name: str, desk: _Desk) -> Work:
-        def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
-            reader = SpoolReader(self._spool.folder)
-            outside = self._outside(desk, sign, go_on, name)
-            # A worker of a daemon that was killed may still be at it.
-            with contextlib.suppress(TryAgain), exclusive_lock(self._world.root / FOLDER / f"{name}.lock"):
-                Delivery(
-                    name, desk.channel, root=self._world.root, file=desk.file, reader=reader, outside=outside, state=desk.state
-                ).run()
-
-        return work
-
-    def _outside(self, desk: _Desk, sign: Callable[[], None], go_on: Callable[[], bool], name: str = "") -> Outside:
-        return Outside(
-            clock=self._clock,
-            journal=self._journal,
-            open_sender=lambda: self._world.open_sender(name, desk.channel),
-            zone=self._world.zone(desk.channel),
-            events=self._world.events,
-            sign=sign,
-            go_on=go_on,
-            jitter=self._world.jitter,
-        )
-
     # The dead man's switch
 
-    def _start_pulse(self, name: str, desk: _Desk) -> None:
+    def _start_pulse(self, desk: Desk) -> None:
         now = self._clock.moment()
         if desk.state.outage is not None:
             if desk.state.outage.wait_left_s(now):
@@ -296,28 +226,7 @@ class Engine:
             desk.pulse = Pulse(signal=ping.signal, at=now)
             # It takes no events: should it become a channel of another kind, that begins here.
             desk.state = dataclasses.replace(desk.state, past=Past(position=self._spool.next))
-            self._run(desk, self._ping(name, desk, ping))
-
-    def _ping(self, name: str, desk: _Desk, ping: Ping) -> Work:
-        def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
-            sign()
-            outside = self._outside(desk, sign, go_on, name)
-            before = desk.state.outage
-            # One that could not be kept would be told again and again.
-            desk.file.save(desk.state)
-            try:
-                self._world.send_ping(name, desk.channel, ping)
-            except SendError as error:
-                desk.file.save(note_failure(desk.state, name, kind_of(error), str(error), retry_after_of(error), outside))
-                return
-            succeeded = self._clock.now()
-            delivered = desk.state.delivered + 1
-            desk.file.save(dataclasses.replace(desk.state, outage=None, delivered=delivered, succeeded=succeeded, reason=""))
-            if before is not None and before.told:
-                lasted_s = self._clock.moment().seconds_since(before.since)
-                self._journal.send(events.CHANNEL_RECOVERED, channel=name, downtime_s=lasted_s)
-
-        return work
+            self._run(desk, self._works.ping(desk, ping))
 
     # Orders, and what others see
 
@@ -325,33 +234,16 @@ class Engine:
         if len(self._desks) < len(self._config.channel):
             return
         for what, name in take_requests(self._world.root):
-            for desk in [desk for known, desk in self._desks.items() if name in (known, "")]:
-                if desk.worker is not None:
-                    desk.worker.end()
-                    desk.worker = None
-                    with contextlib.suppress(PlexguardError):
-                        desk.state = desk.file.load() or desk.state
-                end = self._spool.next
-                # What was told to have begun is still told to have ended.
-                past = dataclasses.replace(desk.state.past, position=end, windows={}) if what == CLEAR else desk.state.past
-                outage = desk.state.outage
-                soon = dataclasses.replace(outage, wait_s=0.0) if outage is not None else None
-                state = dataclasses.replace(desk.state, past=past, outage=soon)
-                if what == CLEAR:
-                    state = dataclasses.replace(state, looked=end, wake_at=None, quiet_until=None, outage=None)
-                self._keep(desk, state)
+            for desk in [desk for desk in self._desks.values() if name in (desk.name, "")]:
+                desk.dismiss()
+                desk.keep(retry(clear(desk.state, self._spool.next) if what == CLEAR else desk.state))
                 desk.held_until_s = 0.0
-
-    def _keep(self, desk: _Desk, state: ChannelState) -> None:
-        desk.state = state
-        with contextlib.suppress(IoFailed):
-            desk.file.save(state)
 
     def _trim(self) -> None:
         if self._trouble or self._clock.monotonic_s() - self._trimmed_s < _TRIM_EVERY_S:
             return
         self._trimmed_s = self._clock.monotonic_s()
-        positions = [self._position(desk) for desk in self._desks.values() if desk.channel.kind != _PING]
+        positions = [desk.find_position() for desk in self._desks.values() if not desk.is_pulse]
         dropped = 0
         # A disk that refuses is told when it refuses what is to be kept.
         with contextlib.suppress(PlexguardError, OSError):
@@ -359,17 +251,12 @@ class Engine:
         if dropped:
             self._journal.send(events.DROPPED, count=dropped, limit_bytes=self._config.spool_limit)
 
-    def _position(self, desk: _Desk) -> int:
-        if desk.worker is not None:
-            desk.state = desk.file.peek() or desk.state
-        return desk.state.past.position
-
     def _publish(self) -> None:
         now_s = self._clock.monotonic_s()
         age_s = now_s - self._published_s
         if self._published is not None and age_s < _PUBLISH_EVERY_S:
             return
-        seen = NotifySeen(channels=tuple(self._show(name, desk) for name, desk in self._desks.items()), trouble=self._trouble)
+        seen = NotifySeen(channels=tuple(map(self._show, self._desks.values())), trouble=self._trouble)
         if seen == self._published and age_s < _PUBLISH_AT_LEAST_S:
             return
         file = StateFile(self._world.root / Path(NOTIFY.file).name, NotifySeen, schema=NOTIFY.schema, journal=self._journal)
@@ -377,24 +264,10 @@ class Engine:
             file.save(dataclasses.replace(seen, checked=self._clock.moment()))
         self._published, self._published_s = seen, now_s
 
-    def _show(self, name: str, desk: _Desk) -> ChannelSeen:
-        is_pulse = desk.channel.kind == _PING
-        position = self._position(desk)
-        waiting = 0 if is_pulse else max(0, self._spool.next - position)
-        state = desk.state
-        return ChannelSeen(
-            name=name,
-            kind=desk.channel.kind,
-            waiting=waiting,
-            oldest=self._find_oldest(position) if waiting else None,
-            delivered=state.delivered,
-            dropped=state.dropped,
-            rejected=state.rejected,
-            state="failed" if state.outage else "quiet" if state.quiet_until else "waiting" if waiting else "well",
-            reason=state.outage.reason if state.outage else "",
-            succeeded=state.succeeded,
-            failed=state.failed,
-        )
+    def _show(self, desk: Desk) -> ChannelSeen:
+        position = desk.find_position()
+        waiting = 0 if desk.is_pulse else max(0, self._spool.next - position)
+        return desk.show(waiting, self._find_oldest(position) if waiting else None)
 
     def _find_oldest(self, position: int) -> datetime | None:
         with contextlib.suppress(IoFailed):
@@ -411,17 +284,8 @@ class Engine:
         self._clock.sleep(max(0.0, began_s + _LEAST_CYCLE_S - self._clock.monotonic_s()))
 
     def _wait_s(self) -> float:
-        now, moment = self._clock.now(), self._clock.moment()
-        waits = [_WAIT_S]
-        for desk in self._desks.values():
-            # Of one that is at work the pipe tells when it is done.
-            if desk.worker is None:
-                held_s = desk.held_until_s - self._clock.monotonic_s()
-                if desk.state.outage is not None:
-                    waits.append(max(held_s, desk.state.outage.wait_left_s(moment)))
-                if desk.state.wake_at is not None:
-                    waits.append(max(held_s, (desk.state.wake_at - now).total_seconds()))
-        return max(0.0, min(waits))
+        now, now_s = self._clock.moment(), self._clock.monotonic_s()
+        return max(0.0, min([_WAIT_S, *(wait_s for desk in self._desks.values() for wait_s in desk.waits_s(now, now_s))]))
 
     def _describe(self) -> str:
         if self._trouble:

@@ -14,7 +14,7 @@ from plexguard.core.config import show_span
 from plexguard.core.events import Event, Priority
 from plexguard.notify.config import PRIORITIES, Channel, Quiet
 from plexguard.notify.line import Line, message_from_line
-from plexguard.notify.message import SEVERITIES, Message
+from plexguard.notify.message import Message
 
 # How often the same trouble is told within a window before the rest is folded: it came, went, came again and went again. What
 # nothing ends says nothing new the second time.
@@ -123,7 +123,7 @@ def _take(steps: Iterator[Step], limit: int) -> list[Step]:
 
 
 def _is_urgent(message: Message, urgent: Priority) -> bool:
-    return list(SEVERITIES.values()).index(message.severity) <= list(SEVERITIES).index(urgent)
+    return message.severity in {priority.severity for priority in Priority if priority <= urgent}
 
 
 def _find_window_end(past: Past, channel: Channel) -> datetime | None:
@@ -301,7 +301,7 @@ def describe_dropped(count: int, since: datetime | None, following: Line) -> Mes
         at=following.at,
         host=following.host,
         name=DROPPED,
-        severity=SEVERITIES[Priority.WARNING],
+        severity=Priority.WARNING.severity,
         area="notify",
         title=f"{plural} dropped",
         message=f"{plural} dropped, told {begin} {following.at:%Y-%m-%d %H:%M:%S} UTC: too much was waiting for this channel, "

@@ -138,9 +138,14 @@ class Delivery:
     def _keep_rest(self, plan: Plan) -> None:
         outside = self._outside
         quiet_until = find_quiet_end(self._channel.quiet, outside.zone, outside.clock.now())
-        looked = max(self._reader.last + 1, plan.after.position)
+        outage = self.state.outage
         state = dataclasses.replace(
-            self.state, past=plan.after, looked=looked, wake_at=plan.wake_at, quiet_until=quiet_until if plan.wake_at else None
+            self.state,
+            past=plan.after,
+            looked=max(self._reader.last + 1, plan.after.position),
+            wake_at=plan.wake_at,
+            quiet_until=quiet_until if plan.wake_at else None,
+            outage=dataclasses.replace(outage, is_idle=True) if outage else None,
         )
         if state != self.state:
             self._save(state)

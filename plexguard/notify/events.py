@@ -147,17 +147,20 @@ SPOOL_FAILED = Event(
     fields={"reason": str},
     kept=Kept.RUN,
     meaning="""
-        What is to be delivered is kept on disk first, and the disk refuses: {reason}. Nothing is delivered meanwhile.
+        What is to be delivered is kept on disk first, and that does not work: {reason}. What is not on disk yet is not delivered
+        meanwhile, nor is anything over a channel whose state cannot be read.
         """,
     decided="""
-        Writing below /var/lib/plexguard/notify/spool failed. It is told once, until it works again.
+        The journal could not be read, or what is below /var/lib/plexguard/notify could not be read or written. It is told once,
+        until it works again.
         """,
     did="""
         It is tried again every few seconds, from the place in the journal where it stopped: what the journal keeps is not lost.
         """,
     action="""
-        Most often the disk is full:
+        Most often the disk is full. A state that cannot be read is best moved away: its channel is a new one then.
           df /var/lib/plexguard
+          ls -l /var/lib/plexguard/notify /var/lib/plexguard/notify/channels
           journalctl --disk-usage
         """,
 )
@@ -172,10 +175,10 @@ SPOOL_RECOVERED = Event(
     fields={"downtime_s": float},
     ends=("notify.spool-failed",),
     meaning="""
-        The disk takes what is to be delivered again, after {downtime_s} seconds. What was told meanwhile was read from the journal.
+        What is to be delivered is kept again, after {downtime_s} seconds. What was told meanwhile was read from the journal.
         """,
     decided="""
-        An event was written to disk, for the first time since it was told that none can be.
+        The journal was read and its events were written to disk, for the first time since it was told that they cannot be.
         """,
     did="""
         What is waiting is being delivered, in order.

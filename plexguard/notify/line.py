@@ -7,7 +7,7 @@ from datetime import datetime
 
 from plexguard.core.events import FIELD_PREFIX, QUOTED, Event, FilePath, Priority, quote_for_shell, show_path
 from plexguard.core.told import Told
-from plexguard.notify.message import SEVERITIES, Message
+from plexguard.notify.message import Message
 
 # Of one text in an event; 100,000 events of a common size are to fit into the spool.
 _MAX_TEXT = 4000
@@ -94,7 +94,7 @@ def message_from_line(line: Line, event: Event | None) -> Message:
         at=line.at,
         host=line.host,
         name=line.name,
-        severity=SEVERITIES[Priority(line.priority)],
+        severity=Priority(line.priority).severity,
         area=line.name.partition(".")[0],
         title=_render(event.subject, values) if event else line.name,
         message=line.message,

@@ -7,16 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from plexguard.core.errors import PlexguardError
-from plexguard.core.events import Priority, show_path
-
-# As receivers know them (syslog's words, less its short forms).
-SEVERITIES = {
-    Priority.CRIT: "critical",
-    Priority.ERR: "error",
-    Priority.WARNING: "warning",
-    Priority.NOTICE: "notice",
-    Priority.INFO: "info",
-}
+from plexguard.core.events import show_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

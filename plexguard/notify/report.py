@@ -12,8 +12,8 @@ from plexguard.core.events import Priority
 from plexguard.core.published import NotifySeen
 from plexguard.core.records import encode
 from plexguard.notify.line import Line
-from plexguard.notify.message import SEVERITIES, Message
-from plexguard.notify.spool import SpoolReader, first_number, segments
+from plexguard.notify.message import Message
+from plexguard.notify.spool import SPOOL, SpoolReader, first_number, segments
 
 _SHOWN = 20
 
@@ -25,7 +25,7 @@ def make_trial(channel: str, host: str, now: datetime) -> Message:
         at=now,
         host=host,
         name="notify.test",
-        severity=SEVERITIES[Priority.NOTICE],
+        severity=Priority.NOTICE.severity,
         area="notify",
         title="A message as a trial",
         message=f"This is a trial of channel {channel}: what plexguard tells on {host} arrives here",
@@ -41,9 +41,9 @@ def as_json(seen: NotifySeen | None) -> dict[str, Any]:
 def read_waiting(root: Path) -> tuple[Line, ...]:
     """Return the oldest events in the spool, at most so many as are shown; none where it cannot be read."""
     with contextlib.suppress(PlexguardError):
-        found = segments(root / "spool")
+        found = segments(root / SPOOL)
         if found:
-            return tuple(itertools.islice(SpoolReader(root / "spool").lines(first_number(found[0])), _SHOWN))
+            return tuple(itertools.islice(SpoolReader(root / SPOOL).lines(first_number(found[0])), _SHOWN))
     return ()
 
 

@@ -18,6 +18,8 @@ from plexguard.core.records import decode, encode
 from plexguard.core.state import write_atomic
 from plexguard.notify.line import Line, line_from_json
 
+# Its folder, below that of the state.
+SPOOL = "spool"
 SEGMENT_BYTES = 1 << 20
 _BEGIN = "begin.json"
 _DIGITS = 12
@@ -137,7 +139,8 @@ class Spool:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         begin = self._read_begin()
         if begin is None:
-            begin = Begin(n=1, cursor=find_begin())
+            # Gone while we run: it goes on where it was.
+            begin = Begin(n=self.next, cursor=self.cursor or find_begin())
             text = json.dumps(encode(begin)) + "\n"
             write_atomic(self.folder / _BEGIN, text.encode("ascii"), mode=0o600)
         self.next, self.cursor, self._segment, self._size = begin.n, begin.cursor, None, 0

@@ -20,8 +20,8 @@ LONGEST_RETRY_AFTER_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Since when a channel takes nothing. tries: how often it was tried since; not_before: when it is tried again, and how long
-    that is from `last`. told: whether the journal knows."""
+    """Since when a channel takes nothing. tries: how often it was tried since; last: when that was; wait_s: how long it is left
+    alone from then on. told: whether the journal knows. is_idle: there is nothing to try it with for now."""
 
     since: Moment
     last: Moment
@@ -30,6 +30,7 @@ class Outage:
     tries: int = 1
     wait_s: float = _FIRST_BACKOFF_S
     told: bool = False
+    is_idle: bool = False
 
     def wait_left_s(self, now: Moment) -> float:
         return max(0.0, self.wait_s - now.seconds_since(self.last))

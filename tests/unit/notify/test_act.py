@@ -1,5 +1,6 @@
 """The process that stays: what it keeps, when it has something sent, and what it says of itself."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -10,13 +11,14 @@ from plexguard.core.program import Ports
 from plexguard.core.published import NotifySeen, ProbeSeen
 from plexguard.core.state import StateFile
 from plexguard.core.told import Told, stable_id
-from plexguard.notify.act import Engine, World, show_cursor_time
+from plexguard.notify.act import Engine, show_cursor_time
 from plexguard.notify.config import Channel, Config, Quiet
 from plexguard.notify.events import CHANNEL_FAILED, CHANNEL_RECOVERED
 from plexguard.notify.heartbeat import Ping, Signal
-from plexguard.notify.message import Away
+from plexguard.notify.message import Away, Refused
 from plexguard.notify.queue import CLEAR, RETRY
 from plexguard.notify.worker import Work
+from plexguard.notify.works import World
 from plexguard.speed_test.events import FAILED
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal, FakeManager, FakeNotifier
 from tests.unit.notify.lines import FakeSender, channel
@@ -360,6 +362,46 @@ def test_switch_that_becomes_a_channel_of_messages_begins_there(tmp_path: Path) 
     assert house.taken() == [4]
 
 
+def test_outage_in_quiet_hours_starts_no_worker_for_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path, house=channel(fold=FOLD, quiet=Quiet(begin=time(12, 30), end=time(13))))
+    house.cycle()
+    house.senders["house"].judge = lambda _: Away("no answer")
+    house.told.tell(1)
+    house.cycle(3)
+    house.clock.pass_time(1800)
+    house.cycle(2)
+    before = house.started
+    house.cycle(50)
+    assert house.started == before
+    # What may not wait is tried, and goes on being tried.
+    house.told.tell(2, CHANNEL_FAILED, channel="phone", reason="no answer")
+    house.cycle(10)
+    assert house.started >= before + 2
+    house.senders["house"].judge = lambda _: None
+    house.cycle(20)
+
+    assert [message.name for message in house.senders["house"].taken] == [FAILED.name, CHANNEL_FAILED.name]
+
+
+def test_end_of_an_outage_is_told_though_the_queue_was_cleared_meanwhile(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    house.senders["house"].judge = lambda _: Refused("401")
+    house.told.tell(1)
+    house.cycle(2)
+    house.senders["house"].judge = lambda _: None
+    (tmp_path / "requests" / f"{CLEAR}.house").touch()
+    house.cycle(10)
+    before = house.started
+    house.cycle(50)
+    assert (house.started, house.taken()) == (before, [])
+    house.told.tell(2)
+    house.cycle(2)
+
+    assert house.taken() == [2]
+    assert house.journal.names == ["notify.channel-failed", "notify.channel-recovered"]
+
+
 def test_spool_that_is_gone_is_begun_anew(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.cycle()
@@ -409,6 +451,33 @@ def test_state_of_one_channel_that_cannot_be_read_holds_no_other(tmp_path: Path)
 
     assert (house.taken(), house.journal.names[1:]) == ([1], ["notify.spool-recovered"])
     assert not list((tmp_path / "requests").iterdir())
+
+
+def test_spool_that_is_gone_while_it_runs_loses_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    house.told.tell(1)
+    house.cycle(2)
+    shutil.rmtree(tmp_path / "spool")
+    house.told.tell(2)
+    house.cycle(4)
+    house.told.tell(3)
+    house.cycle(2)
+
+    assert house.taken() == [1, 2, 3]
+
+
+def test_folder_of_the_states_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cycle()
+    house.told.tell(1)
+    house.cycle(2)
+    shutil.rmtree(tmp_path / "channels")
+    house.told.tell(2)
+    house.cycle(2)
+
+    assert house.taken() == [1, 2]
+    assert (tmp_path / "channels/house.json").exists()
 
 
 def test_channel_that_was_taken_out_is_new_when_it_comes_back(tmp_path: Path) -> None:
