@@ -45,7 +45,10 @@ class Streams:
     async def serve(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         parse_none(query)
         if len(self._clients) >= MOST_CLIENTS:
-            return make_error(503, f"{MOST_CLIENTS} listen already", **{"Retry-After": "30"})
+            refusal = make_error(503, f"{MOST_CLIENTS} listen already", **{"Retry-After": "30"})
+            # It will not ask for anything else, and connections are few.
+            refusal.force_close()
+            return refusal
         answer = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         if request.method == "HEAD":
             return answer

@@ -336,6 +336,7 @@ def test_no_more_than_so_many_listen(running: Running) -> None:
     listeners = [running.listen() for _ in range(MOST_CLIENTS)]
     one_more = running.listen()
     assert (one_more.status, one_more.headers["retry-after"]) == (503, "30")
+    assert one_more.headers["connection"] == "close"
     listeners.pop().close()
     for _ in range(100):
         again = running.listen()
