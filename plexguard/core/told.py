@@ -30,7 +30,8 @@ _OWN_PARTS = frozenset("bmtx")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """An event as it was told. id: the same for the same entry, wherever and however often it is read. cursor: its place in
-    the journal. at: UTC. values: of the event's fields, typed. unit: "" where there was none. host: the machine's name."""
+    the journal. at: UTC. values: of the event's fields, typed. unit: "" where there was none. host: the machine's name.
+    machine: its id, which another of the same name has not."""
 
     id: str
     cursor: str
@@ -40,6 +41,7 @@ class Told:
     values: Mapping[str, object] = field(default_factory=dict)
     unit: str = ""
     host: str = ""
+    machine: str = ""
 
     @property
     def about(self) -> str:
@@ -237,6 +239,7 @@ def read_entry(entry: Mapping[str, Any], by_id: Mapping[str, Event], uids: Colle
         values=values,
         unit=unit,
         host=str(entry.get("_HOSTNAME", "")),
+        machine=str(entry.get("_MACHINE_ID", "")),
     )
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import READY, Machine
+from tests.machine import READY, Machine, installed
+from tests.static.test_units import EXPOSED, MOST_EXPOSED
 from tests.system.conftest import assert_clean_journal, configure
 
 pytestmark = pytest.mark.machine
@@ -24,6 +25,8 @@ def test_a_fresh_install_runs_without_configuration(deb: Path, suite: str) -> No
 
         assert {word.removesuffix(".timer") for word in listed.split() if word.endswith(".timer")} == _TIMERS
         assert machine.systemctl("is-active", "plexguard.target").strip() == "active"
+        for socket in ("status", "mail", "perms-request"):
+            assert machine.systemctl("is-active", f"plexguard-{socket}.socket").strip() == "active"
         assert machine.failed_units() == []
         # Without Plex each says once, in one line, what to configure.
         assert len(machine.journal(matches=["PLEXGUARD_EVENT=plex.no-server"])) == 1
@@ -54,6 +57,7 @@ def test_configuration_survives_a_reinstallation_and_purge_leaves_nothing(machin
     configure(machine, '[plex-probe]\ntimeout = "4s"\n')
     machine.write("/etc/plexguard/plexguard.toml", '[plex]\ncontainer = "mine"\n')
     machine.write("/etc/plexguard/credentials/plex.token", "abcdefghij0123456789\n", mode=0o600)
+    leave_traces(machine)
 
     machine.push(deb, f"/tmp/{deb.name}")
     machine.run(["apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/tmp/{deb.name}"])
@@ -80,7 +84,19 @@ def test_configuration_survives_a_reinstallation_and_purge_leaves_nothing(machin
         ]
     ).stdout
     assert left.strip() == ""
+    # The user stays, as Debian's users do: what it made outside of these folders would belong to somebody else one day.
+    assert machine.run(["id", "-u", "plexguard"]).returncode == 0
+    assert machine.failed_units() == []
+    assert machine.run(["systemctl", "list-units", "plexguard*", "--all", "--plain", "--no-legend"]).stdout.strip() == ""
     assert machine.run(["systemctl", "list-unit-files", "plexguard*", "--no-legend"], check=False).stdout.strip() == ""
+
+
+def leave_traces(machine: Machine) -> None:
+    """Have the page asked for and an event delivered, so that there is something to remove."""
+    configure(machine, '[notify.channel.any]\nkind = "webhook"\nurl = "http://127.0.0.1:9"\n', name="60-channel.toml")
+    machine.run(["curl", "-sf", "http://127.0.0.1:32480/api/v1/timeline"])
+    for path in ("status/index.sqlite", "notify/channels/any.json", "notify/spool/begin.json"):
+        machine.run(["test", "-e", f"/var/lib/plexguard/{path}"])
 
 
 def test_an_upgrade_keeps_changed_configuration_and_what_is_enabled(machine: Machine, deb: Path) -> None:
@@ -105,6 +121,33 @@ def test_an_upgrade_keeps_changed_configuration_and_what_is_enabled(machine: Mac
     assert machine.failed_units() == []
 
 
+def test_an_upgrade_starts_what_the_older_package_had_not(bare: Machine, deb: Path) -> None:
+    new = ("plexguard-status.socket", "plexguard-mail.socket", "plexguard-notify.service")
+    bare.push(deb, "/tmp/new.deb")
+    older = """
+        set -e
+        dpkg-deb -R /tmp/new.deb /tmp/older
+        rm /tmp/older/lib/systemd/system/plexguard-status.* /tmp/older/lib/systemd/system/plexguard-mail* \\
+            /tmp/older/lib/systemd/system/plexguard-notify.*
+        sed -i 's/^Version: .*/Version: 0.0.1/' /tmp/older/DEBIAN/control
+        dpkg-deb -b /tmp/older /tmp/older.deb
+        """
+    bare.run(["sh", "-c", older])
+    bare.run(["apt-get", "install", "-y", "--no-install-recommends", "/tmp/older.deb"])
+    before = bare.systemctl("list-unit-files", *new, "--no-legend", check=False)
+
+    bare.run(["apt-get", "install", "-y", "--no-install-recommends", "/tmp/new.deb"])
+
+    assert before.strip() == ""
+    assert [bare.systemctl("is-enabled", unit, check=False).strip() for unit in new] == ["enabled"] * 3
+    assert [bare.systemctl("is-active", unit, check=False).strip() for unit in new[:2]] == ["active"] * 2
+    assert bare.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:32480/"]).stdout == "200"
+    # It ended by itself, without a channel.
+    assert len(bare.journal(matches=["PLEXGUARD_EVENT=notify.no-channels"])) == 1
+    assert bare.failed_units() == []
+    assert_clean_journal(bare)
+
+
 def test_what_was_disabled_for_good_stays_off_at_an_upgrade(machine: Machine, deb: Path) -> None:
     machine.systemctl("disable", "--now", "plexguard.target")
     machine.push(deb, f"/tmp/{deb.name}")
@@ -123,21 +166,31 @@ def test_a_removed_package_keeps_its_configuration(machine: Machine) -> None:
     assert machine.read("/etc/plexguard/plexguard.toml") == '[plex]\ncontainer = "mine"\n'
 
 
-def test_services_are_as_confined_as_promised(machine: Machine) -> None:
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_services_are_as_confined_as_promised(deb: Path, suite: str) -> None:
+    with Machine(installed(READY.on(suite), deb)) as machine:
+        scores = exposures(machine)
+
+    assert len(scores) >= 17
+    excessive = {name: score for name, score in scores.items() if score > EXPOSED.get(name.replace("@x.", "@."), MOST_EXPOSED)}
+    assert excessive == {}
+
+
+def exposures(machine: Machine) -> dict[str, int]:
+    """Return how exposed each service is, in tenths."""
     units = machine.systemctl("list-unit-files", "plexguard-*.service", "--plain", "--no-legend").split("\n")
     names = [line.split()[0].replace("@.", "@x.") for line in units if line.strip()]
 
     scores = {}
     for name in names:
         text = machine.run(["systemd-analyze", "security", "--no-pager", name]).stdout
-        scores[name] = float(text.rsplit("Overall exposure level for", 1)[1].split(":")[1].split()[0])
-
-    assert len(names) >= 8
-    assert {name: score for name, score in scores.items() if score > 2.0} == {}
+        scores[name] = round(10 * float(text.rsplit("Overall exposure level for", 1)[1].split(":")[1].split()[0]))
+    return scores
 
 
 def test_help_man_pages_and_catalog_are_installed(machine: Machine) -> None:
-    for command in ("perms-audit", "log-watch", "plex-probe", "speed-test", "container-watch", "discover", "status"):
+    for name in machine.run(["sh", "-c", "ls /usr/bin/plexguard-*"]).stdout.split():
+        command = name.removeprefix("/usr/bin/plexguard-")
         assert f"plexguard-{command}" in machine.run([f"plexguard-{command}", "--help"]).stdout
         assert machine.run(["man", "-w", f"plexguard-{command}"]).stdout.strip().endswith(".8.gz")
     assert "plexguard" in machine.run(["journalctl", "--list-catalog"]).stdout

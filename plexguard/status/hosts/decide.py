@@ -43,20 +43,22 @@ class HostView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostsView:
-    """All of them. is_complete: every event of the last days was read."""
+    """All of them. is_complete: every event of the last days was read. broken: files that cannot be read, whosever they were."""
 
     at: datetime
     healthy: bool
     hosts: tuple[HostView, ...] = ()
     is_complete: bool = True
+    broken: tuple[str, ...] = ()
 
 
 def decide(seen: Journals, now: datetime) -> HostsView:
     names = sorted(seen.heard.keys() | seen.told.keys())
     rules = make_rules(events())
     hosts = tuple(_view_host(name, seen.told.get(name, ()), seen.heard.get(name), now, rules) for name in names)
-    healthy = bool(hosts) and seen.is_complete and all(host.state is State.WELL for host in hosts)
-    return HostsView(at=now, healthy=healthy, hosts=hosts, is_complete=seen.is_complete)
+    is_whole = seen.is_complete and not seen.broken
+    healthy = bool(hosts) and is_whole and all(host.state is State.WELL for host in hosts)
+    return HostsView(at=now, healthy=healthy, hosts=hosts, is_complete=seen.is_complete, broken=seen.broken)
 
 
 def _view_host(name: str, told: tuple[Told, ...], heard: datetime | None, now: datetime, rules: Rules) -> HostView:
@@ -90,8 +92,10 @@ def _judge(open_ones: list[Incident], heard: datetime | None, now: datetime) -> 
     if open_ones:
         number = len(open_ones)
         return State.PROBLEM, f"{number} problem{'' if number == 1 else 's'} not over" + (", and silent since" if is_silent else "")
-    if is_silent:
+    if heard is None or is_silent:
         return State.UNKNOWN, "nothing has been heard of it for a while"
+    if heard - now > _SILENT:
+        return State.UNKNOWN, "its clock is ahead: when it was heard of last is not known"
     return State.WELL, "nothing is open"
 
 

@@ -14,11 +14,18 @@ def render(view: HostsView, *, width: int) -> tuple[Line, ...]:
 def _render(view: HostsView, width: int) -> Iterator[Line]:
     at = view.at.astimezone()
     wrong = sum(host.state is not State.WELL for host in view.hosts)
+    doubt = f"{wrong} not healthy" if wrong else "not all is known"
     number = f"{len(view.hosts)} host{'' if len(view.hosts) == 1 else 's'}"
-    said = Piece("all healthy", STYLES[State.WELL]) if view.healthy else Piece(f"{wrong} not healthy", STYLES[State.PROBLEM])
+    said = (
+        Piece("all healthy", STYLES[State.WELL])
+        if view.healthy
+        else Piece(doubt, STYLES[State.PROBLEM if wrong else State.UNKNOWN])
+    )
     yield (Piece(f"{number}, {at:%Y-%m-%d %H:%M:%S %Z}: ", HEAD), said)
     if not view.is_complete:
         yield from wrap("Not every event of the last 7 days was read: there are too many.", width, first="", rest="")
+    for file in view.broken:
+        yield from wrap(f"{clean(file)} cannot be read: it is no journal.", width, first="", rest="  ")
     for host in view.hosts:
         yield ()
         yield from _show_host(view, host, width)

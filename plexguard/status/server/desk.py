@@ -140,7 +140,7 @@ class Desk:
 
     async def stamp(self) -> object:
         """Return what is another thing when something has changed."""
-        return (self.told, await self._in_thread(self._stamp_files))
+        return (self.told, self._index.behind, await self._in_thread(self._stamp_files))
 
     def hangs(self) -> bool:
         return self._taken.hangs()

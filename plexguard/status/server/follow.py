@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from plexguard.core.clock import Clock
+from plexguard.core.errors import IoFailed
 from plexguard.core.told import Told, ToldReader
 from plexguard.status.server.index import KEPT_AGE, Index, IndexTorn
 
@@ -50,6 +51,10 @@ class Follower:
         except IndexTorn as error:
             self._reader = self._older = self.covered = None
             self._index.renew(str(error))
+        except (OSError, IoFailed):
+            # What was read and could not be kept is read again, from where the index ends.
+            self._reader = self._older = None
+            raise
 
     def _cycle(self, wait_s: float) -> None:
         if self._reader is None:

@@ -171,6 +171,9 @@ class Gate:
             return make_error(403, "this name is not one of this server's; [status] names in plexguard.toml has more of them")
         if request.method not in ("GET", "HEAD"):
             return make_error(405, "only GET and HEAD: nothing can be changed here", Allow="GET, HEAD")
+        if not request.raw_path.startswith("/"):
+            # As to a proxy: then it is the name in there that counts, and not that in Host.
+            return make_error(400, "what is asked for begins with a slash")
         if request.can_read_body:
             answer = make_error(400, "a request here has no body")
             answer.force_close()

@@ -152,6 +152,9 @@ class Index:
         return next((_moment(*row) for row in rows), None)
 
     def counts(self) -> dict[str, int]:
+        """Return the counts. Raises IoFailed for those in memory, too: counters that fall to 0 and come back leap."""
+        if self.no_disk:
+            raise IoFailed(self.no_disk)
         return {str(name): int(number) for name, number in self._fetch("SELECT name, number FROM counts")}
 
     def place(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -108,7 +108,8 @@ class Taker:
         stamp = (self._index.version, covered)
         if stamp != self._told_stamp:
             since = max(covered, self._clock.now() - LOOK_BACK)
-            found, since = self._index.find_occurrences(since, self._clock.now(), self._rules)
+            # A clock that was set back leaves events behind that are told in the future, and not over.
+            found, since = self._index.find_occurrences(since, datetime.max.replace(tzinfo=UTC), self._rules)
             self._told = Told(
                 incidents=find_incidents(found, self._rules),
                 newest=self._index.find_newest(),

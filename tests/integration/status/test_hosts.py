@@ -1,5 +1,6 @@
 """plexguard-status --journal on real journals of several hosts."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,29 @@ def test_one_file_with_several_hosts_is_read_as_well(tmp_path: Path, ago: Ago) -
     assert done.stdout.splitlines()[0].startswith("2 hosts")
     assert done.stdout.splitlines()[0].endswith("all healthy")
     assert done.returncode == 0
+
+
+def test_two_hosts_of_one_name_are_two(tmp_path: Path, ago: Ago) -> None:
+    other = hashlib.sha256(b"barn").hexdigest()[:32]
+    twin = recover("house", ago(10)).replace(hashlib.sha256(b"house").hexdigest()[:32], other)
+    write_journal(tmp_path, "remote-house", hang("house", ago(30)))
+    write_journal(tmp_path, "remote-twin", twin)
+
+    done = status("--journal", str(tmp_path), "--format", "json")
+
+    hosts = {host["host"]: host["state"] for host in json.loads(done.stdout)["hosts"]}
+    assert hosts == {f"house ({hashlib.sha256(b'house').hexdigest()[:8]})": "problem", f"house ({other[:8]})": "well"}
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100_000], ids=["empty", "rubbish"])
+def test_a_file_that_is_no_journal_is_named(tmp_path: Path, ago: Ago, content: bytes) -> None:
+    write_journal(tmp_path, "remote-house", make_entry("house", ago(2), "well"), hang("house", ago(9)), recover("house", ago(8)))
+    (tmp_path / "remote-barn.journal").write_bytes(content)
+
+    done = status("--journal", str(tmp_path), "--format", "json")
+
+    assert json.loads(done.stdout)["broken"] == [str(tmp_path / "remote-barn.journal")]
+    assert done.returncode == 69
 
 
 def test_a_host_that_is_silent_is_not_known(tmp_path: Path, ago: Ago) -> None:

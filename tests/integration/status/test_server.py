@@ -157,6 +157,12 @@ def test_only_known_names_are_answered(running: Running, host: str, status: int)
         assert status == 200 or host not in got.body.decode() or not host
 
 
+@pytest.mark.parametrize("name", ["evil.example", "localhost"])
+def test_it_is_no_proxy(running: Running, name: str) -> None:
+    got = running.raw(f"GET http://{name}/api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert got.startswith(b"HTTP/1.1 400 ") and CSP.encode() in got
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "FOO"])
 def test_nothing_but_get_and_head(running: Running, method: str) -> None:
     answer = running.raw(f"{method} /api/v1/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())

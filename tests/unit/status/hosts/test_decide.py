@@ -57,6 +57,20 @@ def test_a_host_that_has_gone_silent_is_not_known(heard_s: float, state: State) 
     assert found.healthy is (state is State.WELL)
 
 
+def test_a_host_whose_clock_is_ahead_is_not_known() -> None:
+    assert view({"house": ()}, heard_s=3_600).healthy
+    assert view({"house": ()}, heard_s=3_601).hosts[0].state is State.UNKNOWN
+
+
+def test_what_cannot_be_read_may_be_anybodys() -> None:
+    found = decide(Journals(told={"house": ()}, heard={"house": at(-60)}, broken=("/j/barn.journal",)), BEGIN)
+
+    assert not found.healthy
+    shown = plain(render(found, width=80)).splitlines()
+    assert shown[0].endswith("not all is known")
+    assert "/j/barn.journal cannot be read: it is no journal." in shown
+
+
 def test_a_host_of_which_only_the_journal_is_left_is_shown() -> None:
     found = decide(Journals(told={}, heard={"barn": at(-700_000)}), BEGIN)
 

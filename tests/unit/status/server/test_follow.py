@@ -1,10 +1,13 @@
 """Following the journal: the last day first, everything at last, each event told and counted once."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from plexguard.core.errors import IoFailed
 from plexguard.core.told import Told
 from plexguard.status.server.follow import FIRST, Follower
 from plexguard.status.server.index import Index
@@ -145,3 +148,22 @@ def test_a_journal_that_cannot_be_read_is_an_error_and_is_tried_again(case: Case
     case.journal.trouble = None
     case.run()
     assert case.kept == ids(case.journal.told)
+
+
+@pytest.mark.parametrize("cycle", range(12))
+def test_what_the_disk_did_not_take_is_read_again(case: Case, monkeypatch: pytest.MonkeyPatch, cycle: int) -> None:
+    whole, fail_at = case.index.add, iter(range(100))
+
+    def add(*arguments: Any, **options: Any) -> tuple[Told, ...]:
+        if next(fail_at, 100) == cycle:
+            raise IoFailed("database or disk is full")
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(case.index, "add", add)
+    for number in range(40):
+        case.journal.add(tell("plex.hung", NOW + timedelta(minutes=number), number))
+        with suppress(IoFailed):
+            case.follower.cycle(0)
+    case.run()
+
+    assert case.kept == {one.id for one in case.journal.told}

@@ -193,6 +193,8 @@ def test_without_a_disk_it_is_in_memory(tmp_path: Path, place: str) -> None:
     index = Index(tmp_path / place, FakeJournal())
     assert place in index.no_disk
     assert index.add((tell("plex.down", NOW),), places={}, count=True) and names(index) == ["plex.down"]
+    with pytest.raises(IoFailed):
+        index.counts()
 
 
 def test_memory_is_not_taken_without_end(tmp_path: Path) -> None:

@@ -84,6 +84,18 @@ def test_an_index_that_is_not_up_with_the_journal_is_not_known_to_be_well(
     assert events_thing(taker) == ("unknown", "what was told last is not known: database or disk is full")
 
 
+def test_what_was_told_by_a_clock_that_ran_ahead_is_not_overlooked(
+    index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(take, "can_read_journal", lambda: True)
+    clock = FakeClock()
+    taker = Taker(Counting(), clock, index, EVENTS.values(), config_path=tmp_path / "plexguard.toml")
+    ahead = tell("perms.unhealthy", clock.now() + timedelta(days=2))
+    Follower(index, FakeEvents([ahead]).open, clock, lambda told: None).cycle(0)
+
+    assert events_thing(taker)[0] == "problem"
+
+
 def test_an_index_in_memory_is_a_warning_and_has_the_last_day(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(take, "can_read_journal", lambda: True)
     clock, index = FakeClock(), Index(tmp_path / "missing/index.sqlite", FakeJournal())
