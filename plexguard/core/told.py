@@ -10,7 +10,7 @@ import re
 import select
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,6 +68,11 @@ class ToldReader(Protocol):
 
     def seek_end(self) -> str:
         """Go to the end, and return the cursor of the last entry there, of whomever; "" while there is none."""
+        ...
+
+    def first(self) -> datetime | None:
+        """Return when the oldest entry was written, of whomever, None where there is none: what was told before is not known. Seek
+        after it."""
         ...
 
     def read(self, limit: int) -> tuple[Told, ...]:
@@ -140,6 +145,15 @@ class JournalEvents:
             self._reader.add_match(match)
         self._reader.seek_tail()
         return str(self._reader._get_cursor()) if self._reader._previous() else ""
+
+    def first(self) -> datetime | None:
+        self._reader.flush_matches()
+        self._reader.seek_head()
+        at = datetime.fromtimestamp(self._reader._get_realtime() / 1e6, UTC) if self._reader._next() else None
+        self._match()
+        self._reader.seek_head()
+        self._is_ahead = False
+        return at
 
     def read(self, limit: int) -> tuple[Told, ...]:
         found: list[Told] = []

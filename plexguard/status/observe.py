@@ -222,6 +222,7 @@ def read_told(open_reader: Callable[[], ToldReader], clock: Clock, *, folders: t
 
 def _read_told(reader: ToldReader, clock: Clock, now: datetime) -> Told:
     deadline_s = clock.monotonic_s() + _READ_S
+    began = reader.first()
     for span in (LOOK_BACK, timedelta(days=1), timedelta(hours=1)):
         found: list[OneTold] = []
         since = now - span
@@ -236,7 +237,7 @@ def _read_told(reader: ToldReader, clock: Clock, now: datetime) -> Told:
                 incidents=find_incidents(map(occurrence_of, found), make_rules(events())),
                 newest=found[-1].moment if found else None,
                 last={one.event.name: one.at for one in found},
-                since=since,
+                since=max(since, began) if began is not None else since,
                 why=why,
             )
         deadline_s = clock.monotonic_s() + _READ_S

@@ -39,6 +39,8 @@ class FakeEvents:
         self._changed = threading.Condition()
         self.read = 0
         self.trouble: OSError | None = None
+        # When its oldest entry was written; None stands for long ago.
+        self.began: datetime | None = None
 
     def add(self, *told: Told) -> None:
         with self._changed:
@@ -74,6 +76,9 @@ class FakeReader:
     def seek_end(self) -> str:
         self._next = len(self._journal.told)
         return self._journal.told[-1].cursor if self._journal.told else ""
+
+    def first(self) -> datetime | None:
+        return self._journal.began
 
     def read(self, limit: int) -> tuple[Told, ...]:
         if self._journal.trouble is not None:

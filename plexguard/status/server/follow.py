@@ -17,7 +17,7 @@ _STEP = timedelta(days=1)
 # Small enough that an answer is not kept waiting for the interpreter.
 _BATCH = 200
 _TRIM_S = 86_400.0
-_CURSOR, _COVERED, _NEWEST = "cursor", "covered", "newest"
+_CURSOR, _COVERED, _NEWEST, _REACH = "cursor", "covered", "newest", "reach"
 # The clock may have been set back a little since the last entry.
 _OVERLAP = timedelta(minutes=5)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,6 +43,8 @@ class Follower:
         self._has_more = False
         # From when on the index has all that the journal has; None before the first day was read.
         self.covered: datetime | None = None
+        # When the journal began that it was made from.
+        self._reach = _BEGINNING
 
     def cycle(self, wait_s: float) -> None:
         """Read what is new; when there is nothing, a little of what is old; else wait for something, for so long at most."""
@@ -76,6 +78,11 @@ class Follower:
         self._reader.wait(wait_s)
 
     @property
+    def complete_from(self) -> datetime | None:
+        """From when on the index has all that was told, None while it has nothing."""
+        return max(self.covered, self._reach) if self.covered is not None else None
+
+    @property
     def is_behind(self) -> bool:
         """Whether there is more to read at once."""
         return self.covered is None or self._has_older or self._has_more
@@ -93,16 +100,17 @@ class Follower:
             if not reader.seek(cursor):
                 # The place is gone with an old journal. What is there twice is kept once.
                 reader.seek_time(_parse(self._index.place(_NEWEST)) - _OVERLAP)
-            self.covered = _parse(covered)
+            self.covered, self._reach = _parse(covered), _parse(self._index.place(_REACH))
             return reader
         since = self._clock.now() - FIRST
+        self._reach = reader.first() or _BEGINNING
         end = reader.seek_end()
         reader.seek_time(since)
         places = {_CURSOR: end, _NEWEST: self._clock.now().isoformat()} if end else {}
         while told := reader.read(_BATCH):
             places = _places(told[-1])
             self._index.add(told, places={}, count=False)
-        self._index.add((), places={**places, _COVERED: since.isoformat()}, count=False)
+        self._index.add((), places={**places, _COVERED: since.isoformat(), _REACH: self._reach.isoformat()}, count=False)
         self.covered = since
         return reader
 
@@ -140,9 +148,10 @@ class Follower:
 
 
 def read_covered(index: Index) -> datetime | None:
-    """Return from when on an index has all that the journal has, None while it has nothing."""
+    """Return from when on an index has all that was told, None while it has nothing: all that the journal has, and no more than
+    it had when the index was made."""
     covered = index.place(_COVERED)
-    return _parse(covered) if covered else None
+    return max(_parse(covered), _parse(index.place(_REACH))) if covered else None
 
 
 def _places(last: Told) -> dict[str, str]:

@@ -82,7 +82,7 @@ class Service:
         self._follower = Follower(index, open_reader, world.clock, self._pass_on)
         rules = make_rules(events)
         self._desk = Desk(
-            world, index, rules, {event.name: event for event in events}, lambda: self._follower.covered, self._tell_bug
+            world, index, rules, {event.name: event for event in events}, lambda: self._follower.complete_from, self._tell_bug
         )
         self._streams = Streams(self._take_overview, self._desk.stamp)
         self._gate = Gate(

@@ -95,7 +95,8 @@ def view_events(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...]]:
     ]
     day = seen.now.wall - timedelta(days=1)
     recent = sum(one.last.wall >= day for one in told.incidents)
-    summary = f"{recent} incident{'' if recent == 1 else 's'} in 24 h" + (f"; {told.why}" if told.why else "")
+    reach = "in 24 h" if told.since <= day else f"since {told.since:%Y-%m-%d %H:%M} UTC, where the journal begins"
+    summary = f"{recent} incident{'' if recent == 1 else 's'} {reach}" + (f"; {told.why}" if told.why else "")
     state = State.WARNING if told.why else State.WELL
     if open_ones:
         grave = any(one.severity in ("critical", "error") for one in open_ones)

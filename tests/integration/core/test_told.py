@@ -7,7 +7,7 @@ import pytest
 
 from plexguard.core.told import JournalEvents
 from plexguard.speed_test.events import FAILED
-from tests.integration.status.journals import REMOTE, tell_entry, write_journal
+from tests.integration.status.journals import REMOTE, make_entry, tell_entry, write_journal
 
 pytestmark = pytest.mark.skipif(not REMOTE.exists(), reason="systemd-journal-remote is not installed")
 
@@ -61,6 +61,15 @@ def test_place_is_found_again_behind_any_entry(tmp_path: Path) -> None:
 
     assert (end != third.cursor, reader.read(10)) == (True, ())
     assert (reader.seek(first.cursor), [told.values["attempt"] for told in reader.read(10)]) == (True, [2, 3])
+
+
+def test_the_journal_begins_with_anybodys_entry(tmp_path: Path) -> None:
+    assert JournalEvents(tmp_path).first() is None
+    write_journal(tmp_path, "media", make_entry("media", BEGIN, "something else"), tell(1), tell(2))
+    reader = JournalEvents(tmp_path)
+
+    assert reader.first() == BEGIN
+    assert [told.values["attempt"] for told in reader.read(10)] == [1, 2]
 
 
 def tell_in(boot: int, number: int, *, s: float) -> str:

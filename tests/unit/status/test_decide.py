@@ -509,6 +509,12 @@ def test_what_is_over_is_only_counted(events: tuple[Any, ...]) -> None:
     assert (found.state, found.summary) == (X, "1 incident in 24 h")
 
 
+def test_a_journal_that_is_younger_than_a_day_says_so() -> None:
+    found = thing("events", told=Told(since=wall(600)))
+
+    assert (found.state, found.summary) == (X, "0 incidents since 2026-03-01 11:50 UTC, where the journal begins")
+
+
 def test_a_user_who_may_not_read_the_journal_is_told_how() -> None:
     found = overview(told=Told(why="no right"))
 

@@ -25,12 +25,16 @@ class FakeEvents:
         self._clock, self._all, self._took_s = clock, told, took_s
         self._ahead: list[OneTold] = []
         self.sought: list[datetime] = []
+        self.began: datetime | None = None
 
     def seek(self, cursor: str) -> bool:
         raise AssertionError
 
     def seek_end(self) -> str:
         raise AssertionError
+
+    def first(self) -> datetime | None:
+        return self.began
 
     def seek_time(self, at: datetime) -> None:
         self.sought.append(at)
@@ -150,6 +154,16 @@ def test_the_journal_of_a_week_is_read_and_folded(journals: tuple[Path]) -> None
     assert (found.since, found.why) == (BEGIN - LOOK_BACK, "")
     assert [incident.count for incident in found.incidents] == [1200]
     assert found.last == {"plex.hung": at(-1)}
+
+
+def test_before_the_journal_begins_nothing_is_known(journals: tuple[Path]) -> None:
+    clock = FakeClock()
+    reader = FakeEvents(clock, (tell("plex.hung", -60),))
+    reader.began = at(-600)
+
+    assert read_told(lambda: reader, clock, folders=journals).since == at(-600)
+    reader.began = at(-10_000_000)
+    assert read_told(lambda: reader, clock, folders=journals).since == BEGIN - LOOK_BACK
 
 
 def test_a_journal_that_is_too_long_gives_its_last_day(journals: tuple[Path]) -> None:

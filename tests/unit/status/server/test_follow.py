@@ -9,7 +9,7 @@ import pytest
 
 from plexguard.core.errors import IoFailed
 from plexguard.core.told import Told
-from plexguard.status.server.follow import FIRST, Follower
+from plexguard.status.server.follow import FIRST, Follower, read_covered
 from plexguard.status.server.index import Index
 from plexguard.status.server.parameters import EventQuery
 from tests.fakes.ports import FakeClock, FakeJournal
@@ -167,3 +167,15 @@ def test_what_the_disk_did_not_take_is_read_again(case: Case, monkeypatch: pytes
     case.run()
 
     assert case.kept == {one.id for one in case.journal.told}
+
+
+def test_before_the_journal_began_nothing_is_known(case: Case) -> None:
+    case.journal.began = NOW - 10 * HOUR
+    case.run()
+    assert case.is_complete and case.follower.complete_from == NOW - 10 * HOUR == read_covered(case.index)
+
+    # What was dropped since is in the index.
+    case.journal.began = NOW
+    case.start()
+    case.run(1)
+    assert case.follower.complete_from == NOW - 10 * HOUR
