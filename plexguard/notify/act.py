@@ -231,10 +231,9 @@ class Engine:
     # Orders, and what others see
 
     def _obey(self) -> None:
-        if len(self._desks) < len(self._config.channel):
-            return
-        for what, name in take_requests(self._world.root):
-            for desk in [desk for desk in self._desks.values() if name in (desk.name, "")]:
+        for what, name in take_requests(self._world.root, later=self._config.channel.keys() - self._desks.keys()):
+            if name in self._desks:
+                desk = self._desks[name]
                 desk.dismiss()
                 desk.keep(retry(clear(desk.state, self._spool.next) if what == CLEAR else desk.state))
                 desk.held_until_s = 0.0

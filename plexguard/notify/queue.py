@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from plexguard.core.errors import IoFailed, NoPermission, Unavailable
@@ -35,14 +35,17 @@ def leave_request(root: Path, what: str, channel: str) -> None:
         os.close(folder)
 
 
-def take_requests(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield the orders that were left, "clear" or "retry" and a channel's name, and forget each when the next is asked for."""
+def take_requests(root: Path, *, later: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield the orders that were left, "clear" or "retry" and a channel's name, and forget each when the next is asked for. later:
+    the channels whose orders are left where they are."""
     try:
         found = sorted((root / REQUESTS).iterdir())
     except OSError:
         return
     for path in found:
         what, _, channel = path.name.partition(".")
+        if channel in later:
+            continue
         if what in (CLEAR, RETRY):
             yield what, channel
         with contextlib.suppress(OSError):

@@ -22,7 +22,16 @@ def test_the_latest_of_file_drop_ins_and_their_folder_counts(tmp_path: Path, new
         touch(tmp_path / name, 1000)
     touch(tmp_path / newest, 5000)
 
-    assert find_last_change(tmp_path / "plexguard.toml") == datetime.fromtimestamp(5000, UTC)
+    assert find_last_change(tmp_path / "plexguard.toml", tmp_path / "credentials") == datetime.fromtimestamp(5000, UTC)
+
+
+@pytest.mark.parametrize("newest", ["credentials", "credentials/notify.phone.url"])
+def test_a_credential_counts_since_a_service_is_handed_it_when_it_starts(tmp_path: Path, newest: str) -> None:
+    for name in ("credentials/notify.phone.url", "plexguard.toml", "credentials"):
+        touch(tmp_path / name, 1000)
+    touch(tmp_path / newest, 5000)
+
+    assert find_last_change(tmp_path / "plexguard.toml", tmp_path / "credentials") == datetime.fromtimestamp(5000, UTC)
 
 
 def test_files_that_are_no_drop_ins_do_not_count(tmp_path: Path) -> None:
@@ -30,8 +39,8 @@ def test_files_that_are_no_drop_ins_do_not_count(tmp_path: Path) -> None:
     touch(tmp_path / "plexguard.toml.d/10.toml~", 5000)
     os.utime(tmp_path / "plexguard.toml.d", (2000, 2000))
 
-    assert find_last_change(tmp_path / "plexguard.toml") == datetime.fromtimestamp(2000, UTC)
+    assert find_last_change(tmp_path / "plexguard.toml", tmp_path / "credentials") == datetime.fromtimestamp(2000, UTC)
 
 
 def test_a_configuration_that_is_not_there_never_changed(tmp_path: Path) -> None:
-    assert find_last_change(tmp_path / "plexguard.toml") == datetime.fromtimestamp(0, UTC)
+    assert find_last_change(tmp_path / "plexguard.toml", tmp_path / "credentials") == datetime.fromtimestamp(0, UTC)
