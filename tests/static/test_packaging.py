@@ -150,3 +150,9 @@ def test_an_empty_file_configures_everything():
 
 def test_pages_are_found_by_the_package():
     assert {file.suffix for file in MAN.iterdir()} == {".5", ".7", ".8"}
+
+
+def test_what_stays_is_stopped_before_its_files_go():
+    script = (ROOT / "debian/plexguard.prerm").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"plexguard-[\w-]+\.service", script)) == set(suite.daemon_units())

@@ -178,7 +178,7 @@ def test_failure_of_a_service_is_told_but_that_of_the_one_that_tells(unit):
 @EACH_SERVICE
 def test_failure_of_a_service_that_is_started_again_is_told_by_itself(unit):
     # OnFailure= is for a unit that stays failed, and one with Restart= does not.
-    teller = "/usr/bin/plexguard-notify alert --restarted %n"
+    teller = "-/usr/bin/plexguard-notify alert --restarted %n"
     assert (unit.value("Service", "ExecStopPost") == teller) is (unit.value("Service", "Restart") is not None)
     if unit.value("Service", "Restart"):
         assert unit.value("Service", "RestartPreventExitStatus") == "USAGE CONFIG NOPERM"
