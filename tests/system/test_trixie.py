@@ -53,7 +53,7 @@ def test_a_plex_that_hangs_is_seen_and_told(deb: Path) -> None:
         await_event(machine, "plex.recovered", timeout_s=60)
         await_health(machine, 200)
 
-        machine.wait_for(lambda: "plex.recovered" in taken(machine), timeout_s=30, what="the recovery is delivered")
+        machine.wait_for(lambda: "plex.recovered" in taken(machine), timeout_s=60, what="the recovery is delivered")
         pair = taken(machine)
         assert pair["plex.recovered"]["problem_id"] == pair["plex.hung"]["id"]
         assert "How it was decided" in explain(machine, "plex.hung")
