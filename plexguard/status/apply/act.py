@@ -7,7 +7,7 @@ from plexguard.core.drop_ins import GENERATED, find_changed_units, find_running_
 from plexguard.core.found import DISCOVER
 from plexguard.core.manager import Manager
 from plexguard.core.suite import daemon_units
-from plexguard.status.apply.decide import choose_restarts, choose_starts
+from plexguard.status.apply.decide import choose_restarts, choose_starts, find_idle
 from plexguard.status.apply.observe import find_last_change
 
 _RESTART_TIMEOUT_S = 60.0
@@ -33,5 +33,11 @@ def apply(manager: Manager, clock: Clock, *, config_path: Path, folder: Path = G
             manager.start(unit, timeout_s=_RESTART_TIMEOUT_S)
         else:
             manager.try_restart(unit, timeout_s=_RESTART_TIMEOUT_S)
-    told = (*(f"{unit}: restarted" for unit in restarts), *(f"{unit}: started" for unit in begun))
+    # One that was about to end for want of anything to do, when it was looked at first.
+    ended = [manager.unit(name) for name in daemon_units() if name not in begun]
+    late = find_idle(ended, changed_at=changed_at, now=clock.now(), now_s=clock.monotonic_s())
+    for unit in late:
+        manager.start(unit, timeout_s=_RESTART_TIMEOUT_S)
+    begun = (*begun, *late)
+    told = (*(f"{unit}: restarted" for unit in restarts if unit not in late), *(f"{unit}: started" for unit in begun))
     return (*(f"{unit}: changed" for unit in changed if unit not in (*restarts, *begun)), *told)

@@ -30,11 +30,17 @@ def choose_restarts(
 def choose_starts(daemons: Iterable[Unit], *, changed_at: datetime, now: datetime, now_s: float) -> tuple[str, ...]:
     """Return the daemons to start: those that failed, and those that ended by themselves, with success, since their configuration
     gave them nothing to do, and may have something to do by now. One that was stopped by an administrator stays off."""
+    daemons = tuple(daemons)
     failed = (unit.name for unit in daemons if unit.active_state == "failed")
-    idle = (
-        unit.name for unit in daemons if _had_nothing_to_do(unit) and now - timedelta(seconds=now_s - unit.ended_s) <= changed_at
+    return (*failed, *find_idle(daemons, changed_at=changed_at, now=now, now_s=now_s))
+
+
+def find_idle(daemons: Iterable[Unit], *, changed_at: datetime, now: datetime, now_s: float) -> tuple[str, ...]:
+    """Return the daemons that ended by themselves and have not read the configuration as it is: what was there when one started
+    is what it has read."""
+    return tuple(
+        unit.name for unit in daemons if _had_nothing_to_do(unit) and now - timedelta(seconds=now_s - unit.started_s) <= changed_at
     )
-    return (*failed, *idle)
 
 
 def _had_nothing_to_do(unit: Unit) -> bool:

@@ -1,5 +1,6 @@
 """Applying a changed configuration."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,24 @@ def test_a_daemon_that_failed_over_the_mistake_that_was_mended_is_started(tmp_pa
     call(manager, tmp_path)
 
     assert manager.asked[-1] == ("start", WATCHER)
+
+
+def test_a_daemon_that_was_about_to_end_for_want_of_a_channel_is_started(tmp_path: Path) -> None:
+    name = "plexguard-notify.service"
+    running = Unit(name=name, load_state="loaded", file_state="enabled", active_state="active", started_s=1.0)
+    manager = FakeManager(running)
+
+    def end(verb: str, _name: str) -> None:
+        if verb == "try-restart":
+            manager.units[name] = replace(running, active_state="inactive", ended_s=2.0, left_active_s=2.1)
+
+    manager.on = end
+    (tmp_path / "plexguard.toml").write_text("")
+
+    told = apply(manager, FakeClock(), config_path=tmp_path / "plexguard.toml", folder=tmp_path)
+
+    assert manager.asked[-2:] == [("try-restart", name), ("start", name)]
+    assert told == (f"{name}: started",)
 
 
 def test_a_reload_that_fails_restarts_nothing(tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ def test_a_daemon_is_restarted_when_it_has_not_read_the_file_as_it_is(started_be
         ({"file_state": "disabled"}, False),
         ({"ended_s": 0.0, "left_active_s": 0.0}, False),
         # It has seen the configuration as it is, and there was nothing to do.
-        ({"ended_s": 1100.0, "left_active_s": 1100.1}, False),
+        ({"started_s": 1090.0, "ended_s": 1100.0, "left_active_s": 1100.1}, False),
+        # It was about to end when that was changed.
+        ({"ended_s": 1100.0, "left_active_s": 1100.1}, True),
         ({"active_state": "failed", "result": "exit-code"}, True),
         ({"active_state": "active"}, False),
     ],
