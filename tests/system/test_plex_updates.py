@@ -33,7 +33,7 @@ def test_an_update_is_told_with_both_versions_and_is_no_outage(packaged: Machine
     assert (updated["PLEXGUARD_BEFORE"], updated["PLEXGUARD_AFTER"]) == (OLD, NEW)
     assert story(machine, since_cursor=since) == ["plex.updating", "plex.updated", "plex.recovered"]
     assert spent(machine) == 0
-    assert "A restart would break that off" in explain(machine, "plex.updating")
+    assert "a restart would break the update off" in explain(machine, "plex.updating")
     assert_clean_journal(machine)
 
 
