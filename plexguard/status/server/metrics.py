@@ -80,6 +80,15 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         "plexguard_thing_state", "The state of a guarded thing: 1 for the one that it is in.", ("thing", "title", "state"), states
     )
     yield from _of_plex(overview)
+    yield from _of_budgets(overview)
+    yield from _of_mounts(overview)
+    yield from _of_backups(overview)
+    yield from _of_cloud_runs(overview)
+    yield from _of_channels(overview)
+    yield from _of_timers(overview)
+
+
+def _of_budgets(overview: Overview) -> Iterator[Metric]:
     yield _gauge(
         "plexguard_budget_limit",
         "How often something may be done.",
@@ -92,6 +101,9 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         ("budget", "period"),
         [((b.name, b.period), b.left) for b in overview.budgets],
     )
+
+
+def _of_mounts(overview: Overview) -> Iterator[Metric]:
     mounts = [mount for mount in overview.mounts if mount.state in _UP]
     yield _gauge(
         "plexguard_mount_up",
@@ -105,6 +117,9 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         ("mount",),
         [((m.name,), m.checked.timestamp()) for m in overview.mounts if m.checked],
     )
+
+
+def _of_backups(overview: Overview) -> Iterator[Metric]:
     made = [backup for backup in overview.backups if backup.made is not None]
     yield _gauge(
         "plexguard_backup_made_timestamp_seconds",
@@ -113,6 +128,9 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         [((b.name,), b.made.timestamp()) for b in made if b.made],
     )
     yield _gauge("plexguard_backup_size_bytes", "How large it is.", ("backup",), [((b.name,), b.size_bytes) for b in made])
+
+
+def _of_cloud_runs(overview: Overview) -> Iterator[Metric]:
     yield _gauge(
         "plexguard_cloud_run_cost_euros",
         "What a run on a rented machine has cost so far.",
@@ -131,6 +149,9 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         ("run", "phase"),
         [((r.name, r.phase), min(1.0, r.done / r.total)) for r in overview.cloud_runs if r.total > 0],
     )
+
+
+def _of_channels(overview: Overview) -> Iterator[Metric]:
     yield _gauge(
         "plexguard_notify_waiting",
         "Messages that are not delivered yet.",
@@ -149,6 +170,9 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         ("channel",),
         [((c.name,), c.dropped) for c in overview.channels],
     )
+
+
+def _of_timers(overview: Overview) -> Iterator[Metric]:
     yield _gauge(
         "plexguard_timer_last_timestamp_seconds",
         "When a timer fired last.",
