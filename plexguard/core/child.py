@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from plexguard.core.errors import PlexguardError, SystemRefused, TryAgain
 from plexguard.core.secret import mask
@@ -44,6 +44,67 @@ def in_child(work: Callable[[], T], *, timeout_s: float) -> T:
     if isinstance(value, Exception):
         raise value
     return value  # type: ignore[no-any-return]
+
+
+class Child(Generic[T]):
+    """A process that does something that may hang, beside us. Nothing here waits for it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._pipe, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._heard = bytearray()
+        self.is_over = False
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.set_blocking(theirs, True)
+            end_here(lambda: _work_alone(work, theirs))
+        os.close(theirs)
+
+    def take(self) -> T | None:
+        """Return what the function returned, or None while it has not. Raises as in_child() does, but for TryAgain."""
+        while not self.is_over:
+            try:
+                piece = os.read(self._pipe, 1 << 16)
+            except BlockingIOError:
+                return None
+            self._heard += piece
+            self.is_over = not piece
+        self.close()
+        if not self._heard:
+            raise SystemRefused("the process that looked ended without a word")
+        value = pickle.loads(self._heard)  # noqa: S301  # our own child wrote it
+        if isinstance(value, Exception):
+            raise value
+        return value  # type: ignore[no-any-return]
+
+    def kill(self) -> None:
+        """Have it end as soon as the kernel lets it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> bool:
+        """Kill it and tell whether it is gone; ask again while it is not."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+            self.kill()
+        try:
+            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        except ChildProcessError:
+            return True
+
+
+def _work_alone(work: Callable[[], T], pipe: int) -> None:
+    """Do it without what was inherited: who is stuck in the kernel would keep the parent's files and connections open, and whoever
+    reads what the parent prints would wait for him."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nowhere, fd)
+    if pipe != 3:
+        os.dup2(pipe, 3)
+    os.closerange(4, 1 << 20)
+    _answer(work, 3)
 
 
 def end_here(work: Callable[[], object]) -> NoReturn:

@@ -1,10 +1,14 @@
 """The port for time. Nothing else in the suite asks what time it is, and nothing else waits."""
 
+import functools
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+
+# By how much two clocks of one boot may seem to differ, which are not read at once, and are moved gently by NTP.
+_SAME_CLOCK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +30,24 @@ class Moment:
         uptime, which is the least that has passed: a clock that went backwards makes what happened before count as the last
         thing before this boot, and what a clock in the far future has stamped does not stay "just now" for years.
         """
-        if self.boot_id == earlier.boot_id:
+        if self.is_of_boot_of(earlier):
             return max(0.0, self.uptime_s - earlier.uptime_s)
         return max(0.0, self.uptime_s, (self.wall - earlier.wall).total_seconds())
+
+    def is_of_boot_of(self, earlier: "Moment") -> bool:
+        """Return whether nothing has booted between two moments.
+
+        In a container a service may see the id of the kernel's boot, by a /proc of its own (ProtectKernelTunables=), and a
+        command by hand that of the container's: seen with systemd-nspawn. It is the same boot where both clocks have moved alike.
+        """
+        wall_s, uptime_s = (self.wall - earlier.wall).total_seconds(), self.uptime_s - earlier.uptime_s
+        return self.boot_id == earlier.boot_id or (uptime_s >= 0 and abs(wall_s - uptime_s) < _SAME_CLOCK_S)
+
+
+@functools.cache
+def read_boot_id() -> str:
+    """Return the id of the boot that runs, with dashes, as the kernel writes it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 class Clock(Protocol):
@@ -52,8 +71,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def moment(self) -> Moment:
-        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return Moment(wall=self.now(), boot_id=boot_id, uptime_s=time.clock_gettime(time.CLOCK_BOOTTIME))
+        return Moment(wall=self.now(), boot_id=read_boot_id(), uptime_s=time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def monotonic_s(self) -> float:
         return time.monotonic()

@@ -2,6 +2,8 @@
 
 The watchdog is fed when a cycle ends and never from elsewhere: it proves work, not life. SIGTERM ends the cycle where it
 stands, as a KeyboardInterrupt would: a cycle writes through `write_atomic` and holds what it must release in a `with`.
+
+A service whose READY means more than that it looks is "activating" until it does; it is watched over all the same.
 """
 
 import signal
@@ -23,15 +25,19 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise StopAsked
 
 
-def run_cycles(cycle: Callable[[], str], notifier: Notifier) -> None:
-    """Run cycles until asked to stop. A cycle waits for what it follows, bounded, and returns its line for STATUS=."""
+def run_cycles(cycle: Callable[[], str], notifier: Notifier, *, is_ready: Callable[[], bool] = lambda: True) -> None:
+    """Run cycles until asked to stop. A cycle waits for what it follows, bounded, and returns its line for STATUS=.
+
+    is_ready: whether READY may be told, asked after each cycle until it is.
+    """
     try:
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
-        status = cycle()
-        notifier.tell("READY=1", f"STATUS={one_line(status)}", "WATCHDOG=1")
+        was_ready = False
         while True:
             status = cycle()
-            notifier.tell(f"STATUS={one_line(status)}", "WATCHDOG=1")
+            ready = () if was_ready or not is_ready() else ("READY=1",)
+            notifier.tell(*ready, f"STATUS={one_line(status)}", "WATCHDOG=1")
+            was_ready = was_ready or bool(ready)
     except StopAsked:
         notifier.tell("STOPPING=1")

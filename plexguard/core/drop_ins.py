@@ -7,13 +7,15 @@ machine has changed: a mount that came after boot, a library folder that was add
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from plexguard.core import config, suite
+from plexguard.core import suite
 from plexguard.core.config import Settings
 from plexguard.core.errors import ConfigError
 from plexguard.core.found import FoundPlex
+from plexguard.core.guarded import Guarded, find_mount_points
 from plexguard.core.host import Host
 from plexguard.core.manager import Manager
 from plexguard.core.mounts import MountPoint
+from plexguard.core.options import CALENDAR, options
 from plexguard.core.units import DropIns, Site
 
 GENERATED = Path("/run/systemd/generator")
@@ -32,7 +34,10 @@ def make_drop_ins(
     for section in suite.sections():
         settings.take(section)
     settings.check(suite.section_names())
-    return {name: _HEADER + content for name, content in suite.drop_ins(settings, _site(found, mounts, groups)).items()}
+    # At boot nothing is mounted yet, and what is guarded stands in no fstab(5).
+    guarded = Guarded(mount_points=find_mount_points(settings))
+    site = _site(found, (*mounts, *guarded.as_mounts()), groups)
+    return {name: _HEADER + content for name, content in suite.drop_ins(settings, site).items()}
 
 
 def _site(found: FoundPlex | None, mounts: tuple[MountPoint, ...], groups: Mapping[int, str]) -> Site:
@@ -51,7 +56,7 @@ def read_groups(file: Path = _GROUPS) -> dict[int, str]:
 
 def read_drop_ins(folder: Path = GENERATED) -> DropIns:
     """Return the drop-ins that were generated for plexguard's units, by "unit.d/file"."""
-    return {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in folder.glob("plexguard-*.d/*.conf")}
+    return {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in folder.glob("plexguard[-.]*.d/*.conf")}
 
 
 def find_changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
@@ -63,9 +68,10 @@ def find_changed_units(before: Mapping[str, str], after: Mapping[str, str]) -> t
 def find_running_services(changed: Iterable[str], manager: Manager) -> tuple[str, ...]:
     """Return which of the changed units stay running with what they were started with: the services that are no oneshots.
 
-    A oneshot at work is never "active", and reads everything at its next run. Templates have no state of their own.
+    A oneshot at work is never "active", and reads everything at its next run. Templates have no state of their own; their
+    instances are mounts, which are never restarted over a setting.
     """
-    services = (name for name in changed if name.endswith(".service") and not name.endswith("@.service"))
+    services = (name for name in changed if name.endswith(".service") and "@" not in name)
     return tuple(name for name in services if manager.unit(name).runs)
 
 
@@ -87,9 +93,9 @@ def find_bad_calendars(settings: Settings, host: Host) -> tuple[str, ...]:
     """Return the mistakes in calendar expressions, which only systemd itself can judge: a timer with one would not start."""
     mistakes = []
     for section in suite.sections():
-        for name, (declared, default) in config.options(section).items():
+        for name, (declared, default) in options(section).items():
             given = settings.values.get(section.SECTION, {}).get(name)
-            if declared.kind is config.CALENDAR and given is not None and given.value != default:
+            if declared.kind is CALENDAR and given is not None and given.value != default:
                 mistakes += _judge_calendar(f"{given.source}: [{section.SECTION}] {name}", str(given.value), host)
     return tuple(mistakes)
 

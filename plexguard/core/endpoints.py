@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from plexguard.core.config import TEXT, Kind
+from plexguard.core.options import Kind, show_list
 
+_ALL_IPV4 = "0.0.0.0"  # noqa: S104 - looked for, not listened at
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})", re.ASCII)
 
 
@@ -17,6 +18,14 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def overlap(one: Endpoint, other: Endpoint) -> bool:
+    """Tell whether only one of two can be listened at. "[::]" is all addresses of both kinds, as most programs open it."""
+    if one.port != other.port:
+        return False
+    addresses = {one.address, other.address}
+    return len(addresses) == 1 or "::" in addresses or (_ALL_IPV4 in addresses and not any(":" in each for each in addresses))
 
 
 def _endpoints(value: object) -> tuple[Endpoint, ...]:
@@ -33,11 +42,6 @@ def _endpoint(value: object) -> Endpoint:
         raise ValueError
     address = ipaddress.IPv6Address(found[1]) if found[1] else ipaddress.IPv4Address(found[2])
     return Endpoint(address=str(address), port=int(found[3]))
-
-
-def show_list(values: tuple[object, ...]) -> str:
-    """Return a list of texts as TOML has it."""
-    return "[" + ", ".join(TEXT.show(str(value)) for value in values) + "]"
 
 
 ENDPOINTS: Kind[tuple[Endpoint, ...]] = Kind(

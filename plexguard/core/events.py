@@ -158,6 +158,14 @@ class Event:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A step of a plan: to tell an event."""
+
+    event: Event
+    values: Mapping[str, object]
+
+
 def _field_text(value: object) -> str | bytes:
     if isinstance(value, FilePath):
         return bytes(value)

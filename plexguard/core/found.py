@@ -4,21 +4,25 @@
 CONTAINER. Both are root's: the unprivileged programs read them, and nobody else can write them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from plexguard.core.endpoints import Endpoint, overlap
 from plexguard.core.journal import Journal
-from plexguard.core.state import StateFile
+from plexguard.core.mounts import is_below
+from plexguard.core.state import RUNTIME_ROOT, STATE_ROOT, StateFile
 
-RUNTIME = Path("/run/plexguard")
-PLEX_FILE = RUNTIME / "plex.json"
-CONTAINER_FILE = RUNTIME / "container.json"
+PLEX_FILE = RUNTIME_ROOT / "plex.json"
+CONTAINER_FILE = RUNTIME_ROOT / "container.json"
+# Of STATE_ROOT: the last server that plexguard-discover has found, also before this boot.
+KEPT = "discover/plex.json"
 # A link to the server's Preferences.xml: LoadCredential= reads it as root at each start, so the token is never copied
 # and follows when Plex is claimed anew.
-PREFERENCES_LINK = RUNTIME / "Preferences.xml"
+PREFERENCES_LINK = RUNTIME_ROOT / "Preferences.xml"
 SCHEMA = 1
 DEFAULT_URL = "http://127.0.0.1:32400"
 DOCKER_SOCKET = Path("/run/docker.sock")
@@ -41,8 +45,9 @@ class FoundPlex:
     """The Plex server of this machine.
 
     name: of the unit or container. uid and gids: whom Plex runs as, -1 and () when unknown. preferences: the host's path
-    of Preferences.xml. folders: library folders as paths of the host. unmapped: folders of the server that no mount of
-    its container leads to. missing: one line on what to configure, when no server was found.
+    of Preferences.xml. folders: library folders as paths of the host. links: where those of them lie that are, or lie
+    behind, symbolic links. unmapped: folders of the server that no mount of its container leads to. missing: one line on
+    what to configure, when no server was found.
     """
 
     server: Server
@@ -52,8 +57,20 @@ class FoundPlex:
     gids: tuple[int, ...] = ()
     preferences: str = ""
     folders: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     unmapped: tuple[str, ...] = ()
     missing: str = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where its library folders lie."""
+        return tuple(map(self.follow, self.folders))
+
+    def follow(self, path: str) -> str:
+        """Return where a path of the host lies, a library folder or one in it, as far as that is known."""
+        plain = path.rstrip("/") or "/"
+        behind = max((folder for folder in self.links if is_below(plain, folder)), key=len, default=None)
+        return plain if behind is None else self.links[behind] + plain[len(behind) :]
 
     @property
     def port(self) -> int:
@@ -104,12 +121,39 @@ class FoundContainer:
         return self.status != "absent"
 
 
-def read_plex(journal: Journal, folder: Path = RUNTIME) -> FoundPlex | None:
+def url_of(found: FoundPlex | None) -> str:
+    """Return where Plex answers, or would."""
+    return (found.url if found is not None else "") or DEFAULT_URL
+
+
+def is_plexs(endpoint: Endpoint, found: FoundPlex | None) -> bool:
+    """Tell whether Plex listens there itself, or may. A native one takes its port of all addresses of this machine; before a
+    container, or another machine, only the address counts at which it is asked."""
+    parts = urlsplit(url_of(found))
+    if endpoint.port != (parts.port or 32400):
+        return False
+    if found is None or found.server not in (Server.CONTAINER, Server.REMOTE):
+        return True
+    host = "127.0.0.1" if parts.hostname in (None, "localhost") else parts.hostname
+    at = Endpoint(address=host or "", port=endpoint.port)
+    return endpoint == at if found.server is Server.REMOTE else overlap(endpoint, at)
+
+
+def read_plex(journal: Journal, folder: Path = RUNTIME_ROOT) -> FoundPlex | None:
     """Return the server that was found, or None when plexguard-discover has not run yet."""
     return StateFile(folder / PLEX_FILE.name, FoundPlex, schema=SCHEMA, journal=journal).peek()
 
 
-def read_container(journal: Journal, folder: Path = RUNTIME) -> FoundContainer | None:
+def read_last_plex(journal: Journal, *, runtime: Path = RUNTIME_ROOT, state: Path = STATE_ROOT) -> FoundPlex:
+    """Return the server that was found, or the last one that ever was: early in a boot none is, or its container not known."""
+    found = read_plex(journal, runtime)
+    if found is not None and found.server is not Server.NONE:
+        return found
+    kept = StateFile(state / KEPT, FoundPlex, schema=SCHEMA, journal=journal)
+    return kept.peek() or found or FoundPlex(server=Server.NONE)
+
+
+def read_container(journal: Journal, folder: Path = RUNTIME_ROOT) -> FoundContainer | None:
     """Return the state of Plex's container, or None when nobody watches it."""
     return StateFile(folder / CONTAINER_FILE.name, FoundContainer, schema=SCHEMA, journal=journal).peek()
 

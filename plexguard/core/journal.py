@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -30,16 +31,21 @@ class SystemdJournal:
 
         caller: FrameType = sys._getframe(1)
         fields = {name: _clean(value) if isinstance(value, str) else value for name, value in event.journal_fields(values).items()}
-        journal.send(
-            _clean(event.render(values)),
-            MESSAGE_ID=event.message_id,
-            PRIORITY=str(int(event.priority)),
-            SYSLOG_IDENTIFIER=self._identifier,
-            CODE_FILE=caller.f_code.co_filename,
-            CODE_LINE=caller.f_lineno,
-            CODE_FUNC=caller.f_code.co_name,
-            **fields,
-        )
+        try:
+            journal.send(
+                _clean(event.render(values)),
+                MESSAGE_ID=event.message_id,
+                PRIORITY=str(int(event.priority)),
+                SYSLOG_IDENTIFIER=self._identifier,
+                CODE_FILE=caller.f_code.co_filename,
+                CODE_LINE=caller.f_lineno,
+                CODE_FUNC=caller.f_code.co_name,
+                **fields,
+            )
+        except OSError:
+            # journald's socket is stopped or broken: who guards goes on all the same. Standard error may lead there too.
+            with suppress(OSError):
+                StderrJournal().send(event, **values)
 
 
 class StderrJournal:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -60,8 +61,10 @@ class Unit:
     @property
     def was_told_to_stop(self) -> bool:
         """Whether its last end was asked for: the unit left "active" before its process ended, and not after it. What the
-        manager itself ends, for want of memory or of a sign of life, looks the same, and was asked for by nobody."""
-        return 0.0 < self.left_active_s < self.ended_s and self.result not in _ENDED_BY_MANAGER
+        manager itself ends, for want of memory or of a sign of life, looks the same, and was asked for by nobody. Nor was the end
+        of a start that failed, after a crash."""
+        has_begun_anew = self.started_s > self.left_active_s
+        return 0.0 < self.left_active_s < self.ended_s and not has_begun_anew and self.result not in _ENDED_BY_MANAGER
 
     @property
     def runs(self) -> bool:
@@ -80,8 +83,13 @@ class Timer:
 class Manager(Protocol):
     def unit(self, name: str) -> Unit: ...
 
+    def look_up(self, names: Sequence[str]) -> tuple[Unit, ...]:
+        """Return several units at once, in any order, those of templates among them. Raises CommandError."""
+        ...
+
     def find_units(self, pattern: str) -> tuple[Unit, ...]:
-        """Return every unit that is installed under such a name, templates left out. Raises CommandError and PeerError."""
+        """Return every unit that is installed under such a name, templates left out, and what was made of one and is not enabled.
+        Raises CommandError and PeerError."""
         ...
 
     def find_timers(self, pattern: str) -> tuple[Timer, ...]:
@@ -90,6 +98,10 @@ class Manager(Protocol):
 
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         """Start a unit and wait for it; with no timeout the job is only queued. Raises CommandError."""
+        ...
+
+    def stop(self, name: str, *, timeout_s: float | None = None) -> None:
+        """Stop a unit and wait for it; with no timeout the job is only queued. Raises CommandError."""
         ...
 
     def kill(self, name: str) -> None:
@@ -106,6 +118,11 @@ class Manager(Protocol):
 
     def try_restart(self, name: str, *, timeout_s: float | None = None) -> None:
         """Restart a unit if it runs, and wait for it; with no timeout the job is only queued."""
+        ...
+
+    def try_reload(self, name: str, *, timeout_s: float | None = None) -> None:
+        """Have a unit that runs read its configuration anew, and wait for it; what cannot is restarted. With no timeout the job is
+        only queued."""
         ...
 
     def reload(self) -> None:
@@ -130,6 +147,9 @@ class SystemdManager:
     def find_units(self, pattern: str) -> tuple[Unit, ...]:
         files = self._list("list-unit-files", "--", pattern)
         names = [name for file in files if "@." not in (name := str(file.get("unit_file", "")))]
+        return self.look_up(names)
+
+    def look_up(self, names: Sequence[str]) -> tuple[Unit, ...]:
         if not names:
             return ()
         properties = "--property=" + ",".join(("Id", *_PROPERTIES))
@@ -159,6 +179,12 @@ class SystemdManager:
 
     def try_restart(self, name: str, *, timeout_s: float | None = None) -> None:
         self._systemctl("try-restart", name, timeout_s=timeout_s)
+
+    def try_reload(self, name: str, *, timeout_s: float | None = None) -> None:
+        self._systemctl("try-reload-or-restart", name, timeout_s=timeout_s)
+
+    def stop(self, name: str, *, timeout_s: float | None = None) -> None:
+        self._systemctl("stop", name, timeout_s=timeout_s)
 
     def kill(self, name: str) -> None:
         self._systemctl("kill", "--signal=SIGKILL", name, timeout_s=_ASK_TIMEOUT_S)

@@ -44,6 +44,13 @@ def parse_mountinfo(text: str) -> tuple[MountPoint, ...]:
     )
 
 
+def find_numbered(text: str, number: str) -> MountPoint | None:
+    """Return the mount of a number, as proc_pid_fdinfo(5) names it, of /proc/self/mountinfo."""
+    line = next((line for line in text.split("\n") if line.startswith(number + " ")), "")
+    fields, after = line.split(" "), line.partition(" - ")[2]
+    return MountPoint(path=unescape(fields[4]), type=after.split(" ")[0]) if len(fields) > 4 and after else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     """A line of the table. root: which folder of the file system is mounted there."""
@@ -85,6 +92,21 @@ def mount_of(path: str, mounts: Iterable[MountPoint]) -> MountPoint:
 def is_below(path: str, folder: str) -> bool:
     """Tell whether a path is a folder or lies in it: whole names, so /srv/TVShows is not below /srv/TV."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def find_unmounted(folder: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], last_mount: str) -> str:
+    """Return the mount point that a folder needs and that is not there, or "".
+
+    Needed is what fstab(5) names at or above the folder, what it names below without noauto (a disk that is plugged in now
+    and then), and what the folder was on when it was last found well.
+    """
+    present = {mount.path for mount in mounts}
+    above = [mount.path for mount in fstab if is_below(folder, mount.path)]
+    needed = [*above, *(mount.path for mount in fstab if is_below(mount.path, folder) and not mount.is_optional)]
+    if last_mount and is_below(folder, last_mount):
+        needed.append(last_mount)
+    # The outermost: without it, those below it mean nothing.
+    return min((path for path in needed if path != "/" and path not in present), key=len, default="")
 
 
 def read_mounts() -> tuple[MountPoint, ...]:

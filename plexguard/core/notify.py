@@ -1,4 +1,5 @@
-"""The port to the manager of this very process: READY, STATUS, WATCHDOG (sd_notify(3), through python3-systemd)."""
+"""Between this very process and its manager: READY, STATUS, WATCHDOG there (sd_notify(3), through python3-systemd), and the sockets
+that it listens at for us here (sd_listen_fds(3))."""
 
 import contextlib
 import os

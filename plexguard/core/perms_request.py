@@ -11,10 +11,10 @@ from enum import Enum
 from pathlib import Path
 
 from plexguard.core.errors import DataError, PeerError, TryAgain, Unavailable
-from plexguard.core.found import RUNTIME
 from plexguard.core.records import decode, encode
+from plexguard.core.state import RUNTIME_ROOT
 
-SOCKET = RUNTIME / "perms-request.socket"
+SOCKET = RUNTIME_ROOT / "perms-request.socket"
 # The longest path (PATH_MAX, limits.h) with every byte escaped as \udcNN, and its braces.
 MAX_PACKET_BYTES = 4096 * 6 + 256
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import CONTAINER, UNIT, URL, choice, option, span
+from plexguard.core.options import CONTAINER, UNIT, URL, choice, option, span
 
 DEFAULT_CONTAINER = "plex"
 

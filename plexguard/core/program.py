@@ -19,12 +19,13 @@ from plexguard.core.host import Host, LocalHost
 from plexguard.core.journal import Journal, StderrJournal, open_journal
 from plexguard.core.manager import Manager, SystemdManager
 from plexguard.core.notify import Notifier, SystemdNotifier
+from plexguard.core.options import Section
 from plexguard.core.plex_config import PlexConfig
 from plexguard.core.state import PUBLISHED, state_directory, write_atomic
 from plexguard.core.suite import section_names
 
 F = TypeVar("F", bound=Callable[..., Any])
-S = TypeVar("S", bound=config.Section)
+S = TypeVar("S", bound=Section)
 # Exit code 1: it ran as meant and found, or left, something wrong.
 FOUND_PROBLEMS = 1
 

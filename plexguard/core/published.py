@@ -1,13 +1,14 @@
 """What the programs publish of themselves in their state files, for who shows it or passes it on.
 
-Each record here names the fields that others may rely on, as the program's man page documents them; the rest of a state is its
-own program's. A file that is missing, torn or closed gives None and the reason: nothing is known, which is never "well".
+Each record here names the fields that others may rely on, as the program's man page documents them; the program's own state
+extends it, so that the two cannot part, and the rest of it is nobody else's. A file that is missing, torn or closed gives None
+and the reason: nothing is known, which is never "well".
 
 The server and its container, which root's side publishes in /run, are in `core/found.py`; the media that stay unreadable in
 `core/unreadable.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from plexguard.core import found, unreadable
 from plexguard.core.clock import Moment
 from plexguard.core.errors import DataError, PlexguardError
 from plexguard.core.journal import StderrJournal
-from plexguard.core.state import STATE_ROOT, History, StateFile
+from plexguard.core.state import RUNTIME_ROOT, STATE_ROOT, History, StateFile
 
 T = TypeVar("T")
 # Of a folder with one state for each thing of a kind; nobody has so many.
@@ -35,11 +36,12 @@ class Reading(Generic[T]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Generic[T]):
     """Where a record is: file, below the folder of all states or anywhere else when it begins with "/", and the schema that it is
-    read by."""
+    read by. spare: where it is while the disk takes nothing."""
 
     file: str
     record: type[T]
     schema: int
+    spare: Path | None = None
 
     def read(self, root: Path = STATE_ROOT) -> T | None:
         return self.look(root).record
@@ -60,7 +62,8 @@ class Source(Generic[T]):
 
     def _look(self, path: Path) -> Reading[T]:
         try:
-            return Reading(record=StateFile(path, self.record, schema=self.schema, journal=StderrJournal()).read())
+            file = StateFile(path, self.record, schema=self.schema, journal=StderrJournal(), spare=self.spare)
+            return Reading(record=file.read())
         except FileNotFoundError:
             return Reading(record=None)
         except DataError as error:
@@ -88,7 +91,8 @@ class Lines(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlexProblemSeen:
-    """A time during which Plex was not healthy. restarts: asked for in it. gave_up: it is left to a person."""
+    """A time during which Plex was not healthy. began: its first failed look. restarts: asked for in it, and not put off. gave_up:
+    it is left to a person."""
 
     began: Moment
     restarts: int = 0
@@ -118,14 +122,37 @@ class ProbeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartsSeen:
-    """The restarts of Plex of the last days, oldest first, and why the last one that was asked for was refused."""
+    """The restarts of Plex of the last days, oldest first, and the refusal that was told last since. refused_at: when that was, or
+    when it last came again if it is for good."""
 
     restarts: tuple[Moment, ...] = ()
     refused: str = ""
     refused_at: Moment | None = None
 
 
-PROBE = Source(file="plex-probe/state.json", record=ProbeSeen, schema=1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySeen:
+    """The proxy's breaker. phase: "closed" (requests pass to Plex), "open" (none does) or "half-open" (checks only). since: of the
+    phase; opened: when callers were first turned away, None while they are not. trigger: "traffic", "checks", "verdict" or "drain".
+    reason, text: what callers are told. opens: how often it has opened. open_s: how long it was open, without the time since
+    `opened`. seen: when the proxy was last looked at."""
+
+    phase: str
+    since: Moment | None = None
+    opened: Moment | None = None
+    trigger: str = ""
+    reason: str = ""
+    text: str = ""
+    failures: int = 0
+    failed_checks: int = 0
+    good_checks: int = 0
+    opens: int = 0
+    open_s: float = 0.0
+    seen: Moment | None = None
+
+
+PROXY = Source(file="proxy/state.json", record=ProxySeen, schema=1)
+PROBE = Source(file="plex-probe/state.json", record=ProbeSeen, schema=1, spare=RUNTIME_ROOT / "plex-probe/state.json")
 RESTARTS = Source(file="plex-restart/state.json", record=RestartsSeen, schema=1)
 PLEX = Source(file=str(found.PLEX_FILE), record=found.FoundPlex, schema=found.SCHEMA)
 CONTAINER = Source(file=str(found.CONTAINER_FILE), record=found.FoundContainer, schema=found.SCHEMA)
@@ -136,7 +163,8 @@ CONTAINER = Source(file=str(found.CONTAINER_FILE), record=found.FoundContainer, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossSeen:
-    """A time without network. round: of the steps that were taken. gave_up: it is left to a person."""
+    """A time without network. began: its first failed look. round: the one of all that is at work or was last. put_off: why, as
+    told. gave_up: it is left to a person."""
 
     began: Moment
     round: int = 0
@@ -146,7 +174,8 @@ class LossSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSeen:
-    """What plexguard-net-recover knows. verdict: of plexguard-net-recover(8). rounds: when rounds of steps were begun, of the last
+    """What plexguard-net-recover knows. verdict: of plexguard-net-recover(8). interface, last_online: by which interface, "" when
+    it is none that could be mended, and when the network was last seen. rounds: when rounds of steps were begun, of the last
     hour."""
 
     verdict: str
@@ -160,7 +189,7 @@ class NetworkSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebootSeen:
-    """A reboot. is_dated: the clock followed a time server then."""
+    """A reboot. is_dated: the clock followed a time server, so that the wall time is true."""
 
     at: Moment
     is_dated: bool
@@ -168,13 +197,13 @@ class RebootSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebootsSeen:
-    """The reboots, oldest first, and the kind of the last refusal."""
+    """The reboots, oldest first, and the kind of the last refusal that was told."""
 
     reboots: tuple[RebootSeen, ...] = ()
     refused: str = ""
 
 
-NETWORK = Source(file="net-recover/state.json", record=NetworkSeen, schema=1)
+NETWORK = Source(file="net-recover/state.json", record=NetworkSeen, schema=1, spare=RUNTIME_ROOT / "net-recover/state.json")
 REBOOTS = Source(file="reboot/state.json", record=RebootsSeen, schema=1)
 
 
@@ -228,10 +257,11 @@ SPEED_LINES = Lines(file="speed-test/history.jsonl", record=SpeedLine)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSeen:
-    """What the audit remembers. told: what the last one left unrepaired, in its words, with the count. mounts: by root, the mount
-    that it was on when it was last found well."""
+    """What the audit remembers. told: what the last one left unrepaired, in its words, with the count. left_out: roots that it left
+    out, since their mounts were not proven. mounts: by root, the mount that it was on when it was last found well."""
 
     told: dict[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     mounts: dict[str, str] = field(default_factory=dict)
 
 
@@ -248,13 +278,17 @@ UNREADABLE = Source(file="perms-audit/unreadable.json", record=unreadable.Record
 LOGS = Source(file="log-watch/state.json", record=LogsSeen, schema=1)
 
 
-# -- what comes with later parts: shown as soon as a file is there --------------------------------------------------------
+# -- mounts, and what is done in Plex because of them -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountSeen:
-    """A guarded mount. verdict: "proven" when bytes of a file were read, else what is the matter in one word. since: of the
-    verdict. proven: when it last was. remounts: of the last day."""
+    """A guarded mount. path: the mount point. verdict: a word of plexguard-rclone-watchdog(8), "proven" when bytes of a file were
+    read. checked: when it was last looked at. since: of the verdict. proven: when bytes of it were last read. latency_s: how long
+    the newest bytes took; limit_s: from when they are late. cache_bytes: what rclone keeps on disk, cache_limit_bytes the most.
+    waiting: requests that the kernel has sent and nobody has answered. probes: how often what was asked, since ever. remounts: of
+    the last day, remounts_total: since ever. fault, fault_at: the last thing that was wrong. gave_up: it is left to a person, or to
+    the storage's return."""
 
     path: str
     verdict: str
@@ -263,6 +297,63 @@ class MountSeen:
     since: Moment | None = None
     proven: Moment | None = None
     remounts: int = 0
+    remounts_total: int = 0
+    latency_s: float | None = None
+    limit_s: float | None = None
+    cache_bytes: int | None = None
+    cache_limit_bytes: int | None = None
+    waiting: int | None = None
+    probes: dict[str, int] = field(default_factory=dict)
+    fault: str = ""
+    fault_at: Moment | None = None
+    gave_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSeen:
+    """What is switched off in Plex while mounts are not proven. holders: since when which mount asks for it; none: nothing is.
+    before: the values of the settings as they were when the first one came. failed: why not all is done that should be, "" when it
+    is."""
+
+    holders: dict[str, Moment] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashLibrarySeen:
+    """The trash of a library of Plex, by the last run. missing: how many items are in it, and total how many there are in all, None
+    when Plex did not tell. limit: the most that is emptied. kept: why it was not emptied, "" when it was, or nothing was missing.
+    kept_since: since when. emptied: when it last was; emptied_items: how many items then; emptied_total: since ever."""
+
+    title: str
+    missing: int | None = None
+    total: int | None = None
+    limit: int = 0
+    kept: str = ""
+    kept_since: Moment | None = None
+    emptied: datetime | None = None
+    emptied_items: int = 0
+    emptied_total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashSeen:
+    """What is known of Plex's trash. checked: when it was last looked at. libraries: by Plex's id. before: what Plex's own setting
+    was before it was switched off, "" when it is as Plex's administrator left it. fault: why the last run could tell nothing."""
+
+    checked: Moment | None = None
+    libraries: Mapping[str, TrashLibrarySeen] = field(default_factory=dict)
+    before: str = ""
+    fault: str = ""
+
+
+MOUNTS = Source(file="rclone-watchdog/*/state.json", record=MountSeen, schema=1)
+HOLD = Source(file="plex-hold/state.json", record=HoldSeen, schema=1, spare=RUNTIME_ROOT / "plex-hold/state.json")
+TRASH = Source(file="trash/state.json", record=TrashSeen, schema=1)
+
+
+# -- what comes with later parts: shown as soon as a file is there --------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +386,6 @@ class CloudRunSeen:
     failure: str = ""
 
 
-MOUNTS = Source(file="rclone-watchdog/*/state.json", record=MountSeen, schema=1)
 BACKUPS = Source(file="db-export/*/state.json", record=BackupSeen, schema=1)
 CLOUD_RUNS = Source(file="cloud-run/*/state.json", record=CloudRunSeen, schema=1)
 

@@ -1,7 +1,7 @@
 """Dataclasses to and from JSON, checked: the border between a file and typed values.
 
 Knows what the suite's records are made of: dataclasses, str, int, float, bool, None, datetime, Enum, tuple[X, ...] and
-dict[str, X]. A key that is missing takes the field's default; what does not fit raises DataError.
+dict[str, X] or Mapping[str, X]. A key that is missing takes the field's default; what does not fit raises DataError.
 """
 
 import dataclasses
@@ -9,6 +9,7 @@ import enum
 import math
 import types
 import typing
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -46,7 +47,7 @@ def _decode(kind: Any, data: object, place: str) -> object:
     if origin is tuple:
         item = typing.get_args(kind)[0]
         return tuple(_decode(item, value, f"{place}[{n}]") for n, value in enumerate(_expect(list, data, place)))
-    if origin is dict:
+    if origin in (dict, Mapping):
         item = typing.get_args(kind)[1]
         return {key: _decode(item, value, f"{place}.{key}") for key, value in _expect(dict, data, place).items()}
     if dataclasses.is_dataclass(kind):

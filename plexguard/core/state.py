@@ -29,8 +29,12 @@ PUBLISHED = 0o644
 
 
 def state_directory(program: str) -> Path:
-    """Return where a program keeps its state: $STATE_DIRECTORY under systemd, the same folder when run by hand."""
-    return Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or STATE_ROOT / program)
+    """Return where a program keeps its state: $STATE_DIRECTORY under systemd, the same folder when run by hand.
+
+    Of several the one of that name, where there is one: the manager lists them in an order of its own.
+    """
+    folders = os.environ.get("STATE_DIRECTORY", "").split(":")
+    return Path(next((folder for folder in folders if folder.endswith(f"/{program}")), folders[0]) or STATE_ROOT / program)
 
 
 def runtime_directory(program: str) -> Path:
@@ -127,12 +131,13 @@ class StateFile(Generic[T]):
 
     def read(self) -> T:
         """Return the record for who may only read. Raises FileNotFoundError, DataError, NoPermission and IoFailed."""
-        return self._parse(_read(self.path))
+        kept = self._read_spare()
+        return kept if kept is not None else self._parse(_read(self.path))
 
     def peek(self) -> T | None:
         """Return the record for who may only read, or None where there is none that can be used; nothing is set aside."""
         try:
-            return self._read_spare() or self.read()
+            return self.read()
         except (FileNotFoundError, DataError, NoPermission, IoFailed):
             return None
 
@@ -184,7 +189,7 @@ def write_atomic(path: Path, content: bytes, *, mode: int) -> None:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise IoFailed(f"Failed to write {path}: {error.strerror}") from error
     finally:
@@ -200,7 +205,8 @@ def _remove(path: Path) -> None:
         raise IoFailed(f"Failed to remove {path}: {error.strerror}") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what a folder lists outlast a power cut: a file's own fsync(2) does not. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

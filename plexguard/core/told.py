@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from plexguard.core.clock import Moment
+from plexguard.core.clock import Moment, read_boot_id
 from plexguard.core.events import MARK, Event
 from plexguard.core.journal import open_reader
 from plexguard.core.suite import events
@@ -98,7 +98,7 @@ class JournalEvents:
         self._reader = open_reader(folder)
         self._by_id = {event.message_id: event for event in events()}
         self._uids = trusted_uids()
-        self._boot = self._find_boot(boot if boot is not None else "" if folder else _boot_id())
+        self._boot = self._find_boot(boot if boot is not None else "" if folder else read_boot_id().replace("-", ""))
         # What was written in the boot that runs is left for later.
         self._is_before_boot = False
         # It stands at an event that was looked at to know where we are, and is still to be read.
@@ -210,10 +210,6 @@ class JournalEvents:
         self._reader.add_match("=".join(MARK))
         if boot:
             self._reader.add_match(f"_BOOT_ID={boot}")
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
 
 
 def trusted_uids() -> frozenset[int]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from plexguard.core.config import show_span
 from plexguard.core.mounts import MountPoint
+from plexguard.core.spans import show_span
 
 # Content by "unit.d/file", below the generator's folder.
 DropIns = dict[str, str]

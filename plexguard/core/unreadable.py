@@ -11,13 +11,12 @@ from pathlib import Path
 from plexguard.core.clock import Moment
 from plexguard.core.errors import IoFailed, PlexguardError
 from plexguard.core.events import show_path
-from plexguard.core.found import RUNTIME
 from plexguard.core.journal import Journal
-from plexguard.core.state import PUBLISHED, STATE_ROOT, StateFile, write_atomic
+from plexguard.core.state import PUBLISHED, RUNTIME_ROOT, STATE_ROOT, StateFile, write_atomic
 
 FILE = STATE_ROOT / "perms-audit" / "unreadable.json"
 # The folder is made once and for all, by tmpfiles.d: a container that has it bound would not see another one of its name.
-FLAG = RUNTIME / "health" / "unreadable"
+FLAG = RUNTIME_ROOT / "health" / "unreadable"
 SCHEMA = 1
 # More are no longer told apart: the cause is one, and not any of these paths.
 MOST_PATHS = 200

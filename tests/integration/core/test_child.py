@@ -8,9 +8,10 @@ from typing import NoReturn
 import psutil
 import pytest
 
-from plexguard.core.child import end_child, in_child
+from plexguard.core.child import Child, end_child, in_child
 from plexguard.core.errors import MissingInput, PlexguardError, SystemRefused, TryAgain
 from plexguard.core.perms_request import Answer, Verdict
+from tests.waiting import await_true
 
 LARGE = "x" * (1 << 20)
 
@@ -146,3 +147,46 @@ def test_descriptors_do_not_pile_up() -> None:
             in_child(lambda: time.sleep(60), timeout_s=0.01)
 
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_child_beside_us_answers_when_it_is_asked_for_it() -> None:
+    child = Child(lambda: LARGE)
+    assert await_true(child.take) == LARGE
+    await_true(child.close)
+    assert child.pid not in children()
+
+
+def test_a_child_beside_us_that_hangs_is_not_waited_for_and_ends_when_it_is_closed() -> None:
+    child = Child(lambda: time.sleep(60))
+    assert child.take() is None
+    await_true(child.close)
+    assert child.pid not in children()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "/a"), TryAgain("later")])
+def test_an_error_of_a_child_beside_us_arrives(error: Exception) -> None:
+    child = Child(lambda: fail(error))
+    with pytest.raises(type(error)):
+        await_true(child.take)
+    await_true(child.close)
+
+
+def test_a_child_beside_us_that_dies_is_told() -> None:
+    child = Child(lambda: os._exit(7))
+    with pytest.raises(SystemRefused):
+        await_true(child.take)
+    await_true(child.close)
+
+
+def test_a_child_beside_us_holds_nothing_of_ours_open() -> None:
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    child = Child(lambda: time.sleep(60))
+    os.close(writer)
+    try:
+        # The end of the pipe is seen while the child goes on.
+        assert os.read(reader, 1) == b""
+        assert child.take() is None
+    finally:
+        os.close(reader)
+        await_true(child.close)

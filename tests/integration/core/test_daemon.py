@@ -12,6 +12,7 @@ import pytest
 
 from plexguard.core.notify import SystemdNotifier
 from tests.integration.core.conftest import environment, python
+from tests.waiting import await_true
 
 SERVICE = """
     import time
@@ -99,9 +100,7 @@ def test_stop_is_heard_while_the_manager_does_not_read(tmp_path: Path) -> None:
         assert listener.recv(4096).startswith(b"READY=1")
         # Nobody reads any more: the queue of the socket fills up, and the service waits in the middle of telling.
         stack = Path(f"/proc/{process.pid}/wchan")
-        deadline = time.monotonic() + 10
-        while "unix" not in stack.read_text() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        await_true(lambda: "unix" in stack.read_text(), what=stack.read_text)
 
         process.terminate()
         time.sleep(0.2)

@@ -3,25 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from plexguard.core.host import MAX_OUTPUT_BYTES, CommandFailed, CommandMissing, CommandTimeout, LocalHost
 from tests.integration.core.conftest import environment, python
+from tests.waiting import await_true
 
 HOST = LocalHost()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for something that must come true; ten seconds stand for never."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.01)
 
 
 def is_gone(pid: int) -> bool:
@@ -127,19 +118,12 @@ def test_deadline_ends_grandchildren_too(tmp_path: Path) -> None:
         HOST.run(sh(f"(sleep 60 & echo $! > {tmp_path}/pid; wait) & wait"), timeout_s=0.5)
 
     pid = int((tmp_path / "pid").read_text())
-    wait_until(lambda: is_gone(pid))
+    await_true(lambda: is_gone(pid))
 
 
 def test_command_that_ignores_the_signal_to_end_is_killed(tmp_path: Path) -> None:
-    script = f"""
-import os, signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-open('{tmp_path}/pid', 'w').write(str(os.getpid()))
-time.sleep(60)
-"""
-
     with pytest.raises(CommandTimeout):
-        HOST.run([sys.executable, "-c", script], timeout_s=0.5)
+        HOST.run(sh(f"trap '' TERM; echo $$ > {tmp_path}/pid; exec sleep 60"), timeout_s=0.5)
 
     assert is_gone(int((tmp_path / "pid").read_text()))
 
@@ -149,7 +133,7 @@ def test_child_that_was_left_behind_with_the_output_is_ended_at_the_deadline(tmp
         HOST.run(sh(f"sleep 60 & echo $! > {tmp_path}/pid; exit 0"), timeout_s=0.3)
 
     pid = int((tmp_path / "pid").read_text())
-    wait_until(lambda: is_gone(pid))
+    await_true(lambda: is_gone(pid))
 
 
 def test_program_that_is_interrupted_takes_its_command_along(tmp_path: Path) -> None:
@@ -161,13 +145,13 @@ def test_program_that_is_interrupted_takes_its_command_along(tmp_path: Path) -> 
         env=environment(),
         stderr=subprocess.DEVNULL,
     )
-    wait_until((tmp_path / "pid").exists)
+    await_true((tmp_path / "pid").exists)
 
     caller.send_signal(signal.SIGINT)
 
     caller.wait(timeout=10)
     pid = int((tmp_path / "pid").read_text())
-    wait_until(lambda: is_gone(pid))
+    await_true(lambda: is_gone(pid))
 
 
 def test_many_commands_leave_no_descriptor_open() -> None:
@@ -197,7 +181,7 @@ def test_line_that_comes_in_pieces_is_given_whole(tmp_path: Path) -> None:
     try:
         assert stream.read_line(0.3) is None
         (tmp_path / "go").touch()
-        wait_until(lambda: bool(line := stream.read_line(0.0)) and line == "first half and second")
+        await_true(lambda: bool(line := stream.read_line(0.0)) and line == "first half and second")
     finally:
         stream.close()
 
@@ -241,7 +225,7 @@ def test_close_ends_the_command_and_its_children(tmp_path: Path) -> None:
     stream.close()
 
     pid = int((tmp_path / "pid").read_text())
-    wait_until(lambda: is_gone(pid))
+    await_true(lambda: is_gone(pid))
 
 
 def test_following_a_command_that_is_missing_says_so() -> None:
@@ -254,11 +238,11 @@ def test_following_a_command_that_is_missing_says_so() -> None:
 
 def test_command_is_held_for_as_long_as_the_context_lasts(tmp_path: Path) -> None:
     with HOST.hold(sh(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec cat")):
-        wait_until((tmp_path / "pid").exists)
+        await_true((tmp_path / "pid").exists)
         pid = int((tmp_path / "pid").read_text())
         assert not is_gone(pid)
 
-    wait_until(lambda: is_gone(pid))
+    await_true(lambda: is_gone(pid))
 
 
 def test_held_command_ends_when_its_holder_is_killed(tmp_path: Path) -> None:
@@ -271,10 +255,10 @@ def test_held_command_ends_when_its_holder_is_killed(tmp_path: Path) -> None:
         """),
         env=environment(),
     )
-    wait_until((tmp_path / "pid").exists)
+    await_true((tmp_path / "pid").exists)
 
     holder.kill()
     holder.wait(timeout=10)
 
     pid = int((tmp_path / "pid").read_text())
-    wait_until(lambda: is_gone(pid))
+    await_true(lambda: is_gone(pid))

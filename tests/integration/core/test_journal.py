@@ -36,6 +36,8 @@ SCRIPT = """
             value, data = data[8:8 + length], data[9 + length:]
         fields.setdefault(name.decode(), []).append(value.decode("latin-1"))
     print(json.dumps(fields))
+    listener.close()
+    tell_it("and nobody listens")
 """
 
 
@@ -66,6 +68,13 @@ def test_event_arrives_with_its_fields_typed_and_the_place_that_sent_it(run_moun
         "PLEXGUARD_COUNT": ["3"],
     }
     assert line[0].isdigit()
+
+
+def test_event_that_nobody_takes_is_no_reason_to_end(run_mounted: Run) -> None:
+    done = run_mounted(SCRIPT, WHAT="is gone")
+
+    assert done.returncode == 0
+    assert "and nobody listens" in done.stderr
 
 
 def test_value_with_a_line_end_cannot_forge_a_field(run_mounted: Run) -> None:

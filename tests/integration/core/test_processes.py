@@ -13,6 +13,7 @@ import pytest
 
 from plexguard.core import processes
 from plexguard.core.processes import Inside, find_plex, look_inside
+from tests.waiting import await_true
 
 
 @contextmanager
@@ -22,8 +23,7 @@ def running(folder: Path, name: str) -> Iterator[int]:
     process = subprocess.Popen([str(command), "60"])
     try:
         # The kernel lets the parent go on a moment before the child has its new name.
-        while Path(f"/proc/{process.pid}/comm").read_text() != name[:15] + "\n":
-            time.sleep(0.001)
+        await_true(lambda: Path(f"/proc/{process.pid}/comm").read_text() == name[:15] + "\n")
         yield process.pid
     finally:
         process.kill()

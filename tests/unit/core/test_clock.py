@@ -26,6 +26,12 @@ def test_interval_across_boots_is_that_of_the_wall_clock() -> None:
     assert moment(boot="two", uptime_s=5.0, wall_s=90.0).seconds_since(moment(uptime_s=1000.0)) == 90.0
 
 
+def test_moments_of_one_boot_that_go_by_two_ids_are_told_by_their_clocks() -> None:
+    # As in a container, where a service sees another id than a command by hand.
+    assert moment(boot="two", uptime_s=130.0, wall_s=31.5).seconds_since(moment(uptime_s=100.0)) == 30.0
+    assert not moment(boot="two", uptime_s=130.0, wall_s=90.0).is_of_boot_of(moment(uptime_s=100.0))
+
+
 @pytest.mark.parametrize("jump_s", [-3600.0, -86_400.0 * 365 * 40], ids=["an hour", "forty years"])
 def test_wall_clock_that_went_backwards_over_a_reboot_leaves_the_time_since_the_boot(jump_s: float) -> None:
     assert moment(boot="two", uptime_s=5.0, wall_s=jump_s).seconds_since(moment(uptime_s=1.0)) == 5.0

@@ -6,34 +6,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from plexguard.core import config, suite
-from plexguard.core.config import (
+from plexguard.core.config import read, render_example
+from plexguard.core.errors import ConfigError
+from plexguard.core.events import Mode
+from plexguard.core.options import (
     BOOLEAN,
-    CALENDAR,
     CONTAINER,
     FOLDERS,
-    OPTIONAL_UNIT,
     TEXT,
-    UNIT,
-    URL,
-    Kind,
     choice,
     count,
     mode,
     option,
-    read,
-    render_example,
+    options,
     span,
     tables,
 )
-from plexguard.core.errors import ConfigError
-from plexguard.core.events import Mode
+from plexguard.core.spans import parse_span
 
 # As the audit's folders have it: what would lock the owner out is no mode.
 MODE = mode(0)
@@ -378,250 +372,14 @@ def test_variable_of_no_option_is_not_looked_at(tmp_path: Path) -> None:
     assert load(write(tmp_path, ""), {"TITLE": "x", "title": "x"}) == Sample()
 
 
-# -- kinds ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90s", 90),
-        ("15min", 900),
-        ("1h 30min", 5400),
-        ("1h30min", 5400),
-        ("2d", 172800),
-        ("1w", 604800),
-        ("250ms", 0.25),
-        ("10us", 1e-5),
-        ("10µs", 1e-5),
-        ("1.5h", 5400),
-        ("5", 5),
-        (" 5 s ", 5),
-        ("2 hours 1 minute", 7260),
-        (7, 7),
-        (0.5, 0.5),
-        ("0", 0),
-    ],
-    ids=str,
-)
-def test_span_reads_what_systemd_reads(text: object, seconds: float) -> None:
-    assert config.parse_span(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        " ",
-        "s",
-        "-5s",
-        "5x",
-        "5 S",
-        "1month",
-        "1y",
-        "1,5h",
-        "٣s",
-        "5s!",
-        "1" * 200,
-        "9" * 99,
-        True,
-        None,
-        [5],
-        float("nan"),
-        float("inf"),
-        -1,
-    ],
-    ids=lambda v: str(v)[:12],
-)
-def test_span_refuses_what_is_none(text: object) -> None:
-    with pytest.raises(ValueError):
-        config.parse_span(text)
-
-
-@given(st.integers(min_value=0, max_value=36500 * 86400 * 1000))
-def test_span_that_is_shown_is_read_as_the_same_span(milliseconds: int) -> None:
-    given_span = timedelta(milliseconds=milliseconds)
-
-    assert config.parse_span(config.show_span(given_span)) == given_span
-
-
-@given(st.one_of(st.text(max_size=120), st.integers(), st.floats(), st.none(), st.booleans()))
-def test_span_is_a_time_or_a_value_error_whatever_is_given(value: object) -> None:
-    try:
-        parsed = config.parse_span(value)
-    except ValueError:
-        return
-    assert timedelta(0) <= parsed <= timedelta(days=36500)
-
-
 @pytest.mark.parametrize("edge", ["1min", "365d"])
 def test_span_includes_its_bounds(tmp_path: Path, edge: str) -> None:
-    assert load(write(tmp_path, f'[sample]\nrecent = "{edge}"\n')).recent == config.parse_span(edge)
+    assert load(write(tmp_path, f'[sample]\nrecent = "{edge}"\n')).recent == parse_span(edge)
 
 
 @pytest.mark.parametrize("beyond", ["59s 999ms", "365d 1ms"])
 def test_span_excludes_what_is_beyond_its_bounds(tmp_path: Path, beyond: str) -> None:
     assert len(mistakes(write(tmp_path, f'[sample]\nrecent = "{beyond}"\n'))) == 1
-
-
-@pytest.mark.parametrize(("text", "bits"), [("644", 0o644), ("0644", 0o644), ("000", 0), ("0777", 0o777)])
-def test_mode_is_octal(text: str, bits: int) -> None:
-    assert MODE.parse(text) == bits
-
-
-@pytest.mark.parametrize(
-    "value", ["999", "4755", "1777", "64", "00644", "", "rw-r--r--", "0o644", "٦٤٤", "644 ", 644, None], ids=str
-)
-def test_mode_refuses_what_is_none(value: object) -> None:
-    with pytest.raises(ValueError):
-        MODE.parse(value)
-
-
-@given(st.integers(min_value=0, max_value=0o777))
-def test_mode_that_is_shown_is_read_as_the_same_mode(bits: int) -> None:
-    shown = tomllib.loads("x = " + MODE.show(Mode(bits)))["x"]
-
-    assert MODE.parse(shown) == bits
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [
-        ("", ""),
-        ("http://127.0.0.1:32400", "http://127.0.0.1:32400"),
-        ("https://plex.example.net/", "https://plex.example.net"),
-        ("http://[::1]:32400", "http://[::1]:32400"),
-        ("http://[fe80::1]", "http://[fe80::1]"),
-        ("http://h:65535", "http://h:65535"),
-    ],
-)
-def test_url_takes_scheme_host_and_port(text: str, meant: str) -> None:
-    assert URL.parse(text) == meant
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "plex:32400",
-        "ftp://plex",
-        "http://",
-        "http://user:secret@plex:32400",
-        "http://plex/web",
-        "http://plex?X-Plex-Token=abc",
-        "http://plex#a",
-        "http://plex:99999",
-        "http://plex:0",
-        "http://plex:",
-        "http://plex:٣٢٤٠٠",
-        "http://[::::]:32400",
-        "http://[1.2.3.4]",
-        "http://::1:32400",
-        "http://a\x01b:32400",
-        "http://a\x7fb",
-        "http://a b",
-        "http://plex\n",
-        "http://℀.example",
-        "HTTP//plex",
-    ],
-)
-def test_url_refuses_what_no_server_answers_at(text: str) -> None:
-    with pytest.raises(ValueError):
-        URL.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [
-        (TEXT, "two\nlines"),
-        (TEXT, "a\x00b"),
-        (TEXT, 5),
-        (BOOLEAN, 1),
-        (BOOLEAN, "true"),
-        (count(1, 3), 0),
-        (count(1, 3), 4),
-        (count(1, 3), 2.0),
-        (count(1, 3), True),
-        (count(1, 3), "2"),
-        (FOLDERS, "/srv"),
-        (FOLDERS, ["srv"]),
-        (FOLDERS, [""]),
-        (FOLDERS, ["/srv/../etc"]),
-        (FOLDERS, ["/srv\n"]),
-        (FOLDERS, [5]),
-        (FOLDERS, ["/srv", None]),
-        (UNIT, "plexmediaserver"),
-        (UNIT, ""),
-        (OPTIONAL_UNIT, "haproxy"),
-        (OPTIONAL_UNIT, 0),
-        (UNIT, "plex.timer"),
-        (UNIT, "a b.service"),
-        (UNIT, "../x.service"),
-        (UNIT, "-Hroot.service"),
-        (UNIT, "x" * 300 + ".service"),
-        (CONTAINER, "-v"),
-        (CONTAINER, ""),
-        (CONTAINER, "a/b"),
-        (CONTAINER, "plëx"),
-        (CALENDAR, ""),
-        (CALENDAR, "05:30\nExecStart=/bin/sh"),
-        (CALENDAR, "%H"),
-        (choice("a", "b"), "c"),
-        (choice("a", "b"), ["a"]),
-        (choice("a", "b"), None),
-    ],
-    ids=lambda value: value.allowed[:20] if isinstance(value, Kind) else ascii(value)[:30],
-)
-def test_kind_refuses(kind: Kind[Any], value: object) -> None:
-    with pytest.raises(ValueError):
-        kind.parse(value)
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [
-        (UNIT, "plexmediaserver.service"),
-        (OPTIONAL_UNIT, "haproxy.service"),
-        (OPTIONAL_UNIT, ""),
-        (UNIT, "plex@home.service"),
-        (CONTAINER, "plex"),
-        (CALENDAR, "*-*-* 05:30"),
-        (CALENDAR, "Mon..Fri 04:15:00 Europe/Berlin"),
-        (CALENDAR, "*-*~1 00/2:00"),
-        (choice("a", "b"), "b"),
-        (TEXT, ""),
-    ],
-    ids=lambda value: value.allowed[:20] if isinstance(value, Kind) else ascii(value)[:30],
-)
-def test_kind_takes_and_gives_back(kind: Kind[Any], value: str) -> None:
-    assert kind.parse(value) == value
-    assert kind.parse(tomllib.loads("x = " + kind.show(value))["x"]) == value
-
-
-_FOLDER_NAME = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="/"), min_size=1, max_size=20).filter(
-    lambda name: name not in (".", "..")
-)
-
-
-@given(st.lists(st.lists(_FOLDER_NAME, min_size=1, max_size=4).map(lambda names: "/" + "/".join(names)), max_size=4))
-def test_folders_that_are_shown_are_read_as_the_same_folders(folders: list[str]) -> None:
-    shown = tomllib.loads("x = " + FOLDERS.show(tuple(folders)))["x"]
-
-    assert FOLDERS.parse(shown) == tuple(folders)
-
-
-_TOML_VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30), st.dates(), st.times()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
-    max_leaves=5,
-)
-
-
-@given(_TOML_VALUES)
-def test_every_kind_answers_any_value_with_a_value_or_a_value_error(value: object) -> None:
-    for kind in (TEXT, BOOLEAN, MODE, FOLDERS, URL, UNIT, CONTAINER, CALENDAR, count(0, 9), span("1s", "1h"), choice("a")):
-        try:
-            kind.parse(value)
-        except ValueError:
-            continue
 
 
 # -- the example file -------------------------------------------------------------------------------------------------
@@ -641,7 +399,7 @@ def test_example_without_its_comment_signs_is_the_defaults(tmp_path: Path) -> No
     assert taken == [section() for section in suite.sections()]
     # And it says something about every option.
     tables = tomllib.loads(uncommented)
-    assert {name: set(table) for name, table in tables.items()} == {s.SECTION: set(config.options(s)) for s in suite.sections()}
+    assert {name: set(table) for name, table in tables.items()} == {s.SECTION: set(options(s)) for s in suite.sections()}
 
 
 def test_example_as_it_is_sets_nothing(tmp_path: Path) -> None:

@@ -81,3 +81,25 @@ def test_cycle_that_fails_ends_the_service_without_feeding_the_watchdog() -> Non
         run_cycles(cycle, notifier)
 
     assert notifier.told == []
+
+
+def test_a_service_that_proves_something_is_watched_over_before_it_is_ready_and_ready_once() -> None:
+    notifier = FakeNotifier()
+    cycles = iter(range(5))
+
+    def cycle() -> str:
+        number = next(cycles)
+        if number == 4:
+            signal.raise_signal(signal.SIGTERM)
+        return f"cycle {number}"
+
+    answers = iter([False, False, True])
+    run_cycles(cycle, notifier, is_ready=lambda: next(answers))
+
+    assert notifier.told == [
+        ("STATUS=cycle 0", "WATCHDOG=1"),
+        ("STATUS=cycle 1", "WATCHDOG=1"),
+        ("READY=1", "STATUS=cycle 2", "WATCHDOG=1"),
+        ("STATUS=cycle 3", "WATCHDOG=1"),
+        ("STOPPING=1",),
+    ]

@@ -57,6 +57,16 @@ def test_make_drop_ins_keeps_fuse_and_network_roots_out_of_read_write_paths(tmp_
     assert "cloud" not in text
 
 
+def test_make_drop_ins_keeps_guarded_mount_points_out_of_read_write_paths_before_they_are_mounted(tmp_path: Path) -> None:
+    text = '[perms-audit]\nroots = ["/srv/cloud/films", "/srv/disk"]\n[rclone.films]\nmount_point = "/srv/cloud"\n'
+
+    made = make_drop_ins(settings(tmp_path, text), None, (MountPoint(path="/", type="ext4"),), {})
+
+    audits = "".join(content for name, content in made.items() if "perms" in name)
+    assert "/srv/disk" in audits
+    assert "cloud" not in audits
+
+
 def test_groups_that_this_machine_has_no_name_for_are_left_out(tmp_path: Path) -> None:
     # given: a container's Plex, whose group is one of the container
     found = FoundPlex(server=Server.CONTAINER, gids=(4242, 997), preferences="/srv/plex/Preferences.xml")

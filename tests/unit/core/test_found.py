@@ -2,11 +2,27 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from plexguard.core.found import FoundContainer, FoundPlex, Mount, Server, host_path
+from plexguard.core.endpoints import ENDPOINTS, Endpoint, overlap
+from plexguard.core.found import (
+    KEPT,
+    PLEX_FILE,
+    SCHEMA,
+    FoundContainer,
+    FoundPlex,
+    Mount,
+    Server,
+    host_path,
+    is_plexs,
+    read_last_plex,
+    url_of,
+)
 from plexguard.core.records import decode, encode
+from plexguard.core.state import StateFile
+from tests.fakes.ports import FakeJournal
 
 MOUNTS = (
     Mount(source="/srv/media", destination="/data"),
@@ -49,7 +65,14 @@ def test_host_root_as_a_source_gives_no_double_slash() -> None:
     "record",
     [
         FoundPlex(server=Server.NONE, missing="no Plex here"),
-        FoundPlex(server=Server.UNIT, name="plexmediaserver.service", uid=997, gids=(997, 44), folders=("/srv/\udcff",)),
+        FoundPlex(
+            server=Server.UNIT,
+            name="plexmediaserver.service",
+            uid=997,
+            gids=(997, 44),
+            folders=("/srv/\udcff",),
+            links={"/a": "/b"},
+        ),
         FoundContainer(name="plex"),
         FoundContainer(name="plex", status="running", started=datetime(2026, 3, 1, tzinfo=UTC), seen_s=1.5, mounts=MOUNTS),
     ],
@@ -62,3 +85,76 @@ def test_what_was_found_survives_its_file(record: FoundPlex | FoundContainer) ->
 def test_container_that_is_absent_does_not_exist() -> None:
     assert not FoundContainer(name="plex").exists
     assert FoundContainer(name="plex", status="exited").exists
+
+
+def test_plex_is_where_it_was_found_or_where_it_usually_is() -> None:
+    assert url_of(FoundPlex(server=Server.REMOTE, url="http://192.0.2.1:32400")) == "http://192.0.2.1:32400"
+    assert url_of(FoundPlex(server=Server.NONE)) == url_of(None) == "http://127.0.0.1:32400"
+
+
+@pytest.mark.parametrize(
+    ("server", "url", "address", "is_his"),
+    [
+        (Server.UNIT, "", "127.0.0.1:32400", True),
+        # It listens at all addresses.
+        (Server.UNIT, "", "192.0.2.7:32400", True),
+        (Server.NONE, "", "[::1]:32400", True),
+        (Server.UNIT, "", "127.0.0.1:32401", False),
+        (Server.UNIT, "http://127.0.0.1:32401", "127.0.0.1:32401", True),
+        # Docker gives a container the address that it is told.
+        (Server.CONTAINER, "http://localhost:32400", "127.0.0.1:32400", True),
+        (Server.CONTAINER, "http://127.0.0.1:32400", "192.0.2.7:32400", False),
+        (Server.CONTAINER, "http://127.0.0.1:32400", "0.0.0.0:32400", True),
+        # A door that leads to itself.
+        (Server.REMOTE, "http://192.0.2.7:32400", "192.0.2.7:32400", True),
+        (Server.REMOTE, "http://192.0.2.8:32400", "0.0.0.0:32400", False),
+        (Server.REMOTE, "http://plex.example.org", "192.0.2.7:32400", False),
+    ],
+)
+def test_where_plex_listens_itself(server: Server, url: str, address: str, is_his: bool) -> None:
+    (endpoint,) = ENDPOINTS.parse([address])
+
+    assert is_plexs(endpoint, FoundPlex(server=server, url=url)) is is_his
+
+
+def test_before_anybody_has_looked_its_port_is_plexs() -> None:
+    assert is_plexs(Endpoint(address="192.0.2.7", port=32400), None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "do"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1", True),
+        ("127.0.0.1:1", "127.0.0.1:2", False),
+        ("127.0.0.1:1", "192.0.2.7:1", False),
+        ("0.0.0.0:1", "192.0.2.7:1", True),
+        ("0.0.0.0:1", "[::1]:1", False),
+        ("[::]:1", "[::1]:1", True),
+        ("[::]:1", "192.0.2.7:1", True),
+        ("[::]:1", "0.0.0.0:1", True),
+    ],
+)
+def test_addresses_of_which_only_one_can_be_listened_at(one: str, other: str, do: bool) -> None:
+    first, second = ENDPOINTS.parse([one, other])
+
+    assert overlap(first, second) is overlap(second, first) is do
+
+
+NONE = FoundPlex(server=Server.NONE)
+NOW, BEFORE = FoundPlex(server=Server.UNIT, name="now"), FoundPlex(server=Server.CONTAINER, name="before")
+
+
+@pytest.mark.parametrize(
+    ("published", "kept", "last"),
+    [(NOW, BEFORE, NOW), (None, BEFORE, BEFORE), (NONE, BEFORE, BEFORE), (NONE, None, NONE), (None, None, NONE)],
+    ids=["found", "early in a boot", "its container is not known yet", "none", "never looked"],
+)
+def test_last_server_is_the_one_of_before_while_none_is_found(
+    tmp_path: Path, published: FoundPlex | None, kept: FoundPlex | None, last: FoundPlex
+) -> None:
+    (tmp_path / KEPT).parent.mkdir()
+    for name, record in ((PLEX_FILE.name, published), (KEPT, kept)):
+        if record is not None:
+            StateFile(tmp_path / name, FoundPlex, schema=SCHEMA, journal=FakeJournal()).save(record)
+
+    assert read_last_plex(FakeJournal(), runtime=tmp_path, state=tmp_path) == last

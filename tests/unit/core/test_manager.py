@@ -109,11 +109,12 @@ def test_unit_is_asked_for_by_name_after_the_options() -> None:
         (lambda m: m.start("a.service", timeout_s=90.0), "systemctl --no-ask-password start a.service"),
         (lambda m: m.restart("a.service", timeout_s=60.0), "systemctl --no-ask-password restart a.service"),
         (lambda m: m.try_restart("a.service", timeout_s=60.0), "systemctl --no-ask-password try-restart a.service"),
+        (lambda m: m.try_reload("a.service"), "systemctl --no-ask-password --no-block try-reload-or-restart a.service"),
         (lambda m: m.kill("a.service"), "systemctl --no-ask-password kill --signal=SIGKILL a.service"),
         (lambda m: m.reset_failed("a.service"), "systemctl --no-ask-password reset-failed a.service"),
         (lambda m: m.reload(), "systemctl --no-ask-password daemon-reload"),
     ],
-    ids=["queue", "start", "restart", "try-restart", "kill", "reset-failed", "reload"],
+    ids=["queue", "start", "restart", "try-restart", "try-reload", "kill", "reset-failed", "reload"],
 )
 def test_each_verb_is_one_systemctl(ask: Callable[[SystemdManager], None], argv: str) -> None:
     host = FakeHost({"systemctl": DONE})
@@ -196,3 +197,12 @@ def test_an_answer_that_is_no_json_is_told_as_one() -> None:
 
     with pytest.raises(PeerError, match="no JSON"):
         SystemdManager(host).find_timers("plexguard*")
+
+
+def test_a_start_that_fails_after_a_crash_was_not_told_to_stop() -> None:
+    # As systemd 252 stamps them: killed at 421.5, started again at 423.5, which failed at 425.8; and a stop by hand.
+    crashed = Unit(name="x.service", active_state="failed", result="exit-code", left_active_s=421.5, started_s=423.5, ended_s=425.8)
+    stopped = Unit(name="x.service", result="success", started_s=672.5, left_active_s=681.361, ended_s=681.4)
+
+    assert not crashed.was_told_to_stop
+    assert stopped.was_told_to_stop

@@ -19,6 +19,12 @@ from plexguard.perms_audit import state as perms_audit
 from plexguard.plex_probe import __main__ as plex_probe
 from plexguard.plex_probe import decide as probe_decide
 from plexguard.plex_probe.restart import decide as restart
+from plexguard.rclone_watchdog import decide as mount_decide
+from plexguard.rclone_watchdog import watch as mount_watch
+from plexguard.rclone_watchdog.protect import decide as protect_decide
+from plexguard.rclone_watchdog.protect import record as protect
+from plexguard.rclone_watchdog.trash import act as trash
+from plexguard.rclone_watchdog.trash import decide as trash_decide
 from plexguard.speed_test import __main__ as speed_test
 from plexguard.speed_test import decide as speed_decide
 from plexguard.speed_test.result import Record
@@ -30,6 +36,9 @@ OWNERS: dict[str, tuple[Source[typing.Any], type, int]] = {
     "reboots": (published.REBOOTS, reboot.Budget, net_recover.STATE_SCHEMA),
     "speed": (published.SPEED, speed_decide.State, speed_test.STATE_SCHEMA),
     "audit": (published.AUDIT, perms_audit.State, perms_audit.STATE_SCHEMA),
+    "mounts": (published.MOUNTS, mount_decide.State, mount_watch.STATE_SCHEMA),
+    "hold": (published.HOLD, protect_decide.Hold, protect.SCHEMA),
+    "trash": (published.TRASH, trash_decide.State, trash.STATE_SCHEMA),
     "logs": (published.LOGS, log_watch.State, log_watch.STATE_SCHEMA),
 }
 
@@ -65,8 +74,8 @@ def test_a_line_of_the_speed_history_is_what_the_program_writes() -> None:
 
 
 def test_every_published_record_of_a_program_that_is_there_is_compared() -> None:
-    later = (published.MOUNTS, published.BACKUPS, published.CLOUD_RUNS)
-    shared = (published.PLEX, published.CONTAINER, published.UNREADABLE, published.NOTIFY)
+    later = (published.BACKUPS, published.CLOUD_RUNS)
+    shared = (published.PLEX, published.CONTAINER, published.UNREADABLE, published.NOTIFY, published.PROXY)
     files = {value.file for value in vars(published).values() if isinstance(value, Source)}
 
     assert files - {source.file for source in (*later, *shared)} == {source.file for source, _, _ in OWNERS.values()}
@@ -137,3 +146,12 @@ def test_a_history_is_read_line_by_line(tmp_path: Path) -> None:
     write(tmp_path / lines.file, '{"time": "2026-03-01T02:00:00+00:00", "day": "2026-03-01", "failure": "no answer"}\n{"torn\n')
 
     assert [line.failure for line in lines.read(tmp_path)] == ["no answer"]
+
+
+def test_what_the_disk_did_not_take_is_what_is_shown(tmp_path: Path) -> None:
+    source = dataclasses.replace(published.HOLD, spare=tmp_path / "memory.json")
+    (tmp_path / "plex-hold").mkdir()
+    (tmp_path / source.file).write_text('{"schema": 1, "failed": "on disk"}')
+    assert source.read(tmp_path) == published.HoldSeen(failed="on disk")
+    (tmp_path / "memory.json").write_text('{"schema": 1, "failed": "in memory"}')
+    assert source.read(tmp_path) == published.HoldSeen(failed="in memory")

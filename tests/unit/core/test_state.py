@@ -435,3 +435,10 @@ def test_a_person_without_the_right_to_make_a_folder_is_told_who_has_it(tmp_path
         make_folder(tmp_path / "speed-test")
 
     assert told.value.hint == "run it as root"
+
+
+def test_of_several_folders_a_program_has_the_one_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/plexguard/plex-hold:/var/lib/plexguard/rclone-watchdog/films")
+    assert state_directory("rclone-watchdog/films") == Path("/var/lib/plexguard/rclone-watchdog/films")
+    assert state_directory("films") == Path("/var/lib/plexguard/rclone-watchdog/films")
+    assert state_directory("shows") == Path("/var/lib/plexguard/plex-hold")

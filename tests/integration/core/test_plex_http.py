@@ -14,9 +14,7 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.plex import (
-    MAX_ANSWER_BYTES,
     Activity,
-    HttpPlex,
     Identity,
     Library,
     PlexBroken,
@@ -29,8 +27,10 @@ from plexguard.core.plex import (
     PlexUnreachable,
     Session,
 )
+from plexguard.core.plex_http import MAX_ANSWER_BYTES, HttpPlex
 from plexguard.core.secret import Secret
 from tests.integration.core.conftest import Run
+from tests.waiting import await_true
 
 Answer = Callable[[socket.socket], None]
 
@@ -154,7 +154,7 @@ SESSIONS_XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Session id="p42rhi76u4ii2b1mbx5fck54" bandwidth="7000" location="lan" />
 </Video>
 </MediaContainer>"""
-SESSIONS = (Session(kind="movie", title="Movie 1", user="owner", state="playing", key="115", player="shield-1"),)
+SESSIONS = (Session(kind="movie", title="Movie 1", user="owner", state="playing", key="115", player="shield-1", library="1"),)
 MUSIC_XML = b"""<MediaContainer size="2">
 <Track title="Song" type="track"><User title="a"/><Player state="paused"/></Track>
 <Photo title="Picture" type="photo"/>
@@ -178,8 +178,8 @@ ACTIVITIES_XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Activity uuid="45463242-929b-1234-8e6b-4355dbe53400" type="media.generate.credits" title="Detecting Credits" progress="-1" />
 </MediaContainer>"""
 ACTIVITIES = (
-    Activity(type="library.update.section", title="Scanning Movies", library="1"),
-    Activity(type="media.generate.credits", title="Detecting Credits", library=""),
+    Activity(type="library.update.section", title="Scanning Movies", library="1", uuid="d6c021c1-4bb8-424c-b9aa-7141a57196ae"),
+    Activity(type="media.generate.credits", title="Detecting Credits", library="", uuid="45463242-929b-1234-8e6b-4355dbe53400"),
 )
 PREFS_JSON = b"""{"MediaContainer": {"size": 3, "Setting": [
    {"id": "FriendlyName", "type": "text", "default": "", "value": "", "hidden": false},
@@ -411,14 +411,15 @@ def test_client_is_good_for_many_calls_and_leaves_no_descriptor_open() -> None:
     with serving(says(reply(IDENTITY_JSON))) as server:
         plex = ask(server)
         plex.identity(timeout_s=10.0)
-        before = len(list(Path("/proc/self/fd").iterdir()))
+        before = count_descriptors()
         for _ in range(30):
             assert plex.identity(timeout_s=10.0) == IDENTITY
         # Those of the server's side are closed by its threads, each in its own time.
-        deadline = time.monotonic() + 10
-        while len(list(Path("/proc/self/fd").iterdir())) > before and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert len(list(Path("/proc/self/fd").iterdir())) <= before
+        await_true(lambda: count_descriptors() <= before, what=count_descriptors)
+
+
+def count_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 # -- other ways to get there ------------------------------------------------------------------------------------------
@@ -501,13 +502,18 @@ print(listener.accept()[0].recv(1 << 16).decode(), flush=True)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
-def test_a_stranger_on_plexs_port_gets_no_token_and_is_not_believed() -> None:
+@pytest.mark.parametrize(
+    "call",
+    [lambda plex: plex.libraries(timeout_s=5.0), lambda plex: plex.set_preference("autoEmptyTrash", "false", timeout_s=5.0)],
+    ids=["asked", "told"],
+)
+def test_a_stranger_on_plexs_port_gets_no_token_and_is_not_believed(call: Callable[[HttpPlex], object]) -> None:
     stranger = subprocess.Popen([sys.executable, "-c", _STRANGER], stdout=subprocess.PIPE, text=True)
     try:
         assert stranger.stdout is not None
         port = int(stranger.stdout.readline())
         with pytest.raises(PlexBroken, match="user 65534 listens there"):
-            HttpPlex(f"http://127.0.0.1:{port}", Secret("the-token-of-the-test"), owners=frozenset({995})).libraries(timeout_s=5.0)
+            call(HttpPlex(f"http://127.0.0.1:{port}", Secret("the-token-of-the-test"), owners=frozenset({995})))
     finally:
         stranger.kill()
         assert "the-token" not in (stranger.communicate()[0] or "")
@@ -519,7 +525,8 @@ def test_a_stranger_on_plexs_port_gets_no_token_and_is_not_believed() -> None:
 NAMES = """
     import ctypes, os, socket, subprocess, tempfile
     from pathlib import Path
-    from plexguard.core.plex import HttpPlex, PlexError
+    from plexguard.core.plex import PlexError
+    from plexguard.core.plex_http import HttpPlex
     assert ctypes.CDLL(None, use_errno=True).unshare(0x40000000) == 0
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "route", "add", "192.0.2.0/24", "dev", "lo"], check=True)

@@ -1,18 +1,14 @@
 """What an answer of Plex means: every status and every body is a value or a fault of a named kind."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexguard.core.plex import (
-    HttpPlex,
-    PlexBroken,
-    PlexError,
-    PlexFailing,
-    PlexMaintenance,
-    PlexUnauthorized,
-    interpret_answer,
-)
+from plexguard.core.plex import PlexBroken, PlexDeclined, PlexError, PlexFailing, PlexMaintenance, PlexUnauthorized
+from plexguard.core.plex_answers import interpret_answer, interpret_done
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.secret import Secret
 
 JSON = "application/json"
@@ -172,3 +168,26 @@ def test_token_that_cannot_be_one_is_told_as_such_before_anything_is_sent(token:
         HttpPlex("http://127.0.0.1:1", Secret(token)).libraries(timeout_s=1.0)
 
     assert token not in str(told.value)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_what_was_told_is_done_whatever_plex_says_beside(status: int) -> None:
+    interpret_done("/x", status, b"anything at all")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fault", "said"),
+    [
+        (400, b"<h1>400 Bad Request</h1>", PlexDeclined, "/x: Plex declines: 400 400 Bad Request"),
+        (404, b"", PlexDeclined, "/x: Plex declines: 404"),
+        (401, UNAUTHORIZED, PlexUnauthorized, "401"),
+        (403, b"", PlexUnauthorized, "403"),
+        (503, MIGRATING, PlexMaintenance, "database migrations"),
+        (503, b"", PlexFailing, "503"),
+        (302, b"", PlexBroken, "redirect"),
+        (206, b"", PlexBroken, "status 206"),
+    ],
+)
+def test_what_was_told_and_is_not_done_is_a_fault_of_its_kind(status: int, body: bytes, fault: type[PlexError], said: str) -> None:
+    with pytest.raises(fault, match=re.escape(said)):
+        interpret_done("/x", status, body)

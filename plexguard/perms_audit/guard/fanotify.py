@@ -1,4 +1,4 @@
-"""fanotify(7), as far as the suite needs it: what happens on whole file systems, each event with its folder and its name.
+"""fanotify(7), as far as the guard needs it: what happens on whole file systems, each event with its folder and its name.
 
 Debian packages no Python binding of it (looked for in 12 and 13), so libc is called. Nothing here holds a file of a watched
 file system open: a mark does not keep it from being unmounted, and goes with it.
