@@ -78,6 +78,12 @@ def await_found(machine: Machine) -> None:
     )
 
 
+def install_again(machine: Machine, deb: Path) -> None:
+    """As an upgrade does it: apt does nothing about a package that is there."""
+    machine.push(deb, f"/tmp/{deb.name}")
+    machine.run(["apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/tmp/{deb.name}"], timeout_s=180)
+
+
 def configure(machine: Machine, text: str, *, name: str = "50-test.toml") -> None:
     """Give the machine a drop-in and apply it, as an administrator does."""
     machine.write(f"/etc/plexguard/plexguard.toml.d/{name}", text)

@@ -14,6 +14,7 @@ SUPPORT = DATA.rpartition("/")[0]
 CONTROL = f"{SUPPORT}/simulator.json"
 UNIT = "plexmediaserver.service"
 URL = "http://127.0.0.1:32400"
+DOOR = "http://127.0.0.1:32401"
 TOKEN = "ABCDEFGHIJabcdefghij"
 FILMS = "/data/media/Films"
 
@@ -73,8 +74,8 @@ def list_films(machine: Machine) -> dict[str, str]:
     return {part["file"]: part["key"] for media in medias for part in media["Part"]}
 
 
-def play_film(machine: Machine, file: str) -> int:
+def play_film(machine: Machine, file: str, where: str = URL) -> int:
     """Ask Plex for a film's bytes as a player does, and return the status: 200, or 404 for one it cannot read."""
-    url = URL + list_films(machine)[file]
+    url = where + list_films(machine)[file]
     argv = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"X-Plex-Token: {TOKEN}", "--max-time", "5", url]
     return int(machine.run(argv).stdout)

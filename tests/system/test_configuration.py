@@ -48,11 +48,10 @@ def test_a_boot_with_a_bad_configuration_is_a_good_boot(deb: Path) -> None:
 
         assert machine.systemctl("is-active", "multi-user.target").strip() == "active"
         assert machine.systemctl("is-active", "plexguard-plex-probe.timer").strip() == "active"
-        stopped = {"plexguard-log-watch.service", "plexguard-perms-guard.service"}
-        assert set(machine.failed_units()) <= {
-            *(*stopped, "plexguard-notify.service"),
-            *("plexguard-discover.service", "plexguard-plex-probe.service"),
-        }
+        stopped = {"plexguard-log-watch.service", "plexguard-perms-guard.service", "plexguard-proxy-breaker.service"}
+        front = {"plexguard-proxy.service", "plexguard-proxy-pictures.service"}
+        others = {*front, "plexguard-discover.service", "plexguard-notify.service", "plexguard-plex-probe.service"}
+        assert set(machine.failed_units()) <= {*stopped, *others}
 
         machine.write("/etc/plexguard/plexguard.toml", "")
         machine.run(["plexguard-status", "apply"])

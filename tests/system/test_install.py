@@ -6,7 +6,7 @@ import pytest
 
 from tests.machine import READY, Machine, installed
 from tests.static.test_units import EXPOSED, MOST_EXPOSED
-from tests.system.conftest import assert_clean_journal, configure
+from tests.system.conftest import assert_clean_journal, configure, install_again
 
 pytestmark = pytest.mark.machine
 
@@ -46,10 +46,15 @@ def test_the_probe_without_plex_speaks_once(machine: Machine) -> None:
 def test_everything_stops_with_the_target_and_comes_back(machine: Machine) -> None:
     machine.systemctl("stop", "plexguard.target")
 
-    running = machine.systemctl("list-units", "plexguard*", "--plain", "--no-legend", "--state=active,activating")
+    # The proxy ends after its breaker, and the target waits for neither.
+    states = "--state=active,activating,deactivating"
+    machine.wait_for(
+        lambda: not machine.systemctl("list-units", "plexguard*", "--plain", "--no-legend", states).strip(),
+        timeout_s=20,
+        what="everything has stopped",
+    )
     machine.systemctl("start", "plexguard.target")
 
-    assert running.strip() == ""
     assert machine.systemctl("is-active", "plexguard-plex-probe.timer").strip() == "active"
 
 
@@ -59,8 +64,7 @@ def test_configuration_survives_a_reinstallation_and_purge_leaves_nothing(machin
     machine.write("/etc/plexguard/credentials/plex.token", "abcdefghij0123456789\n", mode=0o600)
     leave_traces(machine)
 
-    machine.push(deb, f"/tmp/{deb.name}")
-    machine.run(["apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/tmp/{deb.name}"])
+    install_again(machine, deb)
     kept = machine.read("/etc/plexguard/plexguard.toml")
     machine.run(["apt-get", "purge", "-y", "plexguard"])
 
@@ -150,9 +154,8 @@ def test_an_upgrade_starts_what_the_older_package_had_not(bare: Machine, deb: Pa
 
 def test_what_was_disabled_for_good_stays_off_at_an_upgrade(machine: Machine, deb: Path) -> None:
     machine.systemctl("disable", "--now", "plexguard.target")
-    machine.push(deb, f"/tmp/{deb.name}")
 
-    machine.run(["apt-get", "install", "-y", "--reinstall", "--no-install-recommends", f"/tmp/{deb.name}"])
+    install_again(machine, deb)
 
     running = machine.systemctl("list-units", "plexguard*", "--plain", "--no-legend", "--state=active,activating")
     assert running.strip() == ""

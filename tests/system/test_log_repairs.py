@@ -6,7 +6,7 @@ import pytest
 
 from tests.machine import Machine
 from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain, mode_of
-from tests.system.native_plex import DATA, FILMS, play_film
+from tests.system.native_plex import DATA, DOOR, FILMS, list_films, play_film
 
 pytestmark = pytest.mark.machine
 
@@ -21,6 +21,12 @@ def await_watch(machine: Machine) -> None:
     )
     # A file that was never followed is begun at its end.
     time.sleep(2)
+
+
+def await_door(machine: Machine) -> None:
+    machine.wait_for(
+        lambda: list_films(machine) and play_film(machine, _FILM, DOOR) == 200, timeout_s=60, what="the door lets through"
+    )
 
 
 def write_log(machine: Machine, message: str) -> None:
@@ -45,6 +51,41 @@ def test_a_film_that_a_player_could_not_play_is_repaired_within_seconds(plex_mac
     assert [e["_SYSTEMD_UNIT"] for e in repaired] == ["plexguard-perms-request.service"] * 2
     assert [e["PLEXGUARD_PATH"] for e in repaired] == [f"{FILMS}/Film 1 (2001)", _FILM]
     assert_clean_journal(machine)
+
+
+def test_a_film_that_was_asked_for_at_the_door_is_repaired_also_where_plexs_log_is_closed(plex_machine: Machine) -> None:
+    machine = plex_machine
+    await_watch(machine)
+    await_door(machine)
+    # Plex alone may read it.
+    machine.run(["chmod", "600", _LOG])
+    machine.run(["chmod", "600", _FILM])
+
+    assert play_film(machine, _FILM, DOOR) == 404
+    machine.wait_for(lambda: play_film(machine, _FILM, DOOR) == 200, timeout_s=10, what="the film plays")
+
+    told = await_event(machine, "logs.complaint", timeout_s=10)
+    assert (told["PLEXGUARD_PATH"], told["PLEXGUARD_PATTERN"]) == (_FILM, "proxy-part-not-served")
+    assert told["PLEXGUARD_VERDICT"] == "repaired"
+    assert_clean_journal(machine, allowed=("logs.unreadable",))
+
+
+def test_a_line_that_only_looks_like_the_doors_repairs_nothing(plex_machine: Machine) -> None:
+    machine = plex_machine
+    await_watch(machine)
+    await_door(machine)
+    part = list_films(machine)[_FILM]
+    machine.run(["chmod", "600", _FILM])
+
+    machine.run(["logger", "-t", "plexguard-proxy", f'client=192.0.2.7:1 "GET {part} HTTP/1.1" 404 kind=media'], user="nobody")
+    # What was written later is read later.
+    machine.run(["chmod", "600", f"{FILMS}/Film 2 (2002)/Film 2.mkv"])
+    assert play_film(machine, f"{FILMS}/Film 2 (2002)/Film 2.mkv", DOOR) == 404
+    machine.wait_for(
+        lambda: play_film(machine, f"{FILMS}/Film 2 (2002)/Film 2.mkv", DOOR) == 200, timeout_s=10, what="the other film plays"
+    )
+
+    assert mode_of(machine, _FILM) == 0o600
 
 
 def test_what_cannot_be_repaired_is_flagged_and_cleared_when_it_is_cured(plex_machine: Machine) -> None:

@@ -120,7 +120,11 @@ def test_a_wrong_token_is_a_matter_of_configuration(probed: Machine) -> None:
 
 def test_a_wrong_address_is_a_matter_of_configuration(probed: Machine) -> None:
     machine = probed
-    configure(machine, '[plex]\nurl = "http://no-such-name.invalid:32400"\n', name="60-test.toml")
+    machine.write("/etc/plexguard/plexguard.toml.d/60-test.toml", '[plex]\nurl = "http://no-such-name.invalid:32400"\n')
+    # HAProxy takes no name that leads nowhere; the others have the new configuration all the same.
+    applied = machine.run(["plexguard-status", "apply"], check=False)
+    assert applied.returncode == 1
+    assert "plexguard-proxy.service: goes on as it was, see journalctl -u plexguard-proxy.service" in applied.stdout
 
     await_event(machine, "plex.misconfigured", timeout_s=90)
 

@@ -308,6 +308,7 @@ def test_explain_tells_everybody_why_and_changes_nothing(probed: Machine) -> Non
     machine = probed
     machine.systemctl("stop", "plexguard-plex-probe.timer")
     machine.systemctl("stop", "plexguard-discover.timer")
+    machine.systemctl("stop", "plexguard-proxy-breaker.service")
 
     def ask(user: str | None) -> dict[str, str]:
         before = look_around(machine)

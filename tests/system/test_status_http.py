@@ -34,7 +34,9 @@ def await_health(machine: Machine, status: int) -> dict[str, Any]:
 def test_a_plex_that_hangs_is_seen_and_so_is_its_recovery(plex_machine: Machine) -> None:
     machine = probe(plex_machine, "restart = false\n")
     assert machine.unit(SOCKET)["ActiveState"] == "active"
-    assert await_health(machine, 200)["reasons"] == []
+    await_health(machine, 200)
+    # The front door's breaker may just have been started.
+    machine.wait_for(lambda: ask(machine, "/api/v1/health/plex")[1]["reasons"] == [], timeout_s=30, what="nothing is worth a word")
 
     set_plex(machine, mode="hung")
     check_now(machine)
@@ -45,7 +47,7 @@ def test_a_plex_that_hangs_is_seen_and_so_is_its_recovery(plex_machine: Machine)
     await_health(machine, 200)
 
     assert "hung" in " ".join(sick["reasons"]) and sick["checked"]
-    assert sick["breaker"] is None
+    assert sick["breaker"]["state"] in ("closed", "open", "half-open")
     # The journal is looked at once a second.
     machine.wait_for(lambda: find_plex_events(machine) == ["plex.recovered", "plex.hung"], timeout_s=10, what="both events")
     (incident,) = [one for one in ask(machine, "/api/v1/timeline")[1]["incidents"] if one["area"] == "plex"]

@@ -1,0 +1,1 @@
+"""The commands of plexguard-rclone-watchdog, each with what it does."""

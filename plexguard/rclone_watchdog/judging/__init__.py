@@ -1,0 +1,1 @@
+"""What a mount is found to be, from what was answered. Pure."""
