@@ -1,6 +1,7 @@
 """plexguard-perms-audit: arguments and wiring. Without a subcommand it audits; `guard` and `answer` are its services."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from plexguard.core import config as core_config
 from plexguard.core import program
+from plexguard.core.guarded import read_guarded
+from plexguard.core.options import options
 from plexguard.perms_audit.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,7 +22,7 @@ class KindParameter(click.ParamType):
     """A command line value that follows the same rules as the option of the same name in the configuration."""
 
     def __init__(self, option: str) -> None:
-        self._kind = core_config.options(Config)[option][0].kind
+        self._kind = options(Config)[option][0].kind
         self.name = option
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
@@ -85,7 +87,16 @@ def cli(context: click.Context, check: bool, recent: bool, within_roots: bool, o
     config = _load(config_path, given)
     # MTIME_HOURS limits every run, as it did in the scripts that came before.
     recent = recent or given["changed_within"] is not None or bool(os.environ.get("MTIME_HOURS"))
-    return command.run(tuple(context.args), config, ports, check=check, recent=recent, within_roots=within_roots, output=output)
+    return command.run(
+        tuple(context.args),
+        config,
+        ports,
+        guarded=read_guarded(config_path, ports.clock.moment()),
+        check=check,
+        recent=recent,
+        within_roots=within_roots,
+        output=output,
+    )
 
 
 @cli.command("list")
@@ -101,11 +112,13 @@ def list_(run: str | None, output: str) -> int:
 @cli.command()
 @click.argument("run", metavar="RUN")
 @click.option("--dry-run", is_flag=True, help="Report what would be restored; change nothing.")
-def undo(run: str, dry_run: bool) -> int:
+@program.config_option
+def undo(run: str, dry_run: bool, config_path: Path) -> int:
     """Restore what a run changed, where nobody changed it since."""
     from plexguard.perms_audit.commands import undo as command
 
-    return command.run(run, program.open_ports(NAME), dry_run=dry_run)
+    ports = program.open_ports(NAME)
+    return command.run(run, ports, dry_run=dry_run, guarded=read_guarded(config_path, ports.clock.moment()))
 
 
 @cli.command()
@@ -116,7 +129,8 @@ def explain(path: str, config_path: Path, **given: Any) -> int:
     """Say whether Plex can read PATH, and what is in the way."""
     from plexguard.perms_audit.commands import explain as command
 
-    return command.run(path, _load(config_path, given), program.open_ports(NAME))
+    config, ports = _load(config_path, given), program.open_ports(NAME)
+    return command.run(path, config, ports, guarded=read_guarded(config_path, ports.clock.moment()))
 
 
 @cli.command()
@@ -125,7 +139,8 @@ def guard(config_path: Path) -> int:
     """Repair what changes as it changes (a service)."""
     from plexguard.perms_audit.commands import guard as command
 
-    return command.run(program.load_config(config_path, Config), program.open_ports(NAME))
+    config = program.load_config(config_path, Config)
+    return command.run(config, program.open_ports(NAME), read_guarded=functools.partial(read_guarded, config_path))
 
 
 @cli.command()
@@ -134,7 +149,8 @@ def answer(config_path: Path) -> int:
     """Answer requests that come through the socket (a service)."""
     from plexguard.perms_audit.commands import answer as command
 
-    return command.run(program.load_config(config_path, Config), program.open_ports(NAME))
+    config = program.load_config(config_path, Config)
+    return command.run(config, program.open_ports(NAME), read_guarded=functools.partial(read_guarded, config_path))
 
 
 def _load(config_path: Path, given: dict[str, Any]) -> Config:

@@ -62,7 +62,8 @@ class Repairer:
 
     def _root_fd(self, root: int) -> int:
         if root not in self._fds:
-            self._fds[root] = open_root(self._roots[root].path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._fds[root] = open_root(self._roots[root].path, flags, guarded=self._roots[root].guarded)
         return self._fds[root]
 
     def _change(self, step: Repair, folder_fd: int, name: str, fd: int) -> Outcome:
@@ -94,7 +95,9 @@ class Repairer:
         so this is a worker's to do."""
         if root not in self._proven:
             with contextlib.suppress(OSError):
-                self._proven[root] = _read_somewhere(open_root(self._roots[root].path), [_PROOF_ENTRIES])
+                self._proven[root] = _read_somewhere(
+                    open_root(self._roots[root].path, guarded=self._roots[root].guarded), [_PROOF_ENTRIES]
+                )
         return self._proven.get(root, False)
 
 

@@ -9,6 +9,7 @@ from plexguard.core.clock import Clock
 from plexguard.core.errors import IoFailed
 from plexguard.core.events import FilePath, Mode
 from plexguard.core.journal import Journal
+from plexguard.core.mounts import is_below
 from plexguard.perms_audit import events
 from plexguard.perms_audit.act import Outcome
 from plexguard.perms_audit.config import Config
@@ -44,6 +45,11 @@ class Account:
     changes: list[tuple[str, Mode, Mode]] = field(default_factory=list)
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return what was left to the watchdog of its mount."""
+        return tuple(path for path, fault in self.root_faults.items() if fault is RootFault.NOT_PROVEN)
+
+    @property
     def is_well(self) -> bool:
         return not (self.failed or self.root_faults or self.unseen or self.blocked)
 
@@ -68,7 +74,7 @@ class Audit:
 
     faulty: roots that must not be walked. runs: where changes are written down first, None for an audit that makes none.
     lately: paths that were repaired a short while ago. told: what an earlier run told already, by its words, with the count; it
-    is not told again.
+    is not told again; left_out: the same of roots whose mount is not proven.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class Audit:
         runs: RunLog | None = None,
         lately: Container[tuple[str, int]] = (),
         told: dict[str, int] | None = None,
+        left_out: Container[str] = (),
     ) -> None:
         self._policy = policy
         self._config = config
@@ -93,6 +100,7 @@ class Audit:
         self._runs = runs
         self._lately = lately
         self._told_before = told or {}
+        self._left_out_before = left_out
         self._report = Report(journal, run=runs.run if runs is not None else "")
         self._seen_files = [0] * len(policy.roots)
         self._held_back: list[Finding] = []
@@ -174,7 +182,8 @@ class Audit:
             self._tell_root_fault(root.path, batch.root_fault)
         if batch.blocked is not None and root.path not in self.account.blocked:
             self.account.blocked[root.path] = batch.blocked
-        if batch.is_read_only:
+        # A guarded mount is as it is configured, most often read-only, and has the modes that rclone gives it.
+        if batch.is_read_only and not root.guarded:
             self.account.read_only.add(root.path)
         self.account.files += batch.files
         self.account.folders += batch.folders
@@ -262,21 +271,27 @@ class Audit:
                 self._seen_files[number]
                 or holds_others
                 or root.only
-                or root.path in self.account.root_faults
                 or root.path in partly_seen
+                or any(is_below(path, root.path) for path in self.account.root_faults)
             ):
                 continue
             self._tell_root_fault(root.path, RootFault.EMPTY)
 
     def _tell_faulty(self) -> None:
         for root in self._faulty:
-            self._tell_root_fault(root.part_missing or root.path, root.fault or RootFault.NOT_MOUNTED)
+            # Once for a mount, however many libraries lie on it.
+            place = root.part_missing or (root.guarded if root.fault is not RootFault.SYSTEM_FOLDER else "") or root.path
+            self._tell_root_fault(place, root.fault or RootFault.NOT_MOUNTED)
 
     def _tell_root_fault(self, path: str, fault: RootFault) -> None:
-        if path not in self.account.root_faults:
-            self.account.root_faults[path] = fault
+        if path in self.account.root_faults:
+            return
+        self.account.root_faults[path] = fault
+        if fault is not RootFault.NOT_PROVEN:
             if self._is_news(put_words(events.ROOT_FAULT, path, fault.name), 1):
                 self._journal.send(events.ROOT_FAULT, root=FilePath(path), reason=fault.value)
+        elif path not in self._left_out_before:
+            self._journal.send(events.ROOT_LEFT_OUT, root=FilePath(path))
 
     def _is_news(self, words: str, count: int) -> bool:
         """Note a state, and tell whether it is another than the last run left."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from plexguard.core.config import BOOLEAN, CALENDAR, FOLDERS, TEXT, Kind, choice, count, mode, option, span
 from plexguard.core.events import Mode
+from plexguard.core.options import BOOLEAN, CALENDAR, FOLDERS, TEXT, Kind, choice, count, mode, option, span
 
 POLICIES = choice("add", "exact")
 FILE_MODE = mode(0o400)

@@ -66,6 +66,7 @@ class Leave:
 
 Step = Repair | Leave
 IS_SET_ID = "is a set-id file, which is no media"
+IS_BARE = "is the folder below a mount of plexguard-rclone-watchdog, or its cover, and is as it is on purpose"
 HAS_FOREIGN_NAME = "has another name (a hard link) outside the roots"
 HAS_NEW_NAME = "has several names (hard links), and they changed while it was looked at; left for the next audit"
 # Some file systems keep times in whole seconds (ext4 with small inodes), and the kernel's own go by ticks.
@@ -131,6 +132,13 @@ def _judge(finding: Finding, policy: Policy, lately: Container[tuple[str, int]])
         return Leave(finding, IS_SET_ID)
     if not finding.path and finding.denied and is_private(root, finding.owned.mode, finding.owned.uid):
         return Leave(finding, RootFault.PRIVATE.value)
+    if (
+        finding.is_folder
+        and finding.owned.uid == policy.guard_uid >= 0
+        and (path in policy.guarded or not finding.owned.mode & 0o077)
+    ):
+        # Whatever names and tables said a moment ago: a mount that has just gone leaves such a folder behind.
+        return Leave(finding, IS_BARE)
     if (path, finding.inode) in lately:
         return Leave(finding, DOES_NOT_HOLD)
     want = policy.want_of(path)

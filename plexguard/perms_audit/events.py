@@ -103,9 +103,10 @@ ROOT_FAULT = Event(
         Nothing is known of the media in {root}: {reason}. That is never taken for "all is well".
         """,
     decided="""
-        Before it is walked a root is looked at: whether it is there, a folder, mounted as fstab(5) or the last audit say, no
-        folder of the system, and open to root. One that holds no file at all, and one from which nothing came for
-        stall_timeout (60 s), is at fault too.
+        Before it is walked a root is looked at: whether it is there, a folder, mounted as fstab(5), [rclone.NAME] or the last
+        audit say, no folder of the system, and open to root; and whether plexguard-rclone-watchdog(8), where it guards the
+        mount, knows of it (one that is not proven is left out: perms.root-left-out). One that holds no file at all, and one
+        from which nothing came for stall_timeout (60 s), is at fault too.
         """,
     did="""
         It was not audited, and nothing was changed in it. The other roots were. Each audit looks at it again, every 30
@@ -114,9 +115,38 @@ ROOT_FAULT = Event(
     action="""
         See whether its disk is there, and which roots are configured:
           findmnt -T {root_quoted}
+          plexguard-status
           plexguard-status check-config
         If its media were moved to another file system on purpose, let plexguard forget the old mount:
           rm /var/lib/plexguard/perms-audit/state.json
+        """,
+)
+
+ROOT_LEFT_OUT = Event(
+    name="perms.root-left-out",
+    message_id="3f750ecce3bd4cc590e0ae29f3fd05fb",
+    priority=Priority.NOTICE,
+    message="{root} is left out: its mount is not proven to be alive",
+    subject="{root} is left out of the audits while its mount is not proven",
+    page=_PAGE,
+    fields={"root": FilePath},
+    about=("root",),
+    ends=("perms.root-fault",),
+    meaning="""
+        plexguard-rclone-watchdog(8) does not say that the mount {root} is alive. What lies on it is not audited meanwhile, since
+        who asks a mount that hangs waits with it.
+        """,
+    decided="""
+        By what the watchdog has published of the mount; the mount itself was not asked.
+        """,
+    did="""
+        All other roots were audited. This one will be by the first audit, every 30 minutes and each night, that finds its mount
+        proven. The mount's own problem, and its end, are told by its watchdog.
+        """,
+    action="""
+        See what is wrong with the mount:
+          plexguard-status
+          plexguard-rclone-watchdog probe {root_quoted}
         """,
 )
 

@@ -122,10 +122,10 @@ class Mender:
         """Return what is wrong with a place, None when nothing is, or when it is not there any more."""
         root = self._policy.roots[place.root]
         path = root.full_path(place.path)
-        if self._excludes.excludes_below(path, root.path):
+        if self._excludes.excludes_below(path, root.path) or self._policy.is_apart(root, path):
             return None
         try:
-            with opened_root(root.path) as root_fd, opened_above(root_fd, place.path) as (folder_fd, name):
+            with opened_root(root.path, guarded=root.guarded) as root_fd, opened_above(root_fd, place.path) as (folder_fd, name):
                 return self._judge_entry(place, name, folder_fd)
         except FileNotFoundError:
             return None

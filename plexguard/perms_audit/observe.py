@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from plexguard.core.errors import ConfigError, UsageError
-from plexguard.core.found import RUNTIME, FoundPlex, Server, host_path, read_container, read_plex
+from plexguard.core.folders import is_system_folder
+from plexguard.core.found import FoundPlex, Server, host_path, read_container, read_plex
+from plexguard.core.guarded import NONE_GUARDED, OWNER, Guarded
 from plexguard.core.journal import Journal
-from plexguard.core.mounts import MountPoint, is_below, mount_of, read_fstab, read_mounts
+from plexguard.core.links import resolve
+from plexguard.core.mounts import MountPoint, find_unmounted, is_below, mount_of, read_fstab, read_mounts
+from plexguard.core.state import RUNTIME_ROOT
 from plexguard.perms_audit.access import Identity
 from plexguard.perms_audit.config import Config, Override
 from plexguard.perms_audit.policy import Excludes, Policy, Want
-from plexguard.perms_audit.roots import Root, RootFault, find_unmounted, is_system_folder, normalise
+from plexguard.perms_audit.roots import Root, RootFault, normalise
 from plexguard.perms_audit.state import State
-
-# As many as the kernel follows (path_resolution(7)).
-_MAX_LINKS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,18 @@ def survey(
     environment: Mapping[str, str],
     journal: Journal,
     past: State,
-    folder: Path = RUNTIME,
+    folder: Path = RUNTIME_ROOT,
     within_roots: bool = False,
+    guarded: Guarded = NONE_GUARDED,
 ) -> Survey:
     """Find the roots, judge them, and say how their media should be and for whom.
 
     within_roots: arguments must lie below a root that is configured or discovered, if there is any. Raises UsageError and
     ConfigError.
     """
-    mounts = read_mounts()
+    table = read_mounts()
+    guarded = _resolve_guarded(guarded, table)
+    mounts = guarded.without_covers(table)
     found = read_plex(journal, folder)
     named = choose_roots(arguments, config, found, environment=environment, journal=journal, folder=folder)
     paths = [resolve_links(path, mounts) for path in named]
@@ -65,20 +69,42 @@ def survey(
         _check_within(paths, [resolve_links(path, mounts) for path in known])
     files = [path for path in paths if arguments and _is_local_file(path, mounts)]
     roots = judge_roots(
-        [path for path in paths if path not in files], past, mounts, read_fstab(), configured=bool(arguments or config.roots)
+        [path for path in paths if path not in files],
+        past,
+        mounts,
+        read_fstab(),
+        configured=bool(arguments or config.roots),
+        guarded=guarded,
     )
     roots += tuple(
         dataclasses.replace(root, only=(os.path.basename(file),))
         for file in files
-        for root in judge_roots([os.path.dirname(file)], past, mounts, read_fstab())[:1]
+        for root in judge_roots([os.path.dirname(file)], past, mounts, read_fstab(), guarded=guarded)[:1]
     )
     roots = see_from(roots, found, journal, folder)
     config = _resolve_paths(config, mounts)
     excludes = Excludes(config.excludes)
     walked = tuple(root for root in roots if root.fault is None and not excludes.excludes_root(root.path))
     policy = make_policy(config, walked, find_identity(config, found, past))
+    policy = dataclasses.replace(policy, guarded=tuple(sorted(set(guarded.mount_points.values()))), guard_uid=_find_guard())
     faulty = tuple(root for root in roots if root.fault is not None or root.part_missing)
     return Survey(named=tuple(zip(named, paths, strict=True)), policy=policy, faulty=faulty, mounts=mounts)
+
+
+def _find_guard() -> int:
+    try:
+        return pwd.getpwnam(OWNER).pw_uid
+    except KeyError:
+        return -1
+
+
+def _resolve_guarded(guarded: Guarded, mounts: tuple[MountPoint, ...]) -> Guarded:
+    """Return the guarded mounts by the names that the roots go by: those behind all symlinks."""
+    resolved = {point: resolve_links(point, mounts) for point in guarded.mount_points.values()}
+    return Guarded(
+        mount_points={name: resolved[point] for name, point in guarded.mount_points.items()},
+        unproven=tuple(dataclasses.replace(mount, mount_point=resolved[mount.mount_point]) for mount in guarded.unproven),
+    )
 
 
 def _is_local_file(path: str, mounts: tuple[MountPoint, ...]) -> bool:
@@ -86,7 +112,7 @@ def _is_local_file(path: str, mounts: tuple[MountPoint, ...]) -> bool:
     return not mount_of(path, mounts).is_remote and not os.path.islink(path) and os.path.isfile(path)
 
 
-def survey_path(path: str, config: Config, *, journal: Journal, past: State, folder: Path = RUNTIME) -> tuple[Policy, str]:
+def survey_path(path: str, config: Config, *, journal: Journal, past: State, folder: Path = RUNTIME_ROOT) -> tuple[Policy, str]:
     """Return what one path is held to, wherever it lies, and the path with its symlinks resolved: for looking, not for repairs."""
     found = read_plex(journal, folder)
     above, name = os.path.split(resolve_links(normalise(path), read_mounts()))
@@ -117,7 +143,7 @@ def choose_roots(
     *,
     environment: Mapping[str, str],
     journal: Journal,
-    folder: Path = RUNTIME,
+    folder: Path = RUNTIME_ROOT,
 ) -> tuple[str, ...]:
     """Return the folders to audit: of the command line, else MEDIA_ROOTS or the configuration, else what Plex names.
 
@@ -156,29 +182,13 @@ def resolve_links(path: str, mounts: tuple[MountPoint, ...]) -> str:
     """Return a path with its symlinks resolved: what counts is the mount behind it, not the name it is known by.
 
     Only local folders are asked. Of a FUSE or network mount, which may hang, the rest of the path is taken as it is. For root
-    a link counts only when nobody else can change it: a root must not be led to somebody's private folder.
+    a link counts only when nobody else can change it: a root must not be led to somebody's private folder. One that does not is
+    left as it is: the walk follows no link, and tells; and so it does where links lead in a circle.
     """
-    place, names, links = "/", path.split("/"), 0
-    while names:
-        name = names.pop(0)
-        step = os.path.normpath(os.path.join(place, name))
-        if mount_of(step, mounts).is_remote:
-            return os.path.normpath("/".join([step, *names]))
-        try:
-            target = os.readlink(step)
-        except OSError:
-            # No link, or nothing there: the walk tells.
-            place = step
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            return path
-        if not _is_roots(step):
-            # Left as it is: the walk follows no link, and tells.
-            return os.path.normpath("/".join([step, *names]))
-        names = target.split("/") + names
-        place = "/" if target.startswith("/") else place
-    return place
+    try:
+        return resolve(path, is_apart=lambda place: mount_of(place, mounts).is_remote, may_follow=_is_roots)
+    except OSError:
+        return path
 
 
 def _is_roots(link: str) -> bool:
@@ -191,30 +201,58 @@ def _is_roots(link: str) -> bool:
 
 
 def judge_roots(
-    paths: Sequence[str], past: State, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], *, configured: bool = True
+    paths: Sequence[str],
+    past: State,
+    mounts: tuple[MountPoint, ...],
+    fstab: tuple[MountPoint, ...],
+    *,
+    configured: bool = True,
+    guarded: Guarded = NONE_GUARDED,
 ) -> tuple[Root, ...]:
     """Tell of each root whether it may and can be walked. Pure: asks no file system, so nothing can hang here.
 
-    A network or FUSE mount below a root becomes a root of its own: when it hangs, the rest is audited all the same.
+    A network or FUSE mount below a root becomes a root of its own: when it hangs, the rest is audited all the same. So does a
+    guarded mount point, whatever is there: bare it must not be opened.
     """
     roots: dict[str, Root] = {}
     for path in dict.fromkeys(paths):
-        root = _judge_root(path, past.mounts.get(path, ""), mounts, fstab, configured=configured)
-        remote = [mount for mount in mounts if mount.is_remote and mount.path != path and is_below(mount.path, path)]
-        apart = frozenset(mount.path[len(path.rstrip("/")) + 1 :] for mount in remote)
-        roots[path] = dataclasses.replace(root, apart=apart)
-        for mount in remote if root.fault is None else ():
-            roots.setdefault(mount.path, Root(path=mount.path, configured=configured, remote=mount.type))
-    return tuple(roots.values())
+        root = _judge_root(path, past.mounts.get(path, ""), mounts, fstab, configured=configured, guarded=guarded)
+        roots[path] = root
+        for inner in _find_own(path, mounts, guarded) if root.fault is None else ():
+            roots.setdefault(inner, _judge_root(inner, "", mounts, (), configured=configured, guarded=guarded))
+    return tuple(dataclasses.replace(root, apart=_find_apart(root, mounts, guarded)) for root in roots.values())
+
+
+def _find_own(path: str, mounts: tuple[MountPoint, ...], guarded: Guarded) -> tuple[str, ...]:
+    """Return what lies below a root and is a root of its own."""
+    remote = [mount.path for mount in mounts if mount.is_remote and mount.path != path and is_below(mount.path, path)]
+    return tuple(dict.fromkeys((*remote, *guarded.find_below(path))))
+
+
+def _find_apart(root: Root, mounts: tuple[MountPoint, ...], guarded: Guarded) -> frozenset[str]:
+    # Where a mount of fstab(5) is missing, its bare folder is nobody's media, and perhaps closed on purpose.
+    away = (*_find_own(root.path, mounts, guarded), *filter(None, (root.part_missing,)))
+    return frozenset(inner[len(root.path.rstrip("/")) + 1 :] for inner in away)
 
 
 def _judge_root(
-    path: str, last_mount: str, mounts: tuple[MountPoint, ...], fstab: tuple[MountPoint, ...], *, configured: bool
+    path: str,
+    last_mount: str,
+    mounts: tuple[MountPoint, ...],
+    fstab: tuple[MountPoint, ...],
+    *,
+    configured: bool,
+    guarded: Guarded,
 ) -> Root:
     mount = mount_of(path, mounts)
-    root = Root(path=path, configured=configured, remote=mount.type if mount.is_remote else "")
+    point = guarded.find(path)
+    root = Root(path=path, configured=configured, remote=mount.type if mount.is_remote else "", guarded=point)
     if is_system_folder(path):
         return dataclasses.replace(root, fault=RootFault.SYSTEM_FOLDER)
+    if guarded.find_unproven(path) is not None:
+        return dataclasses.replace(root, fault=RootFault.NOT_PROVEN)
+    if point and not any(mount.path == point for mount in mounts):
+        return dataclasses.replace(root, fault=RootFault.NOT_MOUNTED)
     missing = find_unmounted(path, mounts, fstab, last_mount)
     if missing and missing != path and missing.startswith(path + "/"):
         return dataclasses.replace(root, part_missing=missing)

@@ -9,9 +9,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
+from plexguard.core.folders import is_system_folder
+from plexguard.core.guarded import COVER_TYPE
+from plexguard.core.mounts import find_numbered, is_below
 from plexguard.perms_audit.access import LIST, Guise, Ownership, allows, explain, has_acl
-from plexguard.perms_audit.roots import Root, RootFault, is_private, is_system_folder
+from plexguard.perms_audit.roots import Root, RootFault, is_private
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 # To pass through a folder on the way to a root, which needs no right to list it.
@@ -26,8 +30,30 @@ _FAULTS = {
 }
 
 
-def open_root(path: str, flags: int = FOLDER_FLAGS) -> int:
-    """Open a root name by name from /, through no symlink: those that may be followed were resolved before. Raises OSError."""
+def open_root(path: str, flags: int = FOLDER_FLAGS, *, guarded: str = "") -> int:
+    """Open a root name by name from /, through no symlink: those that may be followed were resolved before. Raises OSError.
+
+    guarded: of the root. A mount may go between the look at the table and now, and what then has its name is the folder below it,
+    or its cover: ENOTCONN.
+    """
+    fd = _open_by_names(path, flags)
+    if guarded and not _lies_on(fd, guarded):
+        os.close(fd)
+        raise OSError(errno.ENOTCONN, "its mount is not there", path)
+    return fd
+
+
+def _lies_on(fd: int, mount_point: str) -> bool:
+    """Tell whether a folder that is open lies on a mount, or on one below it: by what the kernel keeps of the descriptor
+    (proc_pid_fdinfo(5)), which asks no file system."""
+    lines = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii").splitlines()
+    number = next(line.removeprefix("mnt_id:").strip() for line in lines if line.startswith("mnt_id:"))
+    table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    mount = find_numbered(table, number)
+    return mount is not None and is_below(mount.path, mount_point) and mount.type != COVER_TYPE
+
+
+def _open_by_names(path: str, flags: int) -> int:
     names = [name for name in path.split("/") if name]
     fd = os.open("/", flags if not names else _PASS_FLAGS)
     try:
@@ -43,9 +69,9 @@ def open_root(path: str, flags: int = FOLDER_FLAGS) -> int:
 
 
 @contextlib.contextmanager
-def opened_root(path: str) -> Iterator[int]:
+def opened_root(path: str, *, guarded: str = "") -> Iterator[int]:
     """Open a root for a moment: nobody's disk is kept busy by who only looks at a path. Raises OSError."""
-    fd = open_root(path)
+    fd = open_root(path, guarded=guarded)
     try:
         yield fd
     finally:
@@ -105,8 +131,10 @@ def opened_inode(root_fd: int, path: str) -> Iterator[tuple[int, str, int]]:
 def open_or_fault(root: Root, guise: Guise) -> int | RootFault:
     """Open a root to walk it, or say why it must not or cannot be."""
     try:
-        fd = open_root(root.path)
+        fd = open_root(root.path, guarded=root.guarded)
     except OSError as error:
+        if root.guarded and error.errno == errno.ENOTCONN:
+            return RootFault.NOT_MOUNTED
         if error.filename2:
             return RootFault.FOREIGN_LINK
         if error.errno == errno.EACCES and root.remote.startswith("fuse"):

@@ -51,20 +51,28 @@ class Want:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What is wanted, where, and for whom. overrides: (folder, its want), the innermost wins. excludes: absolute paths, or
-    patterns of names (glob(7)). identity: whom Plex runs as, None when nobody knows."""
+    patterns of names (glob(7)). identity: whom Plex runs as, None when nobody knows. guarded: the mount points of
+    plexguard-rclone-watchdog(8). guard_uid: whose the folders below them are, -1 for nobody."""
 
     roots: tuple[Root, ...]
     want: Want = Want()
     overrides: tuple[tuple[str, Want], ...] = ()
     excludes: tuple[str, ...] = ()
     identity: Identity | None = None
+    guarded: tuple[str, ...] = ()
+    guard_uid: int = -1
 
     def is_same(self, other: "Policy") -> bool:
         """Tell whether two policies want the same of the same folders for the same user, whatever is mounted there just now."""
         # A FUSE mount that comes and goes below a root changes nothing for who watches only local file systems.
-        ours, theirs = ({(root.path, root.configured) for root in p.roots if not root.remote} for p in (self, other))
+        ours, theirs = ({(r.path, r.configured) for r in p.roots if not r.remote and not r.guarded} for p in (self, other))
         same_roots = ours == theirs
         return same_roots and dataclasses.replace(self, roots=()) == dataclasses.replace(other, roots=())
+
+    def is_apart(self, root: Root, path: str) -> bool:
+        """Tell whether a path, whole, is a guarded mount point in a root, or lies below one: bare or covered it is closed on
+        purpose, and what is mounted there is a root of its own."""
+        return any(is_below(path, point) and point != root.path and is_below(point, root.path) for point in self.guarded)
 
     def want_of(self, path: str) -> Want:
         """Return what is wanted of a path."""

@@ -31,7 +31,11 @@ def find_place(path: str, policy: Policy) -> Place | None:
     names = path.split("/")
     if names[0] or "\0" in path or any(name in ("", ".", "..") for name in names[1:]):
         return None
-    fitting = [(len(root.path), number) for number, root in enumerate(policy.roots) if is_below(path, root.path)]
+    fitting = [
+        (len(root.path), number)
+        for number, root in enumerate(policy.roots)
+        if is_below(path, root.path) and not policy.is_apart(root, path)
+    ]
     if not fitting:
         return None
     length, number = max(fitting)
@@ -55,7 +59,7 @@ class Prover:
         if blocked is not None:
             return f"{blocked[0]}: {blocked[1]}"
         names = place.path.split("/") if place.path else []
-        with opened_root(root.path) as root_fd:
+        with opened_root(root.path, guarded=root.guarded) as root_fd:
             for number in range(len(names) + 1):
                 reason = self._why_closed(root_fd, "/".join(names[:number]), is_last=number == len(names))
                 if reason:

@@ -1,11 +1,12 @@
 """Tell repairs one by one as long as they are few, and summed up when they are many: a burst is one event, not thousands."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from plexguard.core.events import Event, FilePath, Mode
 from plexguard.core.journal import Journal
+from plexguard.core.mounts import is_below
 from plexguard.perms_audit import events
 from plexguard.perms_audit.access import name_user
 from plexguard.perms_audit.decide import Repair
@@ -115,25 +116,40 @@ def put_words(event: Event, root: str, more: str = "") -> str:
     return f"{root}: {event.name}: {more}"
 
 
-def keep_left(before: Mapping[str, int], now: Mapping[str, int], *, recent: bool) -> dict[str, int]:
+def carry(before: Mapping[str, int], now: Mapping[str, int], faulty: Collection[str]) -> dict[str, int]:
+    """Return the words of a run, and those of the run before that are about what lies in a root with a fault: whether that is over
+    nobody knows. The fault of such a root itself is told anew."""
+    kept = [words for name in (*_ENDS, *_CAUSES) for words in _of_faulty(name, before, faulty)]
+    return {words: before[words] for words in kept if _split(events.ROOT_FAULT.name, words)[0] not in faulty} | {**now}
+
+
+def keep_left(before: Mapping[str, int], now: Mapping[str, int], faulty: Collection[str], *, recent: bool) -> dict[str, int]:
     """Return the words of what was not repaired and may last, after a run. before: the same after the run before; now: all words
     of this one. A run for recent changes has not seen all of it, and nothing is known of a root with a fault."""
-    faulty = {root for root, _ in _find(events.ROOT_FAULT.name, now)}
-    kept = {words: count for words, count in before.items() if recent or _split(events.NOT_REPAIRED.name, words)[0] in faulty}
-    return kept | {words: count for words, count in now.items() if _split(events.NOT_REPAIRED.name, words)[0]}
+    kept = before if recent else {w: before[w] for w in _of_faulty(events.NOT_REPAIRED.name, before, faulty)}
+    return {**kept} | {words: count for words, count in now.items() if _split(events.NOT_REPAIRED.name, words)[0]}
 
 
-def tell_ended(before: Mapping[str, int], now: Mapping[str, int], journal: Journal) -> None:
+def tell_ended(before: Mapping[str, int], now: Mapping[str, int], faulty: Collection[str], journal: Journal) -> None:
     """Tell which states of roots are over, from the words of two runs. Of a root with a fault nothing else is known."""
-    faulty = {root for root, _ in _find(events.ROOT_FAULT.name, now)}
     for name, ended in _ENDS.items():
         roots = {root for root, _ in _find(name, before)} - {root for root, _ in _find(name, now)}
-        for root in sorted(roots - faulty):
+        for root in sorted(root for root in roots if not _is_faulty(root, faulty)):
             journal.send(ended, root=FilePath(root))
     for name in _CAUSES:
         for root, reason in sorted(_find(name, before) - _find(name, now)):
-            if root not in faulty:
+            if not _is_faulty(root, faulty):
                 journal.send(events.SETTLED, root=FilePath(root), reason=reason)
+
+
+def _is_faulty(root: str, faulty: Collection[str]) -> bool:
+    """Tell whether a root has a fault, or lies in what has one."""
+    return any(is_below(root, place) for place in faulty)
+
+
+def _of_faulty(name: str, told: Mapping[str, int], faulty: Collection[str]) -> list[str]:
+    """Return the words of an event of roots with a fault."""
+    return [words for words in told if (root := _split(name, words)[0]) and _is_faulty(root, faulty)]
 
 
 def _find(name: str, told: Mapping[str, int]) -> set[tuple[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from plexguard.core.errors import NoPermission
 from plexguard.core.journal import Journal
 from plexguard.core.mounts import MountPoint, mount_of
+from plexguard.core.published import AuditSeen
 from plexguard.core.state import StateFile, state_directory
 from plexguard.perms_audit.access import Identity
 from plexguard.perms_audit.config import Config
@@ -17,15 +18,12 @@ STATE_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is remembered from run to run. mounts: by root, the mount that it was on when it was last found well. uid, gids:
-    whom Plex ran as when that was last known, -1 and () when it never was. told: what the last audit left, in its words, with
-    the count: only what is new is told between two full audits. left: of that what was not repaired, the last full audit's too."""
+class State(AuditSeen):
+    """What is remembered from run to run, for others and for itself. uid, gids: whom Plex ran as when that was last known, -1 and
+    () when it never was. left: of what was told what was not repaired, the last full audit's too."""
 
-    mounts: dict[str, str] = field(default_factory=dict)
     uid: int = -1
     gids: tuple[int, ...] = ()
-    told: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
 
 

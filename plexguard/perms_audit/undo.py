@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from plexguard.core.clock import Clock
-from plexguard.core.inode import birth_time
+from plexguard.core.guarded import NONE_GUARDED, Guarded
 from plexguard.perms_audit.act import set_owned
+from plexguard.perms_audit.inode import birth_time
 from plexguard.perms_audit.open import opened_inode, opened_root
 from plexguard.perms_audit.runs import Change, Owned, RunLog
 
@@ -34,10 +35,16 @@ class Summary:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def undo(changes: Iterable[Change], runs: RunLog, clock: Clock, *, dry_run: bool) -> Summary:
-    """Restore mode and owner of what was changed, the last change first. The undoing is written down like any run."""
+def undo(changes: Iterable[Change], runs: RunLog, clock: Clock, *, dry_run: bool, guarded: Guarded = NONE_GUARDED) -> Summary:
+    """Restore mode and owner of what was changed, the last change first. The undoing is written down like any run. guarded: what
+    lies on one of these mounts that is not proven is left: it could hang."""
     summary = Summary()
     for change in reversed(tuple(changes)):
+        mount = guarded.find_unproven(change.full_path)
+        if mount is not None:
+            summary.failed.append((change.full_path, f"its mount {mount.mount_point} is not proven to be alive"))
+            summary.counts[Undone.FAILED] += 1
+            continue
         try:
             became = _undo(change, runs, clock, dry_run=dry_run)
         except FileNotFoundError:

@@ -2,10 +2,11 @@
 
 import os
 
+from plexguard.core.folders import is_system_folder
 from plexguard.core.mounts import MountPoint, is_below, mount_of
 from plexguard.core.units import DropIns, Site, calendar_drop_in, interval_drop_in, quote_path
 from plexguard.perms_audit.config import Config
-from plexguard.perms_audit.roots import is_system_folder, normalise
+from plexguard.perms_audit.roots import normalise
 
 _SERVICES = (
     "plexguard-perms-audit.service",

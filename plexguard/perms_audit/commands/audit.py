@@ -10,6 +10,7 @@ import click
 from plexguard.core.child import in_child
 from plexguard.core.errors import MissingInput, PlexguardError
 from plexguard.core.events import show_path
+from plexguard.core.guarded import NONE_GUARDED, Guarded
 from plexguard.core.mounts import is_below
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.state import StateFile, exclusive_lock, state_directory
@@ -19,7 +20,7 @@ from plexguard.perms_audit.audit import Account, Audit
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.observe import Survey, survey
 from plexguard.perms_audit.prove import prove
-from plexguard.perms_audit.report import keep_left, tell_ended
+from plexguard.perms_audit.report import carry, keep_left, tell_ended
 from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.runs import Lately, RunLog, trim
 from plexguard.perms_audit.state import State, find_state_folder, load_state, open_state, remember
@@ -28,13 +29,29 @@ _CHECK_TIMEOUT_S = 10.0
 
 
 def run(
-    arguments: tuple[str, ...], config: Config, ports: Ports, *, check: bool, recent: bool, within_roots: bool, output: str
+    arguments: tuple[str, ...],
+    config: Config,
+    ports: Ports,
+    *,
+    guarded: Guarded = NONE_GUARDED,
+    check: bool,
+    recent: bool,
+    within_roots: bool,
+    output: str,
 ) -> int:
     """Audit once, or only look for something unreadable; see to what Plex complained about, and keep what later runs need."""
     folder = find_state_folder()
     state = open_state(folder, ports.journal)
     past = load_state(state)
-    known = survey(arguments, config, environment=os.environ, journal=ports.journal, past=past, within_roots=within_roots)
+    known = survey(
+        arguments,
+        config,
+        environment=os.environ,
+        journal=ports.journal,
+        past=past,
+        within_roots=within_roots,
+        guarded=guarded,
+    )
     if not known.named:
         ports.journal.send(events.NO_ROOTS)
         return os.EX_UNAVAILABLE
@@ -54,6 +71,7 @@ def run(
         lately=lately,
         # Every night, and to whoever asks, everything is told.
         told=past.told if recent and not ports.by_hand else None,
+        left_out=past.left_out if recent and not ports.by_hand else (),
     )
     work.keep_changes = output == "json"
     if check:
@@ -62,11 +80,10 @@ def run(
         account = work.run(recent=recent)
     if output == "json":
         click.echo(account.to_json())
-    told = None if arguments or ports.by_hand or config.dry_run else work.told
-    left = keep_left(past.left, told, recent=recent) if told is not None else None
-    _keep(state, past, known, account, told=told, left=left, ports=ports)
-    if told is not None and left is not None:
-        tell_ended({**past.told, **past.left}, {**told, **left}, ports.journal)
+    now = None if arguments or ports.by_hand or config.dry_run else _sum_up(past, work, recent=recent)
+    _keep(state, past, known, account, now=now, ports=ports)
+    if now is not None:
+        tell_ended({**past.told, **past.left}, {**now.told, **now.left}, account.root_faults, ports.journal)
     _see_to_flagged(known, account, config, ports)
     return _exit_code(account)
 
@@ -100,6 +117,9 @@ def _exit_code(account: Account) -> int:
     """Root faults weigh most: of such a root nothing at all is known."""
     if RootFault.UNREADABLE in account.root_faults.values():
         return os.EX_NOPERM
+    if set(account.root_faults.values()) == {RootFault.NOT_PROVEN}:
+        # The mount's watchdog has told it, and all else was audited: it is no failure of this.
+        return FOUND_PROBLEMS if account.wrong != account.repaired else os.EX_TEMPFAIL
     if account.root_faults:
         return os.EX_NOINPUT
     return 0 if account.is_well and account.wrong == account.repaired else FOUND_PROBLEMS
@@ -128,31 +148,38 @@ def _open_record(ports: Ports) -> StateFile[Record]:
     return open_record(ports.journal, state_directory(Config.SECTION) / FILE.name)
 
 
+def _sum_up(past: State, work: Audit, *, recent: bool) -> State:
+    """Return the state with what a run has told."""
+    faulty = work.account.root_faults
+    told = carry(past.told, work.told, faulty)
+    left = keep_left(past.left, told, faulty, recent=recent)
+    return dataclasses.replace(past, told=told, left=left, left_out=work.account.left_out)
+
+
 def _keep(
     state: StateFile[State],
     past: State,
     known: Survey,
     account: Account,
     *,
-    told: dict[str, int] | None,
-    left: dict[str, int] | None,
+    now: State | None,
     ports: Ports,
 ) -> None:
-    """Keep what later runs need where there is a place for it: a run by hand as an ordinary user has none, and needs none."""
+    """Keep what later runs need where there is a place for it: a run by hand as an ordinary user has none, and needs none. now: the
+    state with what was told, None of a run that tells nothing to later ones."""
     if not os.access(state.path.parent, os.W_OK):
         return
     partly = {root.path for root in known.faulty}
     healthy = [root.path for root in known.policy.roots if root.path not in account.root_faults and root.path not in partly]
-    record = remember(past, healthy, known.mounts, known.policy.identity)
-    if told is not None and left is not None:
-        record = dataclasses.replace(record, told=told, left=left)
+    record = remember(now or past, healthy, known.mounts, known.policy.identity)
     try:
         if record != past:
             # Audits run side by side: what another one has learnt meanwhile is kept.
             with exclusive_lock(state.path.with_name("lock")):
-                now = load_state(state)
-                told, left = (now.told if told is None else told), (now.left if left is None else left)
-                state.save(dataclasses.replace(record, mounts={**now.mounts, **record.mounts}, told=told, left=left))
+                kept = load_state(state)
+                told = now or kept
+                record = dataclasses.replace(record, told=told.told, left=told.left, left_out=told.left_out)
+                state.save(dataclasses.replace(record, mounts={**kept.mounts, **record.mounts}))
         trim(find_state_folder() / "runs", ports.clock.now())
     except PlexguardError as error:
         click.echo(f"plexguard-{Config.SECTION}: {error}", err=True)

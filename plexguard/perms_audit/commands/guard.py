@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Callable
 
+from plexguard.core.clock import Moment
+from plexguard.core.guarded import Guarded
 from plexguard.core.program import Ports
 from plexguard.perms_audit.access import Guise
 from plexguard.perms_audit.config import Config
@@ -18,13 +21,14 @@ from plexguard.perms_audit.state import find_state_folder, load_state, open_stat
 _LINK_SETTLES_S = 5.0
 
 
-def run(config: Config, ports: Ports) -> int:
+def run(config: Config, ports: Ports, *, read_guarded: Callable[[Moment], Guarded]) -> int:
     folder = find_state_folder()
     state = open_state(folder, ports.journal)
 
     def look() -> Policy:
         """Return the policy with every root there may be: one that is not mounted now is watched when it comes."""
-        known = survey((), config, environment=os.environ, journal=ports.journal, past=load_state(state))
+        guarded = read_guarded(ports.clock.moment())
+        known = survey((), config, environment=os.environ, journal=ports.journal, past=load_state(state), guarded=guarded)
         roots = {root.path: root for root in (*known.policy.roots, *known.faulty) if root.fault is not RootFault.SYSTEM_FOLDER}
         return dataclasses.replace(known.policy, roots=tuple(roots.values()))
 
@@ -51,6 +55,7 @@ def run(config: Config, ports: Ports) -> int:
                 ports,
                 requests=requests,
                 last_mounts=load_state(state).mounts,
+                guarded=Guarded(mount_points={point: point for point in policy.guarded}),
                 is_current=lambda: look().is_same(policy),
             )
         finally:

@@ -5,6 +5,7 @@ import contextlib
 import click
 
 from plexguard.core.events import show_path
+from plexguard.core.guarded import Guarded
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.perms_audit import events
 from plexguard.perms_audit.runs import RunLog, read_run
@@ -12,11 +13,11 @@ from plexguard.perms_audit.state import find_state_folder
 from plexguard.perms_audit.undo import Undone, undo
 
 
-def run(run_id: str, ports: Ports, *, dry_run: bool) -> int:
+def run(run_id: str, ports: Ports, *, dry_run: bool, guarded: Guarded) -> int:
     folder = find_state_folder() / "runs"
     undone = read_run(folder, run_id)
     with contextlib.closing(RunLog(folder, "undo", ports.clock)) as runs:
-        summary = undo(undone.changes, runs, ports.clock, dry_run=dry_run)
+        summary = undo(undone.changes, runs, ports.clock, dry_run=dry_run, guarded=guarded)
     for path, reason in summary.failed:
         click.echo(f"{show_path(path)}: {reason}", err=True)
     counts = {became: summary.counts[became] for became in Undone}

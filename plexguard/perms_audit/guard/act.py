@@ -12,7 +12,7 @@ from typing import Protocol
 from plexguard.core.clock import Clock
 from plexguard.core.daemon import run_cycles
 from plexguard.core.events import FilePath
-from plexguard.core.fanotify import MOVED_TO, ONDIR, OVERFLOW
+from plexguard.core.guarded import NONE_GUARDED, Guarded
 from plexguard.core.host import CommandError
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
@@ -20,6 +20,7 @@ from plexguard.core.mounts import MountPoint, mount_of, read_fstab
 from plexguard.core.program import Ports
 from plexguard.perms_audit import events
 from plexguard.perms_audit.guard.decide import Trees, Waiting, choose_targets, describe, find_stale
+from plexguard.perms_audit.guard.fanotify import MOVED_TO, ONDIR, OVERFLOW
 from plexguard.perms_audit.guard.observe import KernelWatcher, Mounts, Watcher, read_mounts
 from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.roots import RootFault
@@ -116,6 +117,7 @@ class Guard:
         journal: Journal,
         clock: Clock,
         last_mounts: Mapping[str, str],
+        guarded: Guarded = NONE_GUARDED,
         is_current: Callable[[], bool],
         look_at_mounts: Callable[[], Mounts] = read_mounts,
         look_at_fstab: Callable[[], tuple[MountPoint, ...]] = read_fstab,
@@ -127,6 +129,7 @@ class Guard:
         self._journal = journal
         self._clock = clock
         self._last_mounts = dict(last_mounts)
+        self._guarded = guarded
         self._is_current = is_current
         self._look_at_mounts = look_at_mounts
         self._look_at_fstab = look_at_fstab
@@ -246,7 +249,9 @@ class Guard:
         if find_stale(self._roots, self._mounts, mounts):
             raise BeginAnew
         self._mounts = mounts
-        outlook = choose_targets(self._roots, mounts.points, self._look_at_fstab(), self._last_mounts)
+        # What is guarded is meant to be there, as what fstab(5) names; a cover is none of it.
+        fstab = (*self._look_at_fstab(), *self._guarded.as_mounts())
+        outlook = choose_targets(self._roots, self._guarded.without_covers(mounts.points), fstab, self._last_mounts)
         refused = self._watcher.mark(outlook.targets, mounts)
         watched = {target.full_path for target in outlook.targets} - refused.keys()
         self._last_mounts |= {root: mount_of(root, mounts.points).path for root in self._roots if root in watched}
@@ -275,13 +280,14 @@ def run_guard(
     *,
     requests: AuditRequests | None = None,
     last_mounts: Mapping[str, str] | None = None,
+    guarded: Guarded = NONE_GUARDED,
     is_current: Callable[[], bool] = lambda: True,
 ) -> int:
     """Watch roots until asked to stop, and have everything checked that comes into them; return the exit code.
 
     roots: absolute, with symlinks resolved. requests: for a checker that asks for audits too. last_mounts: by root, the
-    mount that it was on when it was last well. is_current: asked every half minute at most; when
-    it says no, the service manager is to begin anew (TEMPFAIL). Raises FanotifyError.
+    mount that it was on when it was last well. guarded: the mounts that are never touched. is_current: asked every half
+    minute at most; when it says no, the service manager is to begin anew (TEMPFAIL). Raises FanotifyError.
     """
     watcher = KernelWatcher(roots)
     guard = Guard(
@@ -292,6 +298,7 @@ def run_guard(
         journal=ports.journal,
         clock=ports.clock,
         last_mounts=last_mounts or {},
+        guarded=guarded,
         is_current=is_current,
     )
     try:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from plexguard.core.events import show_path
-from plexguard.core.fanotify import CREATE, MOVED_TO, ONDIR, Handle
-from plexguard.core.mounts import MountPoint, is_below
+from plexguard.core.mounts import MountPoint, find_unmounted, is_below
+from plexguard.perms_audit.guard.fanotify import CREATE, MOVED_TO, ONDIR, Handle
 from plexguard.perms_audit.guard.observe import Mounts, Target, find_remote
 from plexguard.perms_audit.prove import Place
-from plexguard.perms_audit.roots import find_unmounted
 
 # Programs close a file, then change its mode, then rename it: what counts is how they leave it.
 SETTLE_S = 0.015

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
-from plexguard.core.fanotify import (
+from plexguard.core.mounts import MountPoint, is_below, mount_of, parse_mountinfo, unescape
+from plexguard.core.recent import Recent
+from plexguard.perms_audit.guard.fanotify import (
     ATTRIB,
     CLOSE_WRITE,
     CREATE,
@@ -27,12 +29,10 @@ from plexguard.core.fanotify import (
     fsid_of,
     open_handle,
 )
-from plexguard.core.mounts import MountPoint, is_below, mount_of, parse_mountinfo, unescape
 from plexguard.perms_audit.open import open_below, open_root, opened_root
 from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.roots import RootFault
 
-V = TypeVar("V")
 _EVENTS = ATTRIB | CLOSE_WRITE | CREATE | MOVED_TO | ONDIR
 _MOUNTINFO = "/proc/self/mountinfo"
 # Folders whose place is remembered. A library has some thousand; a hundred bytes each, or two.
@@ -125,8 +125,8 @@ class KernelWatcher:
         self._mounts: tuple[MountPoint, ...] = ()
         self._remote: tuple[MountPoint, ...] = ()
         self._targets: dict[int, tuple[Target, ...]] = {}
-        self._inside: dict[Handle, Place] = {}
-        self._outside: dict[Handle, None] = {}
+        self._inside: Recent[Handle, Place] = Recent(_MOST_INSIDE)
+        self._outside: Recent[Handle, None] = Recent(_MOST_OUTSIDE)
 
     def close(self) -> None:
         self._group.close()
@@ -192,7 +192,7 @@ class KernelWatcher:
         return [place if place is not None and not self._is_remote(place) else None for place in places]
 
     def _find_folder(self, folder: Handle, locator: "_Locator") -> Place | None:
-        place = self._inside.get(folder)
+        place = self._inside.find(folder)
         if place is not None or folder in self._outside:
             return place
         try:
@@ -201,9 +201,9 @@ class KernelWatcher:
             # Gone meanwhile, most often (ESTALE); nothing that would hold for the next time.
             return None
         if place is None:
-            _remember(self._outside, folder, None, _MOST_OUTSIDE)
+            self._outside.remember(folder, None)
         else:
-            _remember(self._inside, folder, place, _MOST_INSIDE)
+            self._inside.remember(folder, place)
         return place
 
     def list_folder(self, place: Place) -> Iterator[tuple[Place, bool]]:
@@ -289,10 +289,3 @@ def _entry_of(folder: Place | None, name: str) -> Place | None:
     if folder is None or name == ".":
         return folder
     return Place(folder.root, f"{folder.path}/{name}" if folder.path else name)
-
-
-def _remember(cache: dict[Handle, V], folder: Handle, value: V, most: int) -> None:
-    """Keep it in a bounded cache, where the oldest makes room."""
-    if len(cache) >= most:
-        del cache[next(iter(cache))]
-    cache[folder] = value

@@ -5,18 +5,21 @@ import os
 import pwd
 import socket
 import struct
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from plexguard.core.child import in_child
-from plexguard.core.clock import Clock
+from plexguard.core.clock import Clock, Moment
 from plexguard.core.daemon import StopAsked
 from plexguard.core.errors import DataError, PlexguardError, TryAgain
 from plexguard.core.events import FilePath
-from plexguard.core.found import RUNTIME
+from plexguard.core.guarded import NONE_GUARDED, Guarded
 from plexguard.core.journal import Journal
+from plexguard.core.mounts import is_below
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, parse_request, to_packet
 from plexguard.core.program import Ports
+from plexguard.core.state import RUNTIME_ROOT
 from plexguard.core.unreadable import FILE, FLAG, open_record
 from plexguard.perms_audit import events, unhealthy
 from plexguard.perms_audit.access import Guise
@@ -56,8 +59,9 @@ class Server:
         ports: Ports,
         *,
         folder: Path,
-        runtime: Path = RUNTIME,
+        runtime: Path = RUNTIME_ROOT,
         longest_look: timedelta = LONGEST_LOOK,
+        read_guarded: Callable[[Moment], Guarded] = lambda _now: NONE_GUARDED,
     ) -> None:
         self._socket = listening
         self._config = config
@@ -65,6 +69,7 @@ class Server:
         self._folder = folder
         self._runtime = runtime
         self._look_timeout_s = min(config.stall_timeout, longest_look).total_seconds()
+        self._read_guarded = read_guarded
         self._limiter = Limiter(config.repeat_after)
         self._peers = _find_peers()
         self._busy_s = ports.clock.monotonic_s()
@@ -124,11 +129,18 @@ class Server:
         journal = self._ports.journal
         try:
             past = open_state(self._folder, journal).load() or State()
-            known = survey((), self._config, environment=os.environ, journal=journal, past=past, folder=self._runtime)
+            guarded = self._read_guarded(self._ports.clock.moment())
+            known = survey(
+                (), self._config, environment=os.environ, journal=journal, past=past, folder=self._runtime, guarded=guarded
+            )
         except PlexguardError as error:
             return Answer(verdict=Verdict.UNKNOWN, detail=str(error)), ""
         path = known.resolve(path)
         place = find_place(path, known.policy)
+        fault = next((root.fault for root in known.faulty if root.guarded and root.fault and is_below(path, root.path)), None)
+        if place is None and fault is not None:
+            # A dead mount refuses as a closed folder does; it is no question of modes.
+            return Answer(verdict=Verdict.UNKNOWN, detail=fault.value), ""
         if place is None:
             self._tell_refused(uid, "the path lies below no root")
             return Answer(verdict=Verdict.OUTSIDE, detail="it lies below no root that can be walked"), ""
@@ -169,7 +181,7 @@ class Server:
 
     def _keep(self, path: str, answer: Answer) -> None:
         journal, clock = self._ports.journal, self._ports.clock
-        file, public = open_record(journal, self._folder / FILE.name), self._runtime / FLAG.relative_to(RUNTIME)
+        file, public = open_record(journal, self._folder / FILE.name), self._runtime / FLAG.relative_to(RUNTIME_ROOT)
         if answer.verdict is Verdict.UNREADABLE:
             unhealthy.flag(path, answer.detail, journal=journal, clock=clock, file=file, public=public)
         elif answer.verdict in (Verdict.READABLE, Verdict.REPAIRED):

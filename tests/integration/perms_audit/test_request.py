@@ -15,10 +15,12 @@ import pytest
 
 from plexguard.core.daemon import StopAsked
 from plexguard.core.errors import DataError
+from plexguard.core.guarded import NONE_GUARDED, Guarded, Unproven
 from plexguard.core.perms_request import MAX_PACKET_BYTES, Answer, Verdict, ask, parse_answer, to_packet
 from plexguard.core.unreadable import Record, open_record
 from plexguard.perms_audit.config import Config
 from plexguard.perms_audit.request.act import LONGEST_LOOK, WAIT_S, Server
+from plexguard.perms_audit.roots import RootFault
 from plexguard.perms_audit.runs import RunLog, list_runs, read_run
 from plexguard.perms_audit.undo import Undone, undo
 from tests.fakes.ports import FakeClock, FakeJournal, fake_ports
@@ -45,6 +47,7 @@ class Bell:
         self.folder, self.config, self.longest_look = folder, config, longest_look
         self.address = folder / "socket"
         self.journal, self.clock = FakeJournal(), FakeClock()
+        self.guarded = NONE_GUARDED
         make_folder(folder / "state")
         make_folder(folder / "run/health")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -62,6 +65,7 @@ class Bell:
             folder=self.folder / "state",
             runtime=self.folder / "run",
             longest_look=self.longest_look,
+            read_guarded=lambda _now: self.guarded,
         )
 
     def close(self) -> None:
@@ -130,6 +134,22 @@ def bell(tmp_path: Path, config: Config) -> Iterator[Bell]:
     bell = Bell(tmp_path, config)
     yield bell
     bell.close()
+
+
+# -- mounts that are guarded ------------------------------------------------------------------------------------------
+
+
+def test_what_lies_on_a_mount_that_is_not_proven_is_not_looked_at(bell: Bell, film: Path, root: Path) -> None:
+    film.chmod(0o600)
+    film.parent.chmod(0o700)
+    dead = Unproven(name="show", mount_point=str(film.parent), verdict="hung", why="hung")
+    bell.guarded = Guarded(mount_points={"show": str(film.parent)}, unproven=(dead,))
+    before = snapshot(root)
+
+    assert bell.ask(film) == Answer(verdict=Verdict.UNKNOWN, detail=RootFault.NOT_PROVEN.value)
+
+    assert snapshot(root) == before
+    assert bell.journal.names == []
 
 
 # -- verdicts ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from plexguard.perms_audit.access import Identity, Ownership, allows
 from plexguard.perms_audit.decide import (
     DOES_NOT_HOLD,
     HAS_NEW_NAME,
+    IS_BARE,
     Finding,
     Leave,
     Link,
@@ -260,6 +261,19 @@ def test_a_private_folder_that_only_plex_names_a_library_is_left(configured: boo
     (step,) = decide([found_folder(mode, path="", uid=uid)], policy).steps
 
     assert (isinstance(step, Leave) and step.reason == RootFault.PRIVATE.value) is private
+
+
+@pytest.mark.parametrize(
+    ("mode", "path", "left"),
+    [(0o700, "cloud", True), (0o755, "cloud", True), (0o700, "local", True), (0o755, "local", False)],
+    ids=["shut", "open", "of a mount that is not known yet", "of whoever else"],
+)
+def test_the_folder_of_a_mount_keeps_owner_and_mode_when_the_mount_has_just_gone(mode: int, path: str, left: bool) -> None:
+    policy = dataclasses.replace(wanting(Want(uid=ANNA)), guarded=("/srv/media/cloud",), guard_uid=MEDIA)
+
+    (step,) = decide([found_folder(mode, path=path, uid=MEDIA, denied=False)], policy).steps
+
+    assert (isinstance(step, Leave) and step.reason == IS_BARE) is left
 
 
 def test_a_folder_below_a_library_is_opened_whoever_it_belongs_to() -> None:

@@ -1,5 +1,6 @@
 """Which roots an audit takes, and what is known of them before it walks."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from plexguard.core.errors import ConfigError, UsageError
 from plexguard.core.events import Mode
 from plexguard.core.found import CONTAINER_FILE, PLEX_FILE, SCHEMA, FoundContainer, FoundPlex, Mount, Server, read_plex
+from plexguard.core.guarded import Guarded, Unproven
 from plexguard.core.mounts import MountPoint
 from plexguard.core.state import StateFile
 from plexguard.perms_audit.access import Identity
@@ -154,7 +156,10 @@ def test_a_root_whose_mount_is_away_is_not_walked(missing: str) -> None:
 
 
 def test_a_mount_away_below_a_root_is_told_and_the_rest_is_walked() -> None:
-    assert judge("/srv/media", fstab=("/srv/media/Films",)) == (Root(path="/srv/media", part_missing="/srv/media/Films"),)
+    # ... but for the bare folder, which may be closed on purpose
+    assert judge("/srv/media", fstab=("/srv/media/Films",)) == (
+        Root(path="/srv/media", part_missing="/srv/media/Films", apart=frozenset({"Films"})),
+    )
 
 
 def test_one_bad_root_says_nothing_about_the_others() -> None:
@@ -195,6 +200,74 @@ def test_a_remote_mount_that_is_named_as_well_is_walked_once() -> None:
     for paths in (["/srv/media", "/srv/media/cloud"], ["/srv/media/cloud", "/srv/media"]):
         roots = judge_roots(paths, State(), mounts, ())
         assert sorted(root.path for root in roots) == ["/srv/media", "/srv/media/cloud"]
+
+
+# -- mounts that plexguard-rclone-watchdog guards ----------------------------------------------------------------------
+
+CLOUD = MountPoint(path="/mnt/cloud", type="fuse.rclone")
+COVER = MountPoint(path="/mnt/cloud", type="tmpfs")
+PROVEN = Guarded(mount_points={"cloud": "/mnt/cloud"})
+DEAD = dataclasses.replace(PROVEN, unproven=(Unproven(name="cloud", mount_point="/mnt/cloud", verdict="hung", why="hung"),))
+
+
+def judge_cloud(root: str, guarded: Guarded, *mounts: MountPoint, past: State | None = None) -> dict[str, Root]:
+    table = guarded.without_covers((ROOT, *mounts))
+    return {root.path: root for root in judge_roots([root], past or State(), table, (), guarded=guarded)}
+
+
+@pytest.mark.parametrize("root", ["/mnt/cloud", "/mnt/cloud/films"])
+def test_a_root_on_a_guarded_mount_is_walked_while_it_is_there_and_proven_and_on_that_mount_alone(root: str) -> None:
+    assert judge_cloud(root, PROVEN, CLOUD) == {root: Root(path=root, remote="fuse.rclone", guarded="/mnt/cloud")}
+    assert judge_cloud(root, DEAD, CLOUD)[root].fault is RootFault.NOT_PROVEN
+
+
+@pytest.mark.parametrize("guarded", [PROVEN, DEAD], ids=["said to be proven", "not proven"])
+@pytest.mark.parametrize("mounts", [(), (COVER,)], ids=["bare", "covered"])
+@pytest.mark.parametrize("past", [State(), State(mounts={"/mnt/cloud": "/mnt/cloud"})], ids=["never audited", "audited"])
+def test_a_guarded_mount_point_without_its_mount_is_never_walked(
+    guarded: Guarded, mounts: tuple[MountPoint, ...], past: State
+) -> None:
+    fault = judge_cloud("/mnt/cloud", guarded, *mounts, past=past)["/mnt/cloud"].fault
+
+    assert fault is (RootFault.NOT_PROVEN if guarded is DEAD else RootFault.NOT_MOUNTED)
+
+
+@pytest.mark.parametrize("mounts", [(), (COVER,), (CLOUD,)], ids=["bare", "covered", "mounted"])
+@pytest.mark.parametrize("guarded", [PROVEN, DEAD], ids=["proven", "not proven"])
+def test_of_a_root_above_it_a_guarded_mount_point_is_a_root_of_its_own_whatever_is_there(
+    guarded: Guarded, mounts: tuple[MountPoint, ...]
+) -> None:
+    roots = judge_cloud("/mnt", guarded, *mounts)
+
+    assert roots["/mnt"] == Root(path="/mnt", apart=frozenset({"cloud"}))
+    assert (roots["/mnt/cloud"].fault is None) == (guarded is PROVEN and mounts == (CLOUD,))
+
+
+def test_two_guarded_mounts_that_are_away_are_both_told() -> None:
+    guarded = Guarded(mount_points={"cloud": "/mnt/cloud", "more": "/mnt/more"})
+
+    roots = judge_cloud("/mnt", guarded)
+
+    assert {path for path, root in roots.items() if root.fault is RootFault.NOT_MOUNTED} == {"/mnt/cloud", "/mnt/more"}
+
+
+def test_a_guarded_mount_point_is_known_by_the_name_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk/cloud").mkdir(parents=True)
+    (tmp_path / "mnt").symlink_to(tmp_path / "disk")
+    guarded = Guarded(mount_points={"cloud": f"{tmp_path}/mnt/cloud"})
+
+    known = survey(
+        (str(tmp_path / "disk"),),
+        Config(),
+        environment={},
+        journal=FakeJournal(),
+        past=State(),
+        folder=tmp_path,
+        guarded=guarded,
+    )
+
+    assert known.policy.guarded == (f"{tmp_path}/disk/cloud",)
+    assert [root.fault for root in known.faulty] == [RootFault.NOT_MOUNTED]
 
 
 def test_roots_that_only_plex_names_are_not_the_administrators(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from plexguard.core.events import Mode
 from plexguard.perms_audit import events
 from plexguard.perms_audit.access import Ownership
 from plexguard.perms_audit.decide import Finding, Repair
-from plexguard.perms_audit.report import SINGLE, Report, keep_left, put_words, tell_ended
+from plexguard.perms_audit.report import SINGLE, Report, carry, keep_left, put_words, tell_ended
 from tests.fakes.ports import FakeJournal
 
 ROOT = "/srv/media"
@@ -103,6 +103,8 @@ FAULT = put_words(events.ROOT_FAULT, "/srv/a: b", "MISSING")
 OTHER_FAULT = put_words(events.ROOT_FAULT, "/srv/a: b", "EMPTY")
 BLOCKED = put_words(events.BLOCKED, "/srv/a: b", "/srv: x")
 READ_ONLY = put_words(events.READ_ONLY, "/srv/a: b")
+LEFT = put_words(events.NOT_REPAIRED, "/srv/a: b", "is a set-id file: no media")
+UNSEEN = put_words(events.UNSEEN, "/srv/a: b", "Input/output error")
 
 
 @pytest.mark.parametrize(
@@ -113,49 +115,69 @@ READ_ONLY = put_words(events.READ_ONLY, "/srv/a: b")
 def test_what_lasted_and_is_over_is_told_for_its_root(before: str, name: str) -> None:
     journal = FakeJournal()
 
-    tell_ended({before: 1, put_words(events.NO_MEDIA, "/srv/a: b", "x"): 2}, {}, journal)
+    tell_ended({before: 1, put_words(events.NO_MEDIA, "/srv/a: b", "x"): 2}, {}, (), journal)
 
     assert journal.names == [name]
     assert journal.values(name) == {"root": "/srv/a: b"}
 
 
 @pytest.mark.parametrize(
-    ("before", "now"),
+    ("before", "now", "faulty"),
     [
-        ((FAULT,), (FAULT,)),
-        ((FAULT,), (OTHER_FAULT,)),
-        ((READ_ONLY, BLOCKED), (FAULT,)),
-        ((), (FAULT,)),
+        ((FAULT,), (FAULT,), "/srv/a: b"),
+        ((FAULT,), (OTHER_FAULT,), "/srv/a: b"),
+        ((READ_ONLY, BLOCKED), (FAULT,), "/srv/a: b"),
+        ((READ_ONLY, BLOCKED, LEFT), (), "/srv"),
+        ((FAULT,), (), "/srv/a: b"),
+        ((), (FAULT,), "/srv/a: b"),
     ],
-    ids=["lasts", "another fault", "nothing is known of it", "begins"],
+    ids=["lasts", "another fault", "nothing is known of it", "it lies in what has a fault", "left out", "begins"],
 )
-def test_what_lasts_or_is_not_known_is_not_told_as_over(before: tuple[str, ...], now: tuple[str, ...]) -> None:
+def test_what_lasts_or_is_not_known_is_not_told_as_over(before: tuple[str, ...], now: tuple[str, ...], faulty: str) -> None:
     journal = FakeJournal()
 
-    tell_ended(dict.fromkeys(before, 1), dict.fromkeys(now, 1), journal)
+    tell_ended(dict.fromkeys(before, 1), dict.fromkeys(now, 1), (faulty,), journal)
 
     assert journal.names == []
-
-
-LEFT = put_words(events.NOT_REPAIRED, "/srv/a: b", "is a set-id file: no media")
-UNSEEN = put_words(events.UNSEEN, "/srv/a: b", "Input/output error")
 
 
 @pytest.mark.parametrize(("words", "reason"), [(LEFT, "is a set-id file: no media"), (UNSEEN, "Input/output error")])
 def test_a_cause_that_is_over_is_told_with_its_reason(words: str, reason: str) -> None:
     journal = FakeJournal()
 
-    tell_ended({words: 3, BLOCKED: 1}, {BLOCKED: 1}, journal)
-    tell_ended({words: 3}, {words: 1}, journal)
-    tell_ended({words: 3}, {FAULT: 1}, journal)
+    tell_ended({words: 3, BLOCKED: 1}, {BLOCKED: 1}, (), journal)
+    tell_ended({words: 3}, {words: 1}, (), journal)
+    tell_ended({words: 3}, {FAULT: 1}, ("/srv/a: b",), journal)
 
     assert journal.names == ["perms.settled"]
     assert journal.values("perms.settled") == {"root": "/srv/a: b", "reason": reason}
 
 
 def test_what_was_not_repaired_is_kept_until_a_full_audit_finds_none() -> None:
-    assert keep_left({}, {LEFT: 2, UNSEEN: 1}, recent=True) == {LEFT: 2}
-    assert keep_left({LEFT: 2}, {}, recent=True) == {LEFT: 2}
-    assert keep_left({LEFT: 2}, {FAULT: 1}, recent=False) == {LEFT: 2}
-    assert keep_left({LEFT: 2}, {LEFT: 3}, recent=False) == {LEFT: 3}
-    assert keep_left({LEFT: 2}, {UNSEEN: 1}, recent=False) == {}
+    assert keep_left({}, {LEFT: 2, UNSEEN: 1}, (), recent=True) == {LEFT: 2}
+    assert keep_left({LEFT: 2}, {}, (), recent=True) == {LEFT: 2}
+    assert keep_left({LEFT: 2}, {FAULT: 1}, ("/srv/a: b",), recent=False) == {LEFT: 2}
+    assert keep_left({LEFT: 2}, {LEFT: 3}, (), recent=False) == {LEFT: 3}
+    assert keep_left({LEFT: 2}, {UNSEEN: 1}, (), recent=False) == {}
+
+
+def test_the_fault_of_a_library_on_a_mount_that_fails_ends_when_it_is_seen_again() -> None:
+    journal = FakeJournal()
+
+    out = carry({FAULT: 1}, {}, ("/srv",))
+    tell_ended({FAULT: 1}, out, ("/srv",), journal)
+    tell_ended(out, carry(out, {}, ()), (), journal)
+
+    assert journal.names == ["perms.root-well"]
+
+
+def test_what_was_told_of_a_root_is_carried_over_an_outage_and_then_ends() -> None:
+    journal = FakeJournal()
+
+    out = carry({BLOCKED: 1, UNSEEN: 2, FAULT: 1}, {OTHER_FAULT: 1}, ("/srv/a: b",))
+    back = carry(out, {}, ())
+    tell_ended(out, back, (), journal)
+
+    assert out == {BLOCKED: 1, UNSEEN: 2, OTHER_FAULT: 1}
+    assert back == {}
+    assert sorted(journal.names) == ["perms.root-well", "perms.settled", "perms.unblocked"]

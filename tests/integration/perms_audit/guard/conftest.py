@@ -7,13 +7,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from plexguard.core.fanotify import CREATE, FanotifyError, Group
+from plexguard.perms_audit.guard.fanotify import CREATE, FanotifyError, Group
+from tests.waiting import await_true
 
 REPOSITORY = Path(__file__).parents[4]
 PROGRAM = REPOSITORY / "tests/fakes/chmod_guard.py"
@@ -108,7 +108,7 @@ class RunningGuard:
                 self.told_manager.append(self._manager.recv(4096).decode("utf-8"))
             return any(text in told for told in self.told_manager)
 
-        wait_for(has_told, timeout_s=timeout_s, what=f"{text}: {self.told_manager} {self.told}")
+        await_true(has_told, timeout_s=timeout_s, what=lambda: f"{text}: {self.told_manager} {self.told}")
 
     @property
     def told(self) -> str:
@@ -162,10 +162,3 @@ def start_guard() -> Iterator[Starter]:
             return guard
 
         yield start
-
-
-def wait_for(done: Callable[[], object], *, timeout_s: float = 5.0, what: str = "") -> None:
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.005)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core.fanotify import OVERFLOW, FanotifyError, Group, Handle, open_handle
+from plexguard.perms_audit.guard.fanotify import OVERFLOW, FanotifyError, Group, Handle, open_handle
 from tests.fakes.slow_fuse import SlowFuse
-from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run, wait_for
+from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run
 from tests.integration.perms_audit.guard.test_repairs import make_closed
 from tests.integration.perms_audit.support import make_folder, mode_of
+from tests.waiting import await_true
 
 
 @pytest.fixture
@@ -70,24 +71,24 @@ def test_nothing_is_held_open_and_the_disk_can_be_unmounted(disk: Path, start_gu
     guard = start_guard(disk)
     for number in range(300):
         make_closed(disk / f"{number % 7}/{number}")
-    wait_for(lambda: mode_of(disk / "5/299") == 0o644)
+    await_true(lambda: mode_of(disk / "5/299") == 0o644)
     time.sleep(0.1)
 
     assert [name for name in guard.open_files() if name.startswith(str(disk))] == []
     unmount(disk)
-    wait_for(lambda: "not mounted" in guard.told, what=guard.told)
+    await_true(lambda: "not mounted" in guard.told, what=lambda: guard.told)
 
 
 def test_disk_that_comes_back_is_watched_again(disk: Path, start_guard: Starter, mounter: Mounter) -> None:
     guard = start_guard(disk)
     unmount(disk)
-    wait_for(lambda: "not mounted" in guard.told)
+    await_true(lambda: "not mounted" in guard.told)
 
     mounter.mount(disk)
-    wait_for(lambda: guard.told.count("Watching") == 2, what=guard.told)
+    await_true(lambda: guard.told.count("Watching") == 2, what=lambda: guard.told)
     make_closed(disk / "film")
 
-    wait_for(lambda: mode_of(disk / "film") == 0o644, timeout_s=1.0)
+    await_true(lambda: mode_of(disk / "film") == 0o644, timeout_s=1.0)
 
 
 def test_root_that_is_mounted_later_is_watched_from_then_on(tmp_path: Path, start_guard: Starter, mounter: Mounter) -> None:
@@ -96,20 +97,20 @@ def test_root_that_is_mounted_later_is_watched_from_then_on(tmp_path: Path, star
     guard.await_status(f"Watching 1 of 2 roots, 0 paths checked; not {later} (there is no such folder), left to the timer")
 
     mounter.mount(later)
-    wait_for(lambda: f"Watching {later}" in guard.told, what=guard.told)
+    await_true(lambda: f"Watching {later}" in guard.told, what=lambda: guard.told)
     make_closed(later / "film")
 
-    wait_for(lambda: mode_of(later / "film") == 0o644, timeout_s=1.0)
+    await_true(lambda: mode_of(later / "film") == 0o644, timeout_s=1.0)
 
 
 def test_disk_below_a_root_that_is_mounted_later_is_watched(disk: Path, start_guard: Starter, mounter: Mounter) -> None:
     guard = start_guard(disk)
 
     mounter.mount(disk / "more")
-    wait_for(lambda: f"Watching {disk}/more" in guard.told, what=guard.told)
+    await_true(lambda: f"Watching {disk}/more" in guard.told, what=lambda: guard.told)
     make_closed(disk / "more/film")
 
-    wait_for(lambda: mode_of(disk / "more/film") == 0o644, timeout_s=1.0)
+    await_true(lambda: mode_of(disk / "more/film") == 0o644, timeout_s=1.0)
 
 
 def test_overlay_is_named_and_the_rest_is_watched(tmp_path: Path, disk: Path, start_guard: Starter, mounter: Mounter) -> None:
@@ -138,7 +139,7 @@ def test_mount_that_hangs_is_never_touched(disk: Path, hung: Path, start_guard: 
 
     make_closed(disk / "film")
 
-    wait_for(lambda: mode_of(disk / "film") == 0o644, timeout_s=1.0)
+    await_true(lambda: mode_of(disk / "film") == 0o644, timeout_s=1.0)
     guard.await_status(f"not {hung} (fuse")
 
 
@@ -152,10 +153,10 @@ def test_mount_that_hangs_is_not_touched_when_it_comes_with_a_folder_that_is_mov
     make_closed(disk / "Show/film")
 
     (disk / "Show").rename(disk / "media/Show")
-    wait_for(lambda: mode_of(disk / "media/Show/film") == 0o644, timeout_s=2.0)
+    await_true(lambda: mode_of(disk / "media/Show/film") == 0o644, timeout_s=2.0)
     make_closed(disk / "media/after")
 
-    wait_for(lambda: mode_of(disk / "media/after") == 0o644, timeout_s=2.0)
+    await_true(lambda: mode_of(disk / "media/after") == 0o644, timeout_s=2.0)
     assert f"Not watching {disk}/media/Show/cloud" in guard.told
 
 
@@ -168,9 +169,9 @@ def test_overflow_is_never_silent(disk: Path, start_guard: Starter) -> None:
         os.mknod(disk / str(number), 0o100644)
     guard.process.send_signal(signal.SIGCONT)
 
-    wait_for(lambda: "plexguard-perms-audit.service could not be started" in guard.told, timeout_s=20, what=guard.told)
+    await_true(lambda: "plexguard-perms-audit.service could not be started" in guard.told, timeout_s=20, what=lambda: guard.told)
     make_closed(disk / "after")
-    wait_for(lambda: mode_of(disk / "after") == 0o644, timeout_s=20)
+    await_true(lambda: mode_of(disk / "after") == 0o644, timeout_s=20)
     assert guard.resident_mb() < 35
 
 
@@ -225,7 +226,7 @@ def test_root_that_is_bound_onto_itself_has_the_same_paths(shared: Path, start_g
 
     make_closed(root / "Show/film")
     os.chmod(shared / "secret", 0o640)
-    wait_for(lambda: mode_of(root / "Show/film") == 0o644, timeout_s=1.0)
+    await_true(lambda: mode_of(root / "Show/film") == 0o644, timeout_s=1.0)
     time.sleep(0.1)
 
     assert set(guard.checked) == {"'Show'", "'Show/film'"}
@@ -238,8 +239,8 @@ def test_disk_is_unmounted_for_the_unit_too(shared: Path, start_guard: Starter, 
 
     unmount(disk)
 
-    wait_for(lambda: "not mounted" in guard.told, what=guard.told)
-    table = Path(f"/proc/{guard.process.pid}/mountinfo").read_text(encoding="utf-8")
+    await_true(lambda: "not mounted" in guard.told, what=lambda: guard.told)
+    table = Path(f"/proc/{guard.process.pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     assert f" {disk} " not in table
 
 
@@ -264,10 +265,10 @@ def test_disk_that_comes_later_is_seen_through_the_bound_folder(shared: Path, st
     disk = mounter.mount(shared / "disk")
     time.sleep(0.2)
     make_closed(disk / "film")
-    wait_for(lambda: mode_of(disk / "film") == 0o644, timeout_s=1.0)
+    await_true(lambda: mode_of(disk / "film") == 0o644, timeout_s=1.0)
 
     unmount(disk)
-    wait_for(lambda: "not mounted" in guard.told, what=guard.told)
+    await_true(lambda: "not mounted" in guard.told, what=lambda: guard.told)
 
 
 # -- the binding ------------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from plexguard.core.fanotify import Handle
 from plexguard.perms_audit.guard.decide import choose_targets
+from plexguard.perms_audit.guard.fanotify import Handle
 from plexguard.perms_audit.guard.observe import KernelWatcher, read_mounts
 from plexguard.perms_audit.prove import Place
 from tests.integration.perms_audit.guard.conftest import Mounter, run

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run, wait_for
+from tests.integration.perms_audit.guard.conftest import Mounter, Starter, run
 from tests.integration.perms_audit.support import mode_of
+from tests.waiting import await_true
 
 
 def make_closed(path: Path, text: str = "film") -> None:
@@ -82,7 +83,7 @@ def test_it_is_repaired_within_a_second(media: Path, start_guard: Starter, come:
     path = come(media)
 
     wanted = 0o055 if path.is_dir() else 0o044
-    wait_for(lambda: mode_of(path) & wanted == wanted, timeout_s=1.0, what=str(path))
+    await_true(lambda: mode_of(path) & wanted == wanted, timeout_s=1.0, what=str(path))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_names_of_any_kind(media: Path, start_guard: Starter, name: bytes) -> No
     path = os.path.join(folder, name)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
-    wait_for(lambda: mode_of(path) == 0o644, timeout_s=1.5)
+    await_true(lambda: mode_of(path) == 0o644, timeout_s=1.5)
 
 
 def test_all_that_is_in_a_folder_that_is_moved_in_is_repaired(media: Path, start_guard: Starter) -> None:
@@ -116,7 +117,7 @@ def test_all_that_is_in_a_folder_that_is_moved_in_is_repaired(media: Path, start
     outside.rename(media / "Show")
 
     moved = [media / "Show" / path.relative_to(outside) for path in paths]
-    wait_for(lambda: all(mode_of(path) == 0o644 for path in moved), timeout_s=3.0)
+    await_true(lambda: all(mode_of(path) == 0o644 for path in moved), timeout_s=3.0)
 
 
 def test_folder_that_is_renamed_while_files_come_into_it_loses_none(media: Path, start_guard: Starter) -> None:
@@ -126,14 +127,14 @@ def test_folder_that_is_renamed_while_files_come_into_it_loses_none(media: Path,
         make_closed(media / str(number) / f"film {number}")
         (media / str(number)).rename(media / str(number + 1))
 
-    wait_for(lambda: all(mode_of(media / f"100/film {number}") == 0o644 for number in range(100)), timeout_s=3.0)
+    await_true(lambda: all(mode_of(media / f"100/film {number}") == 0o644 for number in range(100)), timeout_s=3.0)
 
 
 def test_its_own_repair_is_not_looked_at_again(media: Path, start_guard: Starter) -> None:
     guard = start_guard(media)
 
     make_closed(media / "film")
-    wait_for(lambda: mode_of(media / "film") == 0o644)
+    await_true(lambda: mode_of(media / "film") == 0o644)
     time.sleep(0.8)
 
     assert guard.checked == ["'film'"]
@@ -145,7 +146,7 @@ def test_what_is_outside_of_the_root_on_the_same_file_system_is_left_alone(media
 
     make_closed(sibling / "secret")
     make_closed(media / "film")
-    wait_for(lambda: mode_of(media / "film") == 0o644)
+    await_true(lambda: mode_of(media / "film") == 0o644)
     time.sleep(0.6)
 
     assert guard.checked == ["'film'"]
@@ -158,7 +159,7 @@ def test_inner_root_has_its_own_paths(media: Path, start_guard: Starter) -> None
     guard = start_guard(media, media / "inner")
 
     make_closed(media / "inner/film")
-    wait_for(lambda: guard.checked)
+    await_true(lambda: guard.checked)
 
     assert guard.checked == ["'film'"]
     assert mode_of(media / "inner/film") == 0o644
@@ -169,9 +170,9 @@ def test_file_system_that_is_mounted_below_a_root_is_watched_too(media: Path, st
     guard = start_guard(media)
 
     make_closed(media / "second disk/Show/film")
-    wait_for(lambda: mode_of(media / "second disk/Show/film") == 0o644)
+    await_true(lambda: mode_of(media / "second disk/Show/film") == 0o644)
 
-    wait_for(lambda: "'second disk/Show/film'" in guard.checked)
+    await_true(lambda: "'second disk/Show/film'" in guard.checked)
 
 
 def test_links_that_are_swapped_in_lead_nowhere(media: Path, start_guard: Starter, tmp_path: Path) -> None:
@@ -220,13 +221,13 @@ def test_link_in_place_of_a_root_is_not_followed(media: Path, start_guard: Start
 def test_program_that_never_stops_writing_is_checked_all_the_same(media: Path, start_guard: Starter) -> None:
     start_guard(media)
     make_closed(media / "film")
-    wait_for(lambda: mode_of(media / "film") == 0o644)
+    await_true(lambda: mode_of(media / "film") == 0o644)
     script = "import os,sys,time\nwhile True:\n os.utime(sys.argv[1]); time.sleep(0.002)\n"
     writer = subprocess.Popen(["/usr/bin/python3", "-c", script, str(media / "film")])
     try:
         time.sleep(0.3)
         os.chmod(media / "film", 0)
-        wait_for(lambda: mode_of(media / "film") == 0o644, timeout_s=1.0)
+        await_true(lambda: mode_of(media / "film") == 0o644, timeout_s=1.0)
     finally:
         writer.kill()
         writer.wait()

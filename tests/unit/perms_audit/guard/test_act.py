@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from plexguard.core.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, OVERFLOW, Event, Handle
 from plexguard.core.host import CommandFailed
 from plexguard.core.manager import Unit
 from plexguard.core.mounts import MountPoint
 from plexguard.perms_audit.guard.act import FULL_UNIT, RECENT_UNIT, AuditRequests, BeginAnew, Guard
+from plexguard.perms_audit.guard.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, OVERFLOW, Event, Handle
 from plexguard.perms_audit.guard.observe import Mounts, Target, Wakeup
 from plexguard.perms_audit.prove import Place
 from plexguard.perms_audit.roots import RootFault

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexguard.core.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, Handle
+from plexguard.core.guarded import Guarded
 from plexguard.core.mounts import MountPoint
 from plexguard.perms_audit.guard.decide import (
     LIMIT_S,
@@ -21,6 +21,7 @@ from plexguard.perms_audit.guard.decide import (
     describe,
     find_stale,
 )
+from plexguard.perms_audit.guard.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, Handle
 from plexguard.perms_audit.guard.observe import Mounts
 from plexguard.perms_audit.prove import Place
 
@@ -222,6 +223,15 @@ def test_local_mount_behind_a_remote_one_is_not_reached_through_it() -> None:
 def test_root_that_was_on_a_mount_that_is_gone_is_not_watched_on_the_disk_below() -> None:
     assert choose("/srv/media", last={"/srv/media": "/srv/media"}) == ([], {"/srv/media": NOT_MOUNTED})
     assert choose("/srv/media", fstab=(mount("/srv"),)) == ([], {"/srv/media": NOT_MOUNTED})
+
+
+def test_guarded_mount_point_is_missing_while_it_is_bare_or_covered() -> None:
+    guarded = Guarded(mount_points={"cloud": "/srv/media/cloud"})
+    cover = mount("/srv/media/cloud", "tmpfs")
+
+    for table in ((), guarded.without_covers((cover,))):
+        assert choose("/srv/media", mounts=table, fstab=guarded.as_mounts()) == (["/srv/media"], {"/srv/media/cloud": NOT_MOUNTED})
+        assert choose("/srv/media/cloud", mounts=table, fstab=guarded.as_mounts()) == ([], {"/srv/media/cloud": NOT_MOUNTED})
 
 
 def test_root_of_which_a_part_is_not_mounted_is_watched_but_for_it() -> None:

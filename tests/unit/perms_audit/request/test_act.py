@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core.config import parse_span
+from plexguard.core.spans import parse_span
 from plexguard.perms_audit.request.act import LONGEST_LOOK, WAIT_S
 
 UNIT = Path(__file__).parents[4] / "units/plexguard-perms-request.service"
