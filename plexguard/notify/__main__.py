@@ -28,7 +28,7 @@ from plexguard.notify.config import Channel, Config
 from plexguard.notify.credentials import read_credentials
 from plexguard.notify.heartbeat import Ping, Signal
 from plexguard.notify.message import SendError
-from plexguard.notify.queue import CLEAR, RETRY, leave_request
+from plexguard.notify.orders import CLEAR, RETRY, leave_order
 from plexguard.notify.state import NothingConfigured
 from plexguard.notify.worker import ForkedWorker
 from plexguard.notify.works import World
@@ -179,7 +179,7 @@ def retry(context: click.Context, channel: str | None) -> int:
 
 def _order(context: click.Context, what: str, channel: str | None, promise: str) -> int:
     for name in _choose(program.load_config(context.obj, Config), channel):
-        leave_request(state_directory(NAME), what, name)
+        leave_order(state_directory(NAME), what, name)
         click.echo(f"{name}: {promise} within seconds, if the service runs")
     return 0
 

@@ -15,24 +15,21 @@ from plexguard.core.journal import Journal
 from plexguard.core.program import Ports
 from plexguard.core.published import NOTIFY, ChannelSeen, NotifySeen
 from plexguard.core.state import StateFile
-from plexguard.core.told import ToldReader
 from plexguard.notify import events
 from plexguard.notify.config import Channel, Config
-from plexguard.notify.decide import Past
-from plexguard.notify.deliver import note_failure
-from plexguard.notify.desk import Desk, clear, retry
-from plexguard.notify.heartbeat import judge_ping
-from plexguard.notify.line import Line, line_from_told
-from plexguard.notify.pulse import Pulse, choose_pulse, find_problems
-from plexguard.notify.queue import CLEAR, REQUESTS, take_requests
+from plexguard.notify.heartbeat import LastPing, choose_ping, find_problems, judge_ping
+from plexguard.notify.intake import Intake
+from plexguard.notify.line import Line
+from plexguard.notify.message import Away
+from plexguard.notify.orders import CLEAR, clear, retry, take_orders
+from plexguard.notify.outage import note_failure
+from plexguard.notify.outlet import Outlet
+from plexguard.notify.past import Past
 from plexguard.notify.spool import SPOOL, Spool, SpoolReader, first_number, segments
 from plexguard.notify.state import FOLDER, ChannelState, open_state
 from plexguard.notify.worker import Work
 from plexguard.notify.works import Works, World
 
-# Of the journal, before what was read is on disk, and in one cycle: each ends well within WatchdogSec=.
-_BATCH = 500
-_BATCHES = 20
 _WAIT_S = 5.0
 # A machine that logs a thousand lines a second must not wake this a thousand times.
 _LEAST_CYCLE_S = 0.2
@@ -53,12 +50,9 @@ class Engine:
         self._world = world
         self._works = Works(world, ports)
         self._spool = Spool(world.root / SPOOL, limit_bytes=config.spool_limit)
-        self._reader: ToldReader | None = None
-        self._desks: dict[str, Desk] = {}
+        self._intake = Intake(world, self._spool, self._clock, self._journal)
+        self._outlets: dict[str, Outlet] = {}
         self._oldest = SpoolReader(self._spool.folder)
-        self._gap_told = ""
-        self._trouble = ""
-        self._trouble_since = self._clock.moment()
         self._is_first = True
         self._published: NotifySeen | None = None
         self._published_s = 0.0
@@ -67,7 +61,7 @@ class Engine:
     def cycle(self) -> str:
         if not self._is_first:
             self._wait()
-        self._follow()
+        self._intake.follow(self._note, self._admit_after)
         self._collect()
         self._obey()
         self._start()
@@ -77,46 +71,16 @@ class Engine:
         return self._describe()
 
     def close(self) -> None:
-        for desk in self._desks.values():
-            if desk.worker is not None:
-                desk.worker.end()
+        for outlet in self._outlets.values():
+            if outlet.worker is not None:
+                outlet.worker.end()
 
-    # The journal, and what is kept of it
+    # What comes in, and for whom
 
-    def _follow(self) -> None:
-        try:
-            reader = self._reader or self._open()
-            self._reader = None
-            self._take(reader)
-        except (PlexguardError, OSError) as error:
-            self._begin_trouble(str(error))
-        else:
-            self._reader = reader
-            self._end_trouble()
-
-    def _open(self) -> ToldReader:
-        (self._world.root / FOLDER).mkdir(parents=True, exist_ok=True)
-        (self._world.root / REQUESTS).mkdir(exist_ok=True)
-        reader = self._world.open_journal()
-        self._spool.open(reader.seek_end)
-        if not self._spool.cursor:
-            reader.seek_time(datetime.fromtimestamp(0, UTC))
-        elif not reader.seek(self._spool.cursor) and self._gap_told != self._spool.cursor:
-            self._gap_told = self._spool.cursor
-            self._journal.send(events.JOURNAL_GAP, since=show_cursor_time(self._spool.cursor))
-        return reader
-
-    def _take(self, reader: ToldReader) -> None:
-        for _ in range(_BATCHES):
-            told = reader.read(_BATCH)
-            lines = [line_from_told(item, self._spool.next + number) for number, item in enumerate(told)]
-            self._spool.append(lines)
-            self._note(lines)
-            if len(told) < _BATCH:
-                self._admit(self._config.channel)
-                return
-        # What else is in the journal is from before a new channel's time.
-        self._admit({name: one for name, one in self._config.channel.items() if self._open_state(name).path.exists()})
+    def _admit_after(self, is_whole: bool) -> None:
+        """Begin with channels that are not known yet, once all that was told before their time is in the spool."""
+        known = self._config.channel
+        self._admit(known if is_whole else {name: one for name, one in known.items() if self._open_state(name).path.exists()})
 
     def _open_state(self, name: str) -> StateFile[ChannelState]:
         return open_state(self._world.root, name, self._journal)
@@ -124,28 +88,28 @@ class Engine:
     def _note(self, lines: list[Line]) -> None:
         if lines:
             loudest = min(line.priority for line in lines)
-            for desk in self._desks.values():
-                desk.note(loudest)
+            for outlet in self._outlets.values():
+                outlet.note(loudest)
 
     def _admit(self, channels: Mapping[str, Channel]) -> None:
         """Begin with those channels that are not known yet. A new one is told what comes from now on, and one that was taken out of
         the configuration is new when it comes back."""
-        if not self._desks:
+        if not self._outlets:
             for path in (self._world.root / FOLDER).glob("*.json"):
                 if path.stem not in self._config.channel:
                     path.unlink()
         failures = []
         for name, channel in channels.items():
-            if name not in self._desks:
+            if name not in self._outlets:
                 try:
-                    self._desks[name] = self._admit_one(name, channel)
+                    self._outlets[name] = self._admit_one(name, channel)
                 except PlexguardError as error:
                     # The others are delivered to all the same; nothing is trimmed meanwhile.
                     failures.append(error)
         if failures:
             raise failures[0]
 
-    def _admit_one(self, name: str, channel: Channel) -> Desk:
+    def _admit_one(self, name: str, channel: Channel) -> Outlet:
         file = self._open_state(name)
         was_there = file.path.exists()
         state, end = file.load(), self._spool.next
@@ -154,95 +118,83 @@ class Engine:
             found = segments(self._spool.folder) if was_there else []
             state = ChannelState(past=Past(position=first_number(found[0]) if found else end), looked=0 if found else end)
             file.save(state)
-        return Desk(name=name, channel=channel, file=file, state=dataclasses.replace(state, looked=min(state.looked, end)))
-
-    def _begin_trouble(self, reason: str) -> None:
-        if not self._trouble:
-            self._trouble_since = self._clock.moment()
-            self._journal.send(events.SPOOL_FAILED, reason=reason)
-        self._trouble = reason
-
-    def _end_trouble(self) -> None:
-        if self._trouble:
-            self._trouble = ""
-            lasted_s = self._clock.moment().seconds_since(self._trouble_since)
-            self._journal.send(events.SPOOL_RECOVERED, downtime_s=lasted_s)
+        return Outlet(name=name, channel=channel, file=file, state=dataclasses.replace(state, looked=min(state.looked, end)))
 
     # Workers
 
     def _collect(self) -> None:
         """Take note of workers that have ended, and end those that are stuck."""
         now_s = self._clock.monotonic_s()
-        for desk in self._desks.values():
-            worker = desk.worker
+        for outlet in self._outlets.values():
+            worker = outlet.worker
             if worker is None:
                 continue
             if worker.look():
-                desk.sign_s = now_s
+                outlet.sign_s = now_s
             if worker.ended:
-                self._dismiss(desk, worker.failure)
-            elif now_s - desk.sign_s > _STUCK_AFTER_S:
-                self._dismiss(desk, f"the process that sends gave no sign for {_STUCK_AFTER_S:.0f} s")
+                self._dismiss(outlet, worker.failure)
+            elif now_s - outlet.sign_s > _STUCK_AFTER_S:
+                self._dismiss(outlet, f"the process that sends gave no sign for {_STUCK_AFTER_S:.0f} s")
 
-    def _dismiss(self, desk: Desk, failure: str) -> None:
-        desk.dismiss()
+    def _dismiss(self, outlet: Outlet, failure: str) -> None:
+        outlet.dismiss()
         if failure:
-            desk.held_until_s = self._clock.monotonic_s() + _HELD_S
-            outside = self._works.open_outside(desk, lambda: None, lambda: True)
-            desk.keep(note_failure(desk.state, desk.name, "away", failure, None, outside))
+            outlet.held_until_s = self._clock.monotonic_s() + _HELD_S
+            clock, journal, jitter = self._clock, self._journal, self._world.jitter
+            outlet.keep(note_failure(outlet.state, outlet.name, Away(failure), clock=clock, journal=journal, jitter=jitter))
 
     def _start(self) -> None:
-        for desk in self._desks.values():
-            if desk.worker is not None or self._clock.monotonic_s() < desk.held_until_s:
+        for outlet in self._outlets.values():
+            if outlet.worker is not None or self._clock.monotonic_s() < outlet.held_until_s:
                 continue
-            if desk.is_pulse:
-                self._start_pulse(desk)
-            elif desk.is_due(self._spool.next, self._clock.moment()):
-                desk.quieten()
-                self._run(desk, self._works.deliver(desk))
+            if outlet.is_ping:
+                self._start_ping(outlet)
+            elif outlet.is_due(self._spool.next, self._clock.moment()):
+                outlet.quieten()
+                self._run(outlet, self._works.deliver(outlet))
 
-    def _run(self, desk: Desk, work: Work) -> None:
+    def _run(self, outlet: Outlet, work: Work) -> None:
         try:
             (self._world.root / FOLDER).mkdir(exist_ok=True)
-            desk.worker = self._world.start(work)
+            outlet.worker = self._world.start(work)
         except OSError:
             # No memory, no process, no disk left; later.
-            desk.held_until_s = self._clock.monotonic_s() + _HELD_S
-        desk.sign_s = self._clock.monotonic_s()
+            outlet.held_until_s = self._clock.monotonic_s() + _HELD_S
+        outlet.sign_s = self._clock.monotonic_s()
 
     # The dead man's switch
 
-    def _start_pulse(self, desk: Desk) -> None:
+    def _start_ping(self, outlet: Outlet) -> None:
         now = self._clock.moment()
-        if desk.state.outage is not None:
-            if desk.state.outage.wait_left_s(now):
+        if outlet.state.outage is not None:
+            if outlet.state.outage.wait_left_s(now):
                 return
             # What was not heard is said again.
-            desk.pulse = dataclasses.replace(desk.pulse, at=_NEVER) if desk.pulse is not None else None
+            outlet.last_ping = dataclasses.replace(outlet.last_ping, at=_NEVER) if outlet.last_ping is not None else None
         probe = self._world.read_probe()
         judged = judge_ping(probe, find_problems(probe), now)
-        ping = choose_pulse(judged, desk.pulse, interval_s=desk.channel.interval.total_seconds(), now=now)
+        ping = choose_ping(judged, outlet.last_ping, interval_s=outlet.channel.interval.total_seconds(), now=now)
         if ping is not None:
-            desk.pulse = Pulse(signal=ping.signal, at=now)
+            outlet.last_ping = LastPing(signal=ping.signal, at=now)
             # It takes no events: should it become a channel of another kind, that begins here.
-            desk.state = dataclasses.replace(desk.state, past=Past(position=self._spool.next))
-            self._run(desk, self._works.ping(desk, ping))
+            outlet.state = dataclasses.replace(outlet.state, past=Past(position=self._spool.next))
+            self._run(outlet, self._works.ping(outlet, ping))
 
     # Orders, and what others see
 
     def _obey(self) -> None:
-        for what, name in take_requests(self._world.root, later=self._config.channel.keys() - self._desks.keys()):
-            if name in self._desks:
-                desk = self._desks[name]
-                desk.dismiss()
-                desk.keep(retry(clear(desk.state, self._spool.next) if what == CLEAR else desk.state))
-                desk.held_until_s = 0.0
+        for what, name in take_orders(self._world.root, later=self._config.channel.keys() - self._outlets.keys()):
+            if name in self._outlets:
+                outlet = self._outlets[name]
+                outlet.dismiss()
+                outlet.keep(retry(clear(outlet.state, self._spool.next) if what == CLEAR else outlet.state))
+                outlet.held_until_s = 0.0
 
     def _trim(self) -> None:
-        if self._trouble or self._clock.monotonic_s() - self._trimmed_s < _TRIM_EVERY_S:
+        if self._intake.trouble or self._clock.monotonic_s() - self._trimmed_s < _TRIM_EVERY_S:
             return
         self._trimmed_s = self._clock.monotonic_s()
-        positions = [desk.find_position() for desk in self._desks.values() if not desk.is_pulse]
+        positions = [outlet.find_position() for outlet in self._outlets.values() if not outlet.is_ping]
         dropped = 0
         # A disk that refuses is told when it refuses what is to be kept.
         with contextlib.suppress(PlexguardError, OSError):
@@ -255,7 +207,7 @@ class Engine:
         age_s = now_s - self._published_s
         if self._published is not None and age_s < _PUBLISH_EVERY_S:
             return
-        seen = NotifySeen(channels=tuple(map(self._show, self._desks.values())), trouble=self._trouble)
+        seen = NotifySeen(channels=tuple(map(self._show, self._outlets.values())), trouble=self._intake.trouble)
         if seen == self._published and age_s < _PUBLISH_AT_LEAST_S:
             return
         file = StateFile(self._world.root / Path(NOTIFY.file).name, NotifySeen, schema=NOTIFY.schema, journal=self._journal)
@@ -263,10 +215,10 @@ class Engine:
             file.save(dataclasses.replace(seen, checked=self._clock.moment()))
         self._published, self._published_s = seen, now_s
 
-    def _show(self, desk: Desk) -> ChannelSeen:
-        position = desk.find_position()
-        waiting = 0 if desk.is_pulse else max(0, self._spool.next - position)
-        return desk.show(waiting, self._find_oldest(position) if waiting else None)
+    def _show(self, outlet: Outlet) -> ChannelSeen:
+        position = outlet.find_position()
+        waiting = 0 if outlet.is_ping else max(0, self._spool.next - position)
+        return outlet.show(waiting, self._find_oldest(position) if waiting else None)
 
     def _find_oldest(self, position: int) -> datetime | None:
         with contextlib.suppress(IoFailed):
@@ -275,30 +227,19 @@ class Engine:
 
     def _wait(self) -> None:
         began_s = self._clock.monotonic_s()
-        pipes = [desk.worker.pipe for desk in self._desks.values() if desk.worker is not None]
-        if self._reader is None:
+        pipes = [outlet.worker.pipe for outlet in self._outlets.values() if outlet.worker is not None]
+        if not self._intake.wait(self._wait_s(), hangups=pipes):
             self._clock.sleep(_WAIT_S)
             return
-        self._reader.wait(self._wait_s(), hangups=pipes)
         self._clock.sleep(max(0.0, began_s + _LEAST_CYCLE_S - self._clock.monotonic_s()))
 
     def _wait_s(self) -> float:
         now, now_s = self._clock.moment(), self._clock.monotonic_s()
-        return max(0.0, min([_WAIT_S, *(wait_s for desk in self._desks.values() for wait_s in desk.waits_s(now, now_s))]))
+        return max(0.0, min([_WAIT_S, *(wait_s for outlet in self._outlets.values() for wait_s in outlet.waits_s(now, now_s))]))
 
     def _describe(self) -> str:
-        if self._trouble:
-            return f"nothing is taken from the journal: {self._trouble}"
-        failed = [name for name, desk in self._desks.items() if desk.state.outage]
-        count = len(self._desks)
+        if self._intake.trouble:
+            return f"nothing is taken from the journal: {self._intake.trouble}"
+        failed = [name for name, outlet in self._outlets.items() if outlet.state.outage]
+        count = len(self._outlets)
         return f"{count} channel{'s' if count > 1 else ''}" + (f", taking nothing: {', '.join(failed)}" if failed else "")
-
-
-def show_cursor_time(cursor: str) -> str:
-    """Return when the entry of a cursor was written, as people read it."""
-    for part in cursor.split(";"):
-        name, _, value = part.partition("=")
-        if name == "t":
-            with contextlib.suppress(ValueError, OverflowError, OSError):
-                return f"{datetime.fromtimestamp(int(value, 16) / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return "an unknown time"

@@ -14,8 +14,9 @@ from plexguard.core.secret import mask
 
 # Instances are names of units; anything else was not written by the manager.
 UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}", re.ASCII)
-# What no restart can help (RestartPreventExitStatus=USAGE CONFIG NOPERM): the unit stays failed, and OnFailure= tells it.
-_NOT_RESTARTED = frozenset(map(str, (os.EX_USAGE, os.EX_CONFIG, os.EX_NOPERM)))
+# What no restart can help (RestartPreventExitStatus=USAGE CONFIG NOPERM): the unit stays failed, and OnFailure= tells it. And what
+# is no failure: a daemon that begins anew of its own accord (TEMPFAIL), which the manager calls one while it is still starting.
+_NOT_TOLD = frozenset(map(str, (os.EX_USAGE, os.EX_CONFIG, os.EX_NOPERM, os.EX_TEMPFAIL)))
 # An instance that stands for one connection (Accept=yes): its number, and who is at the other end. Each is another unit, and all
 # have the same trouble.
 _CONNECTION = re.compile(r"@[0-9]+-[0-9_]+-[0-9]+\.service$", re.ASCII)
@@ -26,7 +27,7 @@ _MAX_LINE = 300
 
 def is_restarted(environment: Mapping[str, str]) -> bool:
     """Tell whether the daemon that ends just now failed, and is started again. environment: as ExecStopPost= has it."""
-    return environment.get("SERVICE_RESULT", "success") != "success" and environment.get("EXIT_STATUS") not in _NOT_RESTARTED
+    return environment.get("SERVICE_RESULT", "success") != "success" and environment.get("EXIT_STATUS") not in _NOT_TOLD
 
 
 def describe_failure(unit: str, environment: Mapping[str, str], manager: Manager, last_lines: Iterable[str]) -> dict[str, str]:

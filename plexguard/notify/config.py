@@ -8,8 +8,8 @@ from datetime import time, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from plexguard.core.config import BOOLEAN, TEXT, ZONE, Kind, choice, count, option, size, span, tables
 from plexguard.core.events import Priority
+from plexguard.core.options import BOOLEAN, TEXT, ZONE, Kind, choice, count, option, show_list, size, span, tables
 
 PRIORITIES = {
     "crit": Priority.CRIT,
@@ -72,10 +72,6 @@ def _matching_list(pattern: re.Pattern[str]) -> Any:
     return parse
 
 
-def _show_list(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(map(TEXT.show, values)) + "]"
-
-
 def _sender(value: object) -> str:
     text = TEXT.parse(value)
     if text and not _ADDRESS.fullmatch(text):
@@ -96,11 +92,9 @@ OPTIONAL_ZONE: Kind[str] = Kind(
     f'{ZONE.allowed}; "" means: the one of this machine', lambda v: "" if v == "" else ZONE.parse(v), ZONE.show
 )
 WEB: Kind[str] = Kind('an address such as "https://example.org/hook", without a user; "" means: none', _web, TEXT.show)
-GLOBS: Kind[tuple[str, ...]] = Kind(
-    'a list of event names, "*" for any text, such as ["plex.*"]', _matching_list(_GLOB), _show_list
-)
+GLOBS: Kind[tuple[str, ...]] = Kind('a list of event names, "*" for any text, such as ["plex.*"]', _matching_list(_GLOB), show_list)
 ADDRESSES: Kind[tuple[str, ...]] = Kind(
-    'a list of addresses, such as ["root", "me@example.org"]', _matching_list(_ADDRESS), _show_list
+    'a list of addresses, such as ["root", "me@example.org"]', _matching_list(_ADDRESS), show_list
 )
 ADDRESS: Kind[str] = Kind(
     'an address such as "plexguard@example.org"; "" means: whatever the mail system makes of it', _sender, TEXT.show

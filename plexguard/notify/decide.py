@@ -6,54 +6,23 @@ anywhere begins again at the last state that was kept: an event is told again th
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 
-from plexguard.core.config import show_span
 from plexguard.core.events import Event, Priority
+from plexguard.core.spans import show_span
 from plexguard.notify.config import PRIORITIES, Channel, Quiet
 from plexguard.notify.line import Line, message_from_line
 from plexguard.notify.message import Message
+from plexguard.notify.past import MOST_KEPT, Past, Trouble, Window
 
 # How often the same trouble is told within a window before the rest is folded: it came, went, came again and went again. What
 # nothing ends says nothing new the second time.
 _TOLD_PAIRS = 2
 _TOLD_FAILURES = 1
 UNIT_FAILED = "unit.failed"
-# Of each table, so that a state stays small whatever is told.
-_MOST_KEPT = 500
 DROPPED = "notify.dropped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """What came of one trouble since a time. comings: how often, of which `folded` were not told one by one. last: the newest that
-    was folded, a recovery when the trouble is over."""
-
-    began: datetime
-    comings: int = 0
-    folded: int = 0
-    last: Line | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """A problem that the channel was told and that is not over, as far as it knows."""
-
-    id: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """How far a channel is. position: the number of the first event that is not done with. passed: the time of the last one that
-    is. windows, troubles: by Line.key."""
-
-    position: int
-    passed: datetime | None = None
-    windows: dict[str, Window] = field(default_factory=dict)
-    troubles: dict[str, Trouble] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +57,17 @@ def decide(
     events: by name."""
     quiet_until = find_quiet_end(channel.quiet, zone, now)
     urgent = PRIORITIES[channel.quiet_priority]
-    desk = _Desk(channel, past, events)
+    teller = _Teller(channel, past, events)
     steps: list[Step] = []
     if quiet_until is None:
-        steps = _take(desk.run(lines, now), limit)
+        steps = _take(teller.run(lines, now), limit)
         if len(steps) >= limit:
             return Plan(steps=tuple(steps), after=steps[-1].after, wake_at=None)
-        return Plan(steps=tuple(steps), after=desk.past, wake_at=_find_window_end(desk.past, channel))
+        return Plan(steps=tuple(steps), after=teller.past, wake_at=_find_window_end(teller.past, channel))
     # What was kept goes out before what may not wait, so that the order stays.
     held: list[Step] = []
     after = past
-    for step in desk.run(lines, now):
+    for step in teller.run(lines, now):
         held.append(step)
         if _is_urgent(step.message, urgent):
             steps, held = [*steps, *held], []
@@ -108,8 +77,8 @@ def decide(
         # No more than this plan could send is held in memory.
         del held[limit - len(steps) :]
     if not held:
-        after = desk.past
-    ends = [end for end in (quiet_until if held else None, _find_window_end(desk.past, channel)) if end is not None]
+        after = teller.past
+    ends = [end for end in (quiet_until if held else None, _find_window_end(teller.past, channel)) if end is not None]
     return Plan(steps=tuple(steps), after=after, wake_at=min(ends, default=None))
 
 
@@ -160,8 +129,8 @@ def passes(line: Line, channel: Channel) -> bool:
     )
 
 
-class _Desk:
-    """Goes through the events and keeps the state."""
+class _Teller:
+    """Goes through the events, and remembers."""
 
     def __init__(self, channel: Channel, past: Past, events: Mapping[str, Event]) -> None:
         self.past = past
@@ -182,11 +151,11 @@ class _Desk:
     def _tell_dropped(self, line: Line) -> Step:
         """The events between the state's position and this line are gone."""
         message = describe_dropped(line.n - self.past.position, self.past.passed, line)
-        self.past = dataclasses.replace(self.past, position=line.n, passed=line.at)
+        self.past = self.past.move(line.n, line.at)
         return Step(message, self.past)
 
     def _look_at(self, line: Line) -> Iterator[Step]:
-        self.past = dataclasses.replace(self.past, position=line.n + 1, passed=line.at)
+        self.past = self.past.move(line.n + 1, line.at)
         folded = [key for key in line.ended_keys if self._is_folded(key)]
         ended = [key for key in line.ended_keys if key in self.past.troubles and key not in folded]
         # What is told twice, as the end of one trouble now and of another later, is two messages.
@@ -198,7 +167,7 @@ class _Desk:
 
     def _tell_recovery(self, line: Line, ended: list[str]) -> Step:
         trouble = min((self.past.troubles[key] for key in ended), key=lambda trouble: trouble.at)
-        self.past = dataclasses.replace(self.past, troubles={k: t for k, t in self.past.troubles.items() if k not in ended})
+        self.past = self.past.forget_troubles(ended)
         downtime_s = line.downtime_s if line.downtime_s is not None else max(0.0, (line.at - trouble.at).total_seconds())
         return self._tell(line, problem_id=trouble.id, downtime_s=downtime_s)
 
@@ -209,7 +178,7 @@ class _Desk:
 
     def _fold_recovery(self, line: Line, folded: Iterable[str]) -> None:
         for key in folded:
-            self._keep_window(key, dataclasses.replace(self.past.windows[key], last=line))
+            self.past = self.past.keep_window(key, dataclasses.replace(self.past.windows[key], last=line))
 
     def _fold_problem(self, line: Line) -> bool:
         """Count a problem, and tell whether it is to be folded."""
@@ -221,7 +190,7 @@ class _Desk:
         window = dataclasses.replace(window, comings=window.comings + 1)
         if folds:
             window = dataclasses.replace(window, folded=window.folded + 1, last=line)
-        self._keep_window(line.key, window)
+        self.past = self.past.keep_window(line.key, window)
         return folds
 
     def _tell(self, line: Line, *, problem_id: str = "", downtime_s: float | None = None) -> Step:
@@ -240,22 +209,21 @@ class _Desk:
             following = Window(began=window.began + span, comings=_TOLD_PAIRS)
             # Trouble that goes on like this is one message a window, not one and the first ones of the next.
             yield from self._close_window(key, window, following if following.began <= at < following.began + span else None)
-        while len(self.past.windows) > _MOST_KEPT:
+        while len(self.past.windows) > MOST_KEPT:
             yield from self._close_window(*min(self.past.windows.items(), key=lambda item: item[1].began), None)
 
     def _close_window(self, key: str, window: Window, following: Window | None) -> Iterator[Step]:
-        self._forget_window(key)
+        self.past = self.past.forget_window(key)
         if window.last is None or not window.folded:
             return
         if following is not None:
-            self._keep_window(key, following)
+            self.past = self.past.keep_window(key, following)
         trouble = self.past.troubles.get(key)
         if window.last.is_problem:
             self._keep_trouble(window.last)
-        elif trouble is not None:
-            self.past = dataclasses.replace(self.past, troubles={k: t for k, t in self.past.troubles.items() if k != key})
-        message = self._describe_folded(key, window, trouble)
-        yield Step(message, self.past)
+        else:
+            self.past = self.past.forget_troubles((key,))
+        yield Step(self._describe_folded(key, window, trouble), self.past)
 
     def _describe_folded(self, key: str, window: Window, trouble: Trouble | None) -> Message:
         assert window.last is not None
@@ -275,21 +243,10 @@ class _Desk:
             downtime_s=downtime_s,
         )
 
-    def _keep_window(self, key: str, window: Window) -> None:
-        self.past = dataclasses.replace(self.past, windows={**self.past.windows, key: window})
-
-    def _forget_window(self, key: str) -> None:
-        self.past = dataclasses.replace(self.past, windows={k: w for k, w in self.past.windows.items() if k != key})
-
     def _keep_trouble(self, line: Line) -> None:
         """Keep in mind what was told, where something will be told to be over with it."""
-        if line.name not in self._ending:
-            return
-        key, trouble = line.key, Trouble(id=line.id, at=line.at)
-        kept = {k: t for k, t in self.past.troubles.items() if k != key}
-        while len(kept) >= _MOST_KEPT:
-            del kept[next(iter(kept))]
-        self.past = dataclasses.replace(self.past, troubles={**kept, key: trouble})
+        if line.name in self._ending:
+            self.past = self.past.keep_trouble(line.key, Trouble(id=line.id, at=line.at))
 
 
 def describe_dropped(count: int, since: datetime | None, following: Line) -> Message:

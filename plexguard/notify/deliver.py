@@ -16,10 +16,12 @@ from plexguard.core.journal import Journal
 from plexguard.core.state import History, StateFile
 from plexguard.notify import events
 from plexguard.notify.config import Channel
-from plexguard.notify.decide import DROPPED, Past, Plan, Step, decide, find_quiet_end
-from plexguard.notify.message import Away, Busy, Message, Refused, Rejected, Sender, SendError
+from plexguard.notify.decide import DROPPED, Plan, Step, decide, find_quiet_end
+from plexguard.notify.message import Message, Rejected, Sender, SendError
+from plexguard.notify.outage import note_failure, tell_recovery
+from plexguard.notify.past import Past
 from plexguard.notify.spool import SpoolReader
-from plexguard.notify.state import ChannelState, fail, is_worth_telling
+from plexguard.notify.state import ChannelState
 
 REJECTED = "rejected.jsonl"
 _KEPT_REJECTED = 1000
@@ -28,7 +30,6 @@ _KEPT_TEXT = 500
 # How many rejected ones in a row are looked past for one that is taken; more with every try.
 _FIRST_PATIENCE = 8
 _MOST_PATIENCE = 1024
-_KINDS: tuple[tuple[type[SendError], str], ...] = ((Away, "away"), (Busy, "busy"), (Refused, "refused"), (Rejected, "rejected"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,9 +204,7 @@ class Delivery:
         outage = self.state.outage
         self._suspects = []
         self._save(state)
-        if outage is not None and outage.told:
-            lasted_s = self._outside.clock.moment().seconds_since(outage.since)
-            self._outside.journal.send(events.CHANNEL_RECOVERED, channel=self._name, downtime_s=lasted_s)
+        tell_recovery(outage, self._name, clock=self._outside.clock, journal=self._outside.journal)
 
     def _set_aside(self, message: Message, reason: str) -> None:
         at = self._outside.clock.now()
@@ -226,31 +225,10 @@ class Delivery:
             )
 
     def _fail(self, error: SendError) -> None:
-        state = note_failure(self.state, self._name, kind_of(error), str(error), retry_after_of(error), self._outside)
-        self._save(state)
+        out = self._outside
+        self._save(note_failure(self.state, self._name, error, clock=out.clock, journal=out.journal, jitter=out.jitter))
         raise _Stopped
 
     def _save(self, state: ChannelState) -> None:
         self._file.save(state)
         self.state = state
-
-
-def kind_of(error: SendError) -> str:
-    return next(kind for cls, kind in _KINDS if isinstance(error, cls))
-
-
-def retry_after_of(error: SendError) -> float | None:
-    return error.retry_after_s if isinstance(error, Busy) else None
-
-
-def note_failure(
-    state: ChannelState, name: str, kind: str, reason: str, retry_after_s: float | None, outside: Outside
-) -> ChannelState:
-    """Return the state after a try that failed, and tell it when it is worth that."""
-    now = outside.clock.moment()
-    state = fail(state, kind=kind, reason=reason, now=now, jitter=outside.jitter, retry_after_s=retry_after_s)
-    assert state.outage is not None
-    if is_worth_telling(state.outage, now):
-        outside.journal.send(events.CHANNEL_FAILED, channel=name, reason=reason)
-        state = dataclasses.replace(state, outage=dataclasses.replace(state.outage, told=True))
-    return state

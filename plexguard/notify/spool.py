@@ -15,7 +15,7 @@ from pathlib import Path
 
 from plexguard.core.errors import DataError, IoFailed
 from plexguard.core.records import decode, encode
-from plexguard.core.state import write_atomic
+from plexguard.core.state import sync_folder, write_atomic
 from plexguard.notify.line import Line, line_from_json
 
 # Its folder, below that of the state.
@@ -188,7 +188,7 @@ class Spool:
             finally:
                 os.close(fd)
             if is_new:
-                _sync(self.folder)
+                sync_folder(self.folder)
         except OSError as error:
             raise IoFailed(f"Failed to write {segment}: {error.strerror}") from error
 
@@ -228,14 +228,6 @@ def _write_all(fd: int, text: bytes, at: int) -> None:
     while text:
         written = os.pwrite(fd, text, at)
         text, at = text[written:], at + written
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _size_of(segment: Path) -> int:

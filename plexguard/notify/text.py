@@ -1,8 +1,9 @@
-"""Messages as text for people, for the channels that take nothing but text. Pure."""
+"""Messages as text: for people, and as every reader of text takes it. Pure."""
 
 from datetime import timedelta
+from typing import Any
 
-from plexguard.core.config import show_span
+from plexguard.core.spans import show_span
 from plexguard.notify.message import Message
 
 
@@ -25,3 +26,13 @@ def describe(message: Message) -> str:
 
 def _show_seconds(seconds: float) -> str:
     return show_span(timedelta(seconds=round(seconds)))
+
+
+def clean(value: Any) -> Any:
+    """Return a document whose texts any reader of JSON takes: the halves of surrogate pairs, by which Python carries bytes that are
+    no UTF-8, become U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return [clean(item) for item in value] if isinstance(value, list) else value

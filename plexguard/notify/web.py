@@ -6,9 +6,7 @@ Certificates are checked. What an answer means is for its channel to say.
 
 import contextlib
 import http.client
-import ipaddress
 import socket
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from plexguard import __version__
-from plexguard.core.secret import mask
-from plexguard.core.wire import DeadlineSocket, TooMuch, read_bounded, seconds_left
+from plexguard.core.secret import Secret, mask
+from plexguard.core.wire import DeadlineSocket, TooMuch, connect, read_bounded, reason_of, seconds_left
 from plexguard.notify.message import Away, Busy, Refused, Rejected, SendError
 
 MAX_ANSWER_BYTES = 256 * 1024
@@ -98,16 +96,17 @@ class WebClient:
         except TimeoutError as error:
             raise Away(f"{self.place}: no whole answer in time") from error
         except (http.client.HTTPException, TooMuch, ValueError) as error:
-            raise Away(f"{self.place}: the answer broke off or is not HTTP: {_reason(error)}") from error
+            raise Away(f"{self.place}: the answer broke off or is not HTTP: {reason_of(error)}") from error
         except OSError as error:
-            raise Away(f"{self.place}: {_reason(error)}") from error
+            raise Away(f"{self.place}: {reason_of(error)}") from error
         finally:
             if not keep:
                 self.close()
 
     def _open(self, deadline: float) -> http.client.HTTPConnection:
         if self._plain is None:
-            self._plain = _connect(self._host, self._port, deadline)
+            self._plain = connect(self._host, self._port, deadline)
+            self._plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._scheme == "https":
                 self._plain = _wrap_tls(self._plain, self._host, deadline)
             self._connection = http.client.HTTPConnection(self._host, self._port)
@@ -134,6 +133,14 @@ def target_of(url: str) -> str:
     """Return what of a web address is asked of its server."""
     parts = split_url(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def make_bearer(token: Secret) -> str:
+    """Return the header with a token. Raises Refused for one that no header can hold."""
+    text = token.reveal()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise Refused("the token is wrong: it holds characters that no token has")
+    return f"Bearer {text}"
 
 
 def judge_status(answer: Answer, place: str, now: datetime) -> SendError | None:
@@ -174,52 +181,6 @@ def _read_answer(response: http.client.HTTPResponse) -> Answer:
         return Answer(status=response.status, headers=headers, is_whole=False)
 
 
-# -- connection -------------------------------------------------------------------------------------------------------
-
-
-def _connect(host: str, port: int, deadline: float) -> socket.socket:
-    """Return a connection to the first address that takes one; each gets its share of the time."""
-    found = _look_up(host, port, seconds_left(deadline))
-    failure: OSError = OSError(f"{host} has no address")
-    for number, (family, kind, protocol, _, address) in enumerate(found):
-        plain = socket.socket(family, kind, protocol)
-        try:
-            plain.settimeout(seconds_left(deadline) / (len(found) - number))
-            plain.connect(address)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return plain
-        except OSError as error:
-            plain.close()
-            failure = error
-    raise failure
-
-
-def _look_up(host: str, port: int, timeout_s: float) -> list[Any]:
-    """Return the addresses of a name. The system's resolver knows no deadline, so a thread asks, and may be left behind."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    found: list[Any] = []
-
-    def ask() -> None:
-        try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            found.append(error)
-
-    asker = threading.Thread(target=ask, daemon=True)
-    asker.start()
-    asker.join(timeout_s)
-    if not found:
-        raise TimeoutError
-    if isinstance(found[0], list):
-        return found[0]
-    raise OSError(f"the name {host} leads nowhere: {_reason(found[0])}") from found[0]
-
-
 def _wrap_tls(plain: socket.socket, host: str, deadline: float) -> socket.socket:
     import ssl  # what a plain server does not need
 
@@ -232,7 +193,3 @@ def _wrap_tls(plain: socket.socket, host: str, deadline: float) -> socket.socket
     except OSError:
         plain.close()
         raise
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

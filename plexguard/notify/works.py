@@ -13,12 +13,12 @@ from plexguard.core.program import Ports
 from plexguard.core.published import ProbeSeen
 from plexguard.core.state import exclusive_lock
 from plexguard.core.told import ToldReader
-from plexguard.notify import events
 from plexguard.notify.config import Channel
-from plexguard.notify.deliver import Delivery, Outside, kind_of, note_failure, retry_after_of
-from plexguard.notify.desk import Desk
+from plexguard.notify.deliver import Delivery, Outside
 from plexguard.notify.heartbeat import Ping
 from plexguard.notify.message import Sender, SendError
+from plexguard.notify.outage import note_failure, tell_recovery
+from plexguard.notify.outlet import Outlet
 from plexguard.notify.spool import SPOOL, SpoolReader
 from plexguard.notify.state import FOLDER
 from plexguard.notify.worker import Work, Worker
@@ -45,47 +45,50 @@ class Works:
         self._clock = ports.clock
         self._journal = ports.journal
 
-    def deliver(self, desk: Desk) -> Work:
+    def deliver(self, outlet: Outlet) -> Work:
         def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
             reader = SpoolReader(self._world.root / SPOOL)
-            outside = self.open_outside(desk, sign, go_on)
+            outside = self._open_outside(outlet, sign, go_on)
             # A worker of a daemon that was killed may still be at it.
-            with contextlib.suppress(TryAgain), exclusive_lock(self._world.root / FOLDER / f"{desk.name}.lock"):
+            with contextlib.suppress(TryAgain), exclusive_lock(self._world.root / FOLDER / f"{outlet.name}.lock"):
                 Delivery(
-                    desk.name, desk.channel, root=self._world.root, file=desk.file, reader=reader, outside=outside, state=desk.state
+                    outlet.name,
+                    outlet.channel,
+                    root=self._world.root,
+                    file=outlet.file,
+                    reader=reader,
+                    outside=outside,
+                    state=outlet.state,
                 ).run()
 
         return work
 
-    def open_outside(self, desk: Desk, sign: Callable[[], None], go_on: Callable[[], bool]) -> Outside:
+    def _open_outside(self, outlet: Outlet, sign: Callable[[], None], go_on: Callable[[], bool]) -> Outside:
         return Outside(
             clock=self._clock,
             journal=self._journal,
-            open_sender=lambda: self._world.open_sender(desk.name, desk.channel),
-            zone=self._world.zone(desk.channel),
+            open_sender=lambda: self._world.open_sender(outlet.name, outlet.channel),
+            zone=self._world.zone(outlet.channel),
             events=self._world.events,
             sign=sign,
             go_on=go_on,
             jitter=self._world.jitter,
         )
 
-    def ping(self, desk: Desk, ping: Ping) -> Work:
+    def ping(self, outlet: Outlet, ping: Ping) -> Work:
         def work(sign: Callable[[], None], go_on: Callable[[], bool]) -> None:
             sign()
-            outside = self.open_outside(desk, sign, go_on)
-            before = desk.state.outage
+            state, clock, journal = outlet.state, self._clock, self._journal
             # One that could not be kept would be told again and again.
-            desk.file.save(desk.state)
+            outlet.file.save(state)
             try:
-                self._world.send_ping(desk.name, desk.channel, ping)
+                self._world.send_ping(outlet.name, outlet.channel, ping)
             except SendError as error:
-                desk.file.save(note_failure(desk.state, desk.name, kind_of(error), str(error), retry_after_of(error), outside))
+                failed = note_failure(state, outlet.name, error, clock=clock, journal=journal, jitter=self._world.jitter)
+                outlet.file.save(failed)
                 return
-            succeeded = self._clock.now()
-            delivered = desk.state.delivered + 1
-            desk.file.save(dataclasses.replace(desk.state, outage=None, delivered=delivered, succeeded=succeeded, reason=""))
-            if before is not None and before.told:
-                lasted_s = self._clock.moment().seconds_since(before.since)
-                self._journal.send(events.CHANNEL_RECOVERED, channel=desk.name, downtime_s=lasted_s)
+            delivered = state.delivered + 1
+            outlet.file.save(dataclasses.replace(state, outage=None, delivered=delivered, succeeded=clock.now(), reason=""))
+            tell_recovery(state.outage, outlet.name, clock=clock, journal=journal)
 
         return work

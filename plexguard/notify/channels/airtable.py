@@ -16,11 +16,10 @@ from urllib.parse import quote
 
 from plexguard.core.clock import Clock
 from plexguard.core.secret import Secret, mask
-from plexguard.notify.channels.webhook import clean, make_bearer
 from plexguard.notify.config import Channel
 from plexguard.notify.message import Away, Busy, Limits, Message, Refused, Rejected, SendError
-from plexguard.notify.text import describe, make_title
-from plexguard.notify.web import Answer, WebClient, judge_status, split_url
+from plexguard.notify.text import clean, describe, make_title
+from plexguard.notify.web import Answer, WebClient, judge_status, make_bearer, split_url
 
 API = "https://api.airtable.com"
 MAX_RECORDS = 10

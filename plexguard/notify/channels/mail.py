@@ -16,13 +16,13 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from plexguard.core.secret import mask
+from plexguard.core.state import RUNTIME_ROOT
 from plexguard.core.wire import seconds_left
-from plexguard.notify.channels.webhook import clean
 from plexguard.notify.config import Channel
 from plexguard.notify.message import Away, Limits, Message, Refused, Rejected, SendError
-from plexguard.notify.text import describe, make_title
+from plexguard.notify.text import clean, describe, make_title
 
-SOCKET = Path("/run/plexguard/mail.socket")
+SOCKET = RUNTIME_ROOT / "mail.socket"
 # Kept from growing without end by who writes and by who reads.
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_REPLY_BYTES = 16 * 1024

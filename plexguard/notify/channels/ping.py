@@ -10,10 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from plexguard.core.clock import Clock
 from plexguard.core.secret import Secret, mask
-from plexguard.notify.channels.webhook import clean
 from plexguard.notify.config import Channel
 from plexguard.notify.heartbeat import Ping, Signal
 from plexguard.notify.message import Busy, Limits, Message, Refused, SendError
+from plexguard.notify.text import clean
 from plexguard.notify.web import Answer, WebClient, judge_status, target_of
 
 _MAX_REASON = 1000

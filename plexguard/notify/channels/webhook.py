@@ -9,8 +9,9 @@ from typing import Any
 from plexguard.core.clock import Clock
 from plexguard.core.secret import Secret
 from plexguard.notify.config import Channel
-from plexguard.notify.message import Limits, Message, Refused
-from plexguard.notify.web import WebClient, judge_status, target_of
+from plexguard.notify.message import Limits, Message
+from plexguard.notify.text import clean
+from plexguard.notify.web import WebClient, judge_status, make_bearer, target_of
 
 SIGNATURE = "X-Plexguard-Signature"
 
@@ -68,25 +69,7 @@ def make_document(message: Message) -> dict[str, Any]:
     }
 
 
-def clean(value: Any) -> Any:
-    """Return a document whose texts any reader of JSON takes: the halves of surrogate pairs, by which Python carries bytes that are
-    no UTF-8, become U+FFFD. Pure."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {clean(key): clean(item) for key, item in value.items()}
-    return [clean(item) for item in value] if isinstance(value, list) else value
-
-
 def sign(key: bytes, body: bytes, timestamp: int) -> str:
     """Return the signature: the HMAC-SHA256 of the time, a dot and the body, so that neither can be changed or used later. Pure."""
     digest = hmac.new(key, f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={timestamp},sha256={digest}"
-
-
-def make_bearer(token: Secret) -> str:
-    """Return the header with a token. Raises Refused for one that no header can hold."""
-    text = token.reveal()
-    if not (text.isascii() and text.isprintable()) or " " in text:
-        raise Refused("the token is wrong: it holds characters that no token has")
-    return f"Bearer {text}"

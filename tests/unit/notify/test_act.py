@@ -11,12 +11,13 @@ from plexguard.core.program import Ports
 from plexguard.core.published import NotifySeen, ProbeSeen
 from plexguard.core.state import StateFile
 from plexguard.core.told import Told, stable_id
-from plexguard.notify.act import Engine, show_cursor_time
+from plexguard.notify.act import Engine
 from plexguard.notify.config import Channel, Config, Quiet
 from plexguard.notify.events import CHANNEL_FAILED, CHANNEL_RECOVERED
 from plexguard.notify.heartbeat import Ping, Signal
+from plexguard.notify.intake import show_cursor_time
 from plexguard.notify.message import Away, Refused
-from plexguard.notify.queue import CLEAR, RETRY
+from plexguard.notify.orders import CLEAR, RETRY
 from plexguard.notify.worker import Work
 from plexguard.notify.works import World
 from plexguard.speed_test.events import FAILED

@@ -42,9 +42,10 @@ ENDING = {"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "EXIT_STATUS": "KIL
         ({"SERVICE_RESULT": "watchdog", "EXIT_CODE": "dumped", "EXIT_STATUS": "ABRT"}, True),
         ({"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "70"}, True),
         ({"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "78"}, False),
+        ({"SERVICE_RESULT": "protocol", "EXIT_CODE": "exited", "EXIT_STATUS": "75"}, False),
         ({"SERVICE_RESULT": "success", "EXIT_CODE": "killed", "EXIT_STATUS": "TERM"}, False),
     ],
-    ids=["killed", "watchdog", "bug", "configuration", "stopped"],
+    ids=["killed", "watchdog", "bug", "configuration", "of its own accord", "stopped"],
 )
 def test_a_service_that_is_started_again_tells_of_itself(changes: dict[str, str], told: bool) -> None:
     assert is_restarted(ENDING | changes) is told

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from plexguard.core import suite
 from plexguard.core.events import Priority
 from plexguard.notify.config import Channel, Quiet
-from plexguard.notify.decide import DROPPED, Past, Plan, decide, find_quiet_end
+from plexguard.notify.decide import DROPPED, Plan, decide, find_quiet_end
 from plexguard.notify.line import Line
 from plexguard.notify.message import Message
+from plexguard.notify.past import Past
 from tests.unit.notify.lines import PROBLEM, at, channel, line, problem, recovery
 
 EVENTS = {event.name: event for event in suite.events()}

@@ -12,10 +12,10 @@ from plexguard.core import suite
 from plexguard.core.errors import IoFailed
 from plexguard.core.state import MAX_STATE_BYTES, StateFile
 from plexguard.notify.config import Channel
-from plexguard.notify.decide import Past
 from plexguard.notify.deliver import Delivery, Outside, rejected_events
 from plexguard.notify.line import Line
 from plexguard.notify.message import Away, Busy, Message, Refused, Rejected
+from plexguard.notify.past import Past
 from plexguard.notify.spool import Spool, SpoolReader
 from plexguard.notify.state import ChannelState, open_state
 from tests.fakes.ports import FakeClock, FakeJournal

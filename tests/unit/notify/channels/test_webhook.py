@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plexguard.core.secret import Secret
-from plexguard.notify.channels.webhook import make_bearer, render_body, sign
+from plexguard.notify.channels.webhook import render_body, sign
 from plexguard.notify.message import Refused
+from plexguard.notify.web import make_bearer
 from tests.static.tree import MAN, page_text
 from tests.unit.notify.messages import HUNG, RECOVERED, changed
 

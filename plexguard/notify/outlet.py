@@ -1,7 +1,6 @@
 """What the process that stays knows of one channel: whether there is something to do, who does it, and what others see of it."""
 
 import contextlib
-import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from plexguard.core.events import Priority
 from plexguard.core.published import ChannelSeen
 from plexguard.core.state import StateFile
 from plexguard.notify.config import PRIORITIES, Channel
-from plexguard.notify.pulse import Pulse
+from plexguard.notify.heartbeat import LastPing
 from plexguard.notify.state import ChannelState
 from plexguard.notify.worker import Worker
 
@@ -22,9 +21,9 @@ _LONGEST_WAIT = timedelta(hours=25)
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
-    """sign_s: when its worker was last heard of. held_until_s: it is left alone that long, because its state cannot be kept.
-    loudest: of the events that came since a worker last looked."""
+class Outlet:
+    """A channel's way out. sign_s: when its worker was last heard of. held_until_s: it is left alone that long, because its state
+    cannot be kept. loudest: of the events that came since a worker last looked."""
 
     name: str
     channel: Channel
@@ -34,10 +33,10 @@ class Desk:
     sign_s: float = 0.0
     held_until_s: float = 0.0
     loudest: int = 0
-    pulse: Pulse | None = None
+    last_ping: LastPing | None = None
 
     @property
-    def is_pulse(self) -> bool:
+    def is_ping(self) -> bool:
         """Whether it is a dead man's switch, which takes no events."""
         return self.channel.kind == "ping"
 
@@ -107,19 +106,6 @@ class Desk:
             succeeded=state.succeeded,
             failed=state.failed,
         )
-
-
-def clear(state: ChannelState, end: int) -> ChannelState:
-    """Return the state of a channel that has nothing to tell of the events before that number. What was told to have begun is still
-    told to have ended, its own outage too."""
-    past = dataclasses.replace(state.past, position=end, windows={})
-    outage = dataclasses.replace(state.outage, is_idle=True) if state.outage else None
-    return dataclasses.replace(state, past=past, looked=end, wake_at=None, quiet_until=None, outage=outage)
-
-
-def retry(state: ChannelState) -> ChannelState:
-    """Return the state of a channel that is to be tried at once."""
-    return dataclasses.replace(state, outage=dataclasses.replace(state.outage, wait_s=0.0) if state.outage else None)
 
 
 def _is_near(at: datetime, now: Moment) -> bool:
