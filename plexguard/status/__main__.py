@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +12,7 @@ from plexguard.core import config as core_config
 from plexguard.core import program, suite
 from plexguard.core.drop_ins import find_mistakes
 from plexguard.core.errors import ConfigError, NoPermission
+from plexguard.core.found import read_plex
 from plexguard.core.records import encode
 from plexguard.core.state import state_directory
 from plexguard.status.overview import Overview
@@ -74,7 +74,6 @@ def _prepare(ports: program.Ports, config_path: Path) -> Callable[[], Overview]:
     from plexguard.status.observe import observe, read_limits, read_told
 
     limits, mistakes = read_limits(config_path, os.environ)
-    zone = _open_zone(limits.speed_zone)
 
     def take() -> Overview:
         seen = observe(
@@ -84,18 +83,9 @@ def _prepare(ports: program.Ports, config_path: Path) -> Callable[[], Overview]:
             limits=limits,
             mistakes=mistakes,
         )
-        return decide(seen, zone=zone)
+        return decide(seen)
 
     return take
-
-
-def _open_zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
 
 
 @cli.command()
@@ -128,7 +118,9 @@ def check_config(output: str, config_path: Path) -> int:
     ports, settings = program.open_ports(NAME), core_config.read(config_path, os.environ)
     report = Report(mistakes=find_mistakes(settings, ports.host))
     if not report.mistakes:
-        report = decide(observe(core_config.read(config_path, os.environ), ports.manager))
+        settings = core_config.read(config_path, os.environ)
+        around = suite.look_around(settings, ports.host)
+        report = decide(observe(settings, ports.manager, found=read_plex(ports.journal)), around)
     if output == "json":
         click.echo(json.dumps(encode(report), indent=1))
     else:
@@ -150,8 +142,11 @@ def apply() -> int:
         raise ConfigError(mistakes)
     if os.geteuid() != 0:
         raise NoPermission("Failed to apply the configuration: only root may", hint="sudo plexguard-status apply")
-    for line in apply_act.apply(ports.manager, ports.clock, config_path=core_config.DEFAULT_PATH):
+    done = apply_act.apply(ports.manager, ports.clock, ports.journal, config_path=core_config.DEFAULT_PATH)
+    for line in done.lines:
         click.echo(line)
+    if done.refused:
+        return 1
     click.echo("applied")
     return 0
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import Kind, option, span
-from plexguard.core.endpoints import ENDPOINTS, Endpoint, show_list
+from plexguard.core.endpoints import ENDPOINTS, Endpoint
+from plexguard.core.options import Kind, option, show_list, span
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
 _MOST = 16

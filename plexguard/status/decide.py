@@ -1,14 +1,14 @@
 """The overview, from an observation. Pure."""
 
-from datetime import UTC, tzinfo
-
 from plexguard.status.observe import Observation
 from plexguard.status.overview import Overview, ProblemView, State, Thing
 from plexguard.status.views.machinery import view_budgets, view_configuration, view_events, view_timers, view_units
-from plexguard.status.views.media import view_backups, view_logs, view_mounts, view_permissions
+from plexguard.status.views.media import view_backups, view_logs, view_permissions
+from plexguard.status.views.mounts import view_hold, view_mounts, view_trash
 from plexguard.status.views.network import view_network, view_speed
 from plexguard.status.views.notifications import view_notifications
 from plexguard.status.views.plex import view_plex, view_streams
+from plexguard.status.views.proxy import view_proxy
 from plexguard.status.views.runs import view_cloud
 
 # Told for people, and guarded by nothing: not to know it is no fault.
@@ -17,10 +17,11 @@ _ASIDE = frozenset({"streams"})
 _WRONG = (State.PROBLEM, State.UNKNOWN, State.WARNING)
 
 
-def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
-    """Return the overview. zone: by whose days speed tests are counted."""
+def decide(seen: Observation) -> Overview:
     plex, plex_view = view_plex(seen)
     mounts, mount_views = view_mounts(seen)
+    hold, hold_view = view_hold(seen)
+    trash, trash_views = view_trash(seen)
     backups, backup_views = view_backups(seen)
     cloud, cloud_views = view_cloud(seen)
     notifications, channels = view_notifications(seen)
@@ -30,7 +31,10 @@ def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
     things = (
         plex,
         view_streams(plex_view),
+        view_proxy(seen, plex_view),
         *mounts,
+        *hold,
+        trash,
         view_permissions(seen),
         view_logs(seen),
         backups,
@@ -49,10 +53,12 @@ def decide(seen: Observation, *, zone: tzinfo = UTC) -> Overview:
         things=things,
         plex=plex_view,
         timers=view_timers(seen),
-        budgets=view_budgets(seen, zone),
+        budgets=view_budgets(seen),
         channels=channels,
         problems=_find_problems(things, {"units": unit_problems, "events": event_problems, "configuration": mistakes}),
         mounts=mount_views,
+        hold=hold_view,
+        trash=trash_views,
         backups=backup_views,
         cloud_runs=cloud_views,
     )

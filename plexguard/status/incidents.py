@@ -65,9 +65,9 @@ def title_of(told: Told) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """id: of its first event. name, severity: of the worst event in it. ended: None while it goes on. last: when it was told last,
-    by `unit`. downtime_s: of all its times together, without the pauses between them; None before the first is over, and where
-    nothing was away. count: how often it began; again: when it did last."""
+    """id: of its first event. name, severity: of the worst event in it. newest: the name of the event that told it last, whose
+    message it has, by `unit` at `last`. ended: None while it goes on. downtime_s: of all its times together, without the pauses
+    between them; None before the first is over, and where nothing was away. count: how often it began; again: when it did last."""
 
     id: str
     name: str
@@ -76,6 +76,7 @@ class Incident:
     again: datetime
     last: Moment
     ended: datetime | None
+    newest: str = ""
     unit: str = ""
     about: str = ""
     title: str = ""
@@ -157,6 +158,7 @@ def _begin(seen: Occurrence, rules: Rules) -> Incident:
         again=seen.at,
         last=seen.moment,
         ended=seen.at if seen.name in rules.moments else None,
+        newest=seen.name,
         unit=seen.unit,
         about=seen.about,
         title=seen.title,
@@ -178,6 +180,7 @@ def _join(known: Incident, seen: Occurrence, rules: Rules) -> Incident:
         name=seen.name if is_worse else known.name,
         severity=rules.priorities[seen.name].severity if is_worse else known.severity,
         last=seen.moment,
+        newest=seen.name,
         unit=seen.unit,
         title=seen.title if is_worse or seen.name == known.name else known.title,
         again=seen.at if known.ended is not None else known.again,

@@ -18,6 +18,11 @@ class State(enum.Enum):
     UNKNOWN = "unknown"
     OFF = "off"
 
+    @property
+    def gravity(self) -> int:
+        """From what needs nobody to what needs somebody."""
+        return (State.OFF, State.WELL, State.UNKNOWN, State.WARNING, State.PROBLEM).index(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
@@ -35,9 +40,22 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """The proxy's guard before Plex. state: "closed" (all may pass), "open" (none may), "half-open" (one tries)."""
+    """The proxy's guard before Plex. state: "closed" (all may pass), "open" (none may), "half-open" (only checks do) or "unknown":
+    then nothing but opens, open_s and checked is told. since: of the state; opened: when callers were first turned away, None while
+    they are not. trigger: "traffic", "checks", "verdict" or "drain". reason, text: what callers are told. failures, failed_checks:
+    in a row. opens: how often it has opened; open_s: for how many seconds in all. checked: when it looked last."""
 
     state: str
+    since: datetime | None = None
+    opened: datetime | None = None
+    trigger: str = ""
+    reason: str = ""
+    text: str = ""
+    failures: int = 0
+    failed_checks: int = 0
+    opens: int = 0
+    open_s: float = 0.0
+    checked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +119,9 @@ class ProblemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountView:
+    """A guarded mount, as core.published.MountSeen tells it. verdict: "unknown" when there is no fresh one, "stopped" when it was
+    switched off. held_since: since when Plex is held for it, None while it is not."""
+
     name: str
     path: str
     state: State
@@ -108,6 +129,45 @@ class MountView:
     detail: str = ""
     checked: datetime | None = None
     proven: datetime | None = None
+    latency_s: float | None = None
+    limit_s: float | None = None
+    cache_bytes: int | None = None
+    cache_limit_bytes: int | None = None
+    waiting: int | None = None
+    probes: dict[str, int] = field(default_factory=dict)
+    remounts: int = 0
+    remounts_total: int | None = None
+    fault: str = ""
+    fault_at: datetime | None = None
+    held_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """What is switched off in Plex for the sake of mounts. held: None when it cannot be told. mounts: that ask for it. failed: why
+    it is not done yet."""
+
+    held: bool | None
+    since: datetime | None = None
+    mounts: tuple[str, ...] = ()
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashView:
+    """The trash of one library of Plex, as core.published.TrashLibrarySeen tells it."""
+
+    library: str
+    title: str
+    state: State
+    missing: int | None = None
+    total: int | None = None
+    limit: int = 0
+    kept: str = ""
+    kept_since: datetime | None = None
+    emptied: datetime | None = None
+    emptied_items: int = 0
+    emptied_total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,5 +209,7 @@ class Overview:
     channels: tuple[ChannelView, ...] = ()
     problems: tuple[ProblemView, ...] = ()
     mounts: tuple[MountView, ...] = ()
+    hold: HoldView | None = None
+    trash: tuple[TrashView, ...] = ()
     backups: tuple[BackupView, ...] = ()
     cloud_runs: tuple[CloudRunView, ...] = ()

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from plexguard.core.events import show_path
 from plexguard.status.overview import Overview, ProblemView, State, Thing, TimerView
-from plexguard.status.views.words import show_seconds
+from plexguard.status.views.words import show_count, show_seconds
 
 WIDTH = 80
 _TITLE, _STATE = 15, 9
@@ -84,7 +84,7 @@ def _verdict(overview: Overview) -> Piece:
     states = [thing.state for thing in overview.things]
     if overview.healthy:
         number = states.count(State.WARNING)
-        said = "healthy" + (f", {number} warning{'' if number == 1 else 's'}" if number else "")
+        said = "healthy" + (f", {show_count(number, 'warning')}" if number else "")
         return Piece(said, STYLES[State.WARNING if number else State.WELL])
     if State.PROBLEM in states:
         return Piece("not healthy", STYLES[State.PROBLEM])
@@ -110,15 +110,16 @@ def _show_timers(overview: Overview) -> Iterator[Line]:
 
 def _show_timer(timer: TimerView, now: datetime) -> str:
     name = clean(timer.unit).removeprefix("plexguard-").removesuffix(".timer")
-    last = f"ran {show_span(now, timer.last)} ago" if timer.last is not None else "has not run"
+    last = f"ran {show_between(now, timer.last)} ago" if timer.last is not None else "has not run"
     next_one = "runs now" if timer.result == "running" else "no next run"
     if timer.next is not None:
-        next_one = f"next in {show_span(timer.next, now)}" if timer.next > now else "next is due"
+        next_one = f"next in {show_between(timer.next, now)}" if timer.next > now else "next is due"
     result = f" ({clean(timer.result)})" if timer.result not in ("", "success", "running") else ""
     return f" {name:<20} {last:<18} {next_one}{result}"
 
 
-def show_span(late: datetime, early: datetime) -> str:
+def show_between(late: datetime, early: datetime) -> str:
+    """Return how long one time is after another, as people say it."""
     return show_seconds(max(0.0, (late - early).total_seconds()))
 
 

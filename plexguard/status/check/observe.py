@@ -2,13 +2,16 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from plexguard.core.config import Settings
+from plexguard.core.endpoints import Endpoint
 from plexguard.core.errors import PlexguardError
+from plexguard.core.found import FoundPlex
 from plexguard.core.manager import Manager, Unit
+from plexguard.core.options import options
 from plexguard.core.secret import ADMIN_CREDENTIALS
 from plexguard.core.suite import PROGRAMS, sections
 
@@ -30,16 +33,21 @@ class CredentialFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """credentials: None when this user may not look. needed: names of those that the configuration cannot do without. configured:
-    the programs with a section of their own. units: none when the service manager did not answer."""
+    the programs with a section of their own. units: none when the service manager did not answer. listen: where the programs do, by
+    section and option. found: Plex, None when it was not looked for yet."""
 
     folder: str
     credentials: tuple[CredentialFile, ...] | None
     needed: tuple[str, ...] = ()
     configured: frozenset[str] = frozenset()
     units: tuple[Unit, ...] = field(default=())
+    listen: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    found: FoundPlex | None = None
 
 
-def observe(settings: Settings, manager: Manager, *, folder: Path = ADMIN_CREDENTIALS) -> Observation:
+def observe(
+    settings: Settings, manager: Manager, *, folder: Path = ADMIN_CREDENTIALS, found: FoundPlex | None = None
+) -> Observation:
     """Look. settings: without mistakes."""
     try:
         credentials: tuple[CredentialFile, ...] | None = tuple(_look_at(folder))
@@ -58,7 +66,16 @@ def observe(settings: Settings, manager: Manager, *, folder: Path = ADMIN_CREDEN
         needed=tuple(_find_needed(settings)),
         configured=frozenset(program.name for program in PROGRAMS if program.name in given),
         units=units,
+        listen=dict(_find_listening(settings)),
+        found=found,
     )
+
+
+def _find_listening(settings: Settings) -> Iterator[tuple[str, tuple[Endpoint, ...]]]:
+    for section in sections():
+        for name in options(section):
+            if name.endswith("listen"):
+                yield f"[{section.SECTION}] {name}", getattr(settings.take(section), name)
 
 
 def _look_at(folder: Path) -> Iterator[CredentialFile]:

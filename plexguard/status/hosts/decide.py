@@ -9,6 +9,7 @@ from plexguard.status.hosts.observe import Journals
 from plexguard.status.incidents import Incident, Life, Rules, find_incidents, forget, make_rules, occurrence_of
 from plexguard.status.overview import ProblemView, State
 from plexguard.status.views.machinery import tell_incident
+from plexguard.status.views.words import show_count
 
 # A host on which something is guarded writes to its journal every few minutes.
 _SILENT = timedelta(hours=1)
@@ -90,8 +91,7 @@ def _find_life(told: tuple[Told, ...]) -> Life:
 def _judge(open_ones: list[Incident], heard: datetime | None, now: datetime) -> tuple[State, str]:
     is_silent = heard is None or now - heard > _SILENT
     if open_ones:
-        number = len(open_ones)
-        return State.PROBLEM, f"{number} problem{'' if number == 1 else 's'} not over" + (", and silent since" if is_silent else "")
+        return State.PROBLEM, f"{show_count(len(open_ones), 'problem')} not over" + (", and silent since" if is_silent else "")
     if heard is None or is_silent:
         return State.UNKNOWN, "nothing has been heard of it for a while"
     if heard - now > _SILENT:

@@ -22,9 +22,10 @@ from plexguard.core.responses import Response
 from plexguard.core.told import Told
 from plexguard.status.incidents import Incident, Life, Rules, find_incidents, forget, pick_between
 from plexguard.status.overview import Overview
-from plexguard.status.server.index import Index, Kept, keep
+from plexguard.status.server.index import Index
 from plexguard.status.server.metrics import Measured, render_metrics
-from plexguard.status.server.parameters import SEVERITIES, EventQuery
+from plexguard.status.server.parameters import EventQuery
+from plexguard.status.server.rows import IndexedEvent, index_event
 from plexguard.status.server.runbooks import render_runbook, show_fields
 from plexguard.status.server.series import thin_responses
 
@@ -155,26 +156,26 @@ class Desk:
     async def events(self, query: EventQuery) -> dict[str, Any]:
         await self._await_first_day()
         found, following = await self._in_thread(lambda: self._index.find_events(query))
-        return {"events": [self.show_event(kept) for kept in found], "next": str(following) if following else None}
+        return {"events": [self.show_event(event) for event in found], "next": str(following) if following else None}
 
-    def show_event(self, kept: Kept) -> dict[str, Any]:
+    def show_event(self, event: IndexedEvent) -> dict[str, Any]:
         return {
-            "id": kept.id,
-            "at": kept.at.isoformat(),
-            "name": kept.name,
-            "priority": kept.priority,
-            "severity": _severity(kept.priority),
-            "unit": kept.unit,
-            "host": kept.host,
-            "message": kept.message,
-            "subject": kept.subject,
-            "fields": show_fields(kept.fields),
-            "runbook": render_runbook(self._events[kept.name], kept.fields) if kept.name in self._events else None,
+            "id": event.id,
+            "at": event.at.isoformat(),
+            "name": event.name,
+            "priority": event.priority,
+            "severity": Priority(event.priority).severity,
+            "unit": event.unit,
+            "host": event.host,
+            "message": event.message,
+            "subject": event.subject,
+            "fields": show_fields(event.fields),
+            "runbook": render_runbook(self._events[event.name], event.fields) if event.name in self._events else None,
         }
 
     def show_told(self, told: Told) -> dict[str, Any]:
         """Return an event that has just come as it will be found."""
-        return self.show_event(keep(told))
+        return self.show_event(index_event(told))
 
     async def timeline(self, length: timedelta) -> dict[str, Any]:
         await self._await_first_day()
@@ -208,7 +209,7 @@ class Desk:
         measured = Measured(
             overview=taken.overview if taken else None,
             counts=await _or_none(self._in_thread(self._index.counts)),
-            events={name: _severity(event.priority) for name, event in self._events.items()},
+            events={name: event.priority.severity for name, event in self._events.items()},
             speed=next((test for test in reversed(await self._in_thread(self._world.read_speed)) if test.result), None),
             failed_units=taken.failed if taken else {},
         )
@@ -222,7 +223,7 @@ class Desk:
         return _open(running, self._bug)
 
     def _stamp_files(self) -> tuple[tuple[str, int], ...]:
-        return tuple((str(path), stamp) for path in self._world.find_watched() if (stamp := _mtime_ns(path)))
+        return tuple((str(path), stamp) for path in self._world.find_watched() if (stamp := mtime_ns(path)))
 
     def _find_incidents(self, since: datetime, until: datetime, life: Life | None) -> tuple[tuple[Incident, ...], datetime]:
         """Return the incidents of a time, the newest first, and from when on they are all there."""
@@ -260,10 +261,6 @@ def _open(done: "asyncio.Future[T]", bug: Callable[[BaseException], None]) -> T:
             raise Unavailable("a bug of plexguard-status; it is in the journal") from error
 
 
-def _severity(priority: int) -> str:
-    return SEVERITIES[Priority(priority)]
-
-
 def _show_test(test: SpeedLine) -> dict[str, Any]:
     result = test.result
     return {
@@ -275,7 +272,8 @@ def _show_test(test: SpeedLine) -> dict[str, Any]:
     }
 
 
-def _mtime_ns(path: Path) -> int:
+def mtime_ns(path: Path) -> int:
+    """Return when a file was changed, 0 where there is none."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

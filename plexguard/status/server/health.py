@@ -9,7 +9,8 @@ from plexguard.status.overview import Breaker, Overview, State
 
 # Of the probe: who watches can go on watching.
 SERVING = frozenset({"healthy", "degraded"})
-_PLEX = "plex"
+_PLEX, _DOOR = "plex", "proxy"
+_TOLD = (State.PROBLEM, State.UNKNOWN, State.WARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ def judge_plex(overview: Overview) -> Health:
         return cannot_tell("nothing is known of Plex")
     healthy = overview.plex.verdict in SERVING and seen.state in (State.WELL, State.WARNING)
     reasons = () if seen.state is State.WELL and healthy else (seen.summary,)
-    return _make(overview, healthy=healthy, reasons=reasons)
+    door = tuple(f"{thing.title}: {thing.summary}" for thing in overview.things if thing.name == _DOOR and thing.state in _TOLD)
+    return _make(overview, healthy=healthy, reasons=reasons + door)
 
 
 def _make(overview: Overview, *, healthy: bool, reasons: tuple[str, ...]) -> Health:

@@ -20,10 +20,14 @@ from plexguard.status.server.health import SERVING
 from plexguard.status.server.index import REPAIRED
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BREAKER_STATES = ("closed", "open", "half-open", "unknown")
 _RESTARTING = "plex.restarting"
 _MOST_LABEL = 200
 # There are five; whoever writes the state may name more.
 _MOST_LEVELS = 16
+# Of plexguard-rclone-watchdog(8), and last what is said of a mount that nobody watches.
+_VERDICTS = ("proven", "slow", "degraded", "refusing", "hung", "stale", "absent", "empty", "foreign", "unknown", "stopped")
+_NOT_FRESH = frozenset({"unknown", "stopped"})
 _UP = {State.WELL: 1, State.WARNING: 1, State.PROBLEM: 0}
 
 
@@ -80,8 +84,11 @@ def _of_overview(overview: Overview) -> Iterator[Metric]:
         "plexguard_thing_state", "The state of a guarded thing: 1 for the one that it is in.", ("thing", "title", "state"), states
     )
     yield from _of_plex(overview)
+    yield from _of_proxy(overview)
     yield from _of_budgets(overview)
     yield from _of_mounts(overview)
+    yield from _of_hold(overview)
+    yield from _of_trash(overview)
     yield from _of_backups(overview)
     yield from _of_cloud_runs(overview)
     yield from _of_channels(overview)
@@ -104,18 +111,111 @@ def _of_budgets(overview: Overview) -> Iterator[Metric]:
 
 
 def _of_mounts(overview: Overview) -> Iterator[Metric]:
-    mounts = [mount for mount in overview.mounts if mount.state in _UP]
+    mounts = overview.mounts
+    fresh = [mount for mount in mounts if mount.verdict not in _NOT_FRESH]
     yield _gauge(
         "plexguard_mount_up",
         "Whether a mount is proven to give bytes of files.",
         ("mount",),
-        [((m.name,), _UP[m.state]) for m in mounts],
+        [((m.name,), _UP[m.state]) for m in mounts if m.state in _UP],
     )
     yield _gauge(
-        "plexguard_mount_checked_timestamp_seconds",
-        "When a mount was looked at last.",
+        "plexguard_mount_state",
+        "What a mount was found to be: 1 for that.",
+        ("mount", "verdict"),
+        [((m.name, verdict), m.verdict == verdict) for m in mounts for verdict in _VERDICTS],
+    )
+    for name, meaning, times in (
+        ("checked", "When a mount was looked at last.", [(m.name, m.checked) for m in mounts]),
+        ("proven", "When bytes of a file of it were read last.", [(m.name, m.proven) for m in mounts]),
+    ):
+        yield _gauge(
+            f"plexguard_mount_{name}_timestamp_seconds", meaning, ("mount",), [((n,), at.timestamp()) for n, at in times if at]
+        )
+    yield _gauge(
+        "plexguard_mount_latency_seconds",
+        "How long the newest bytes of it took.",
         ("mount",),
-        [((m.name,), m.checked.timestamp()) for m in overview.mounts if m.checked],
+        [((m.name,), m.latency_s) for m in fresh if m.latency_s is not None],
+    )
+    yield _gauge(
+        "plexguard_mount_cache_bytes",
+        "What rclone keeps of it on disk.",
+        ("mount",),
+        [((m.name,), m.cache_bytes) for m in fresh if m.cache_bytes is not None],
+    )
+    yield _gauge(
+        "plexguard_mount_cache_limit_bytes",
+        "How much that may be.",
+        ("mount",),
+        [((m.name,), m.cache_limit_bytes) for m in fresh if m.cache_limit_bytes is not None],
+    )
+    yield _gauge(
+        "plexguard_mount_waiting_requests",
+        "Requests of the kernel that nobody has answered.",
+        ("mount",),
+        [((m.name,), m.waiting) for m in fresh if m.waiting is not None],
+    )
+    yield _counter(
+        "plexguard_mount_remounts",
+        "How often it was mounted anew, over a fault.",
+        ("mount",),
+        [((m.name,), m.remounts_total) for m in mounts if m.remounts_total is not None],
+    )
+    yield _counter(
+        "plexguard_mount_probes",
+        "What was asked to prove it.",
+        ("mount", "probe"),
+        [((m.name, probe), number) for m in mounts for probe, number in sorted(m.probes.items())[:_MOST_LEVELS]],
+    )
+
+
+def _of_hold(overview: Overview) -> Iterator[Metric]:
+    hold = overview.hold
+    if hold is None or hold.held is None:
+        return
+    yield _gauge(
+        "plexguard_plex_held",
+        "Whether scans and the emptying of trash are switched off in Plex for the sake of a mount.",
+        (),
+        [((), hold.held)],
+    )
+    yield _gauge("plexguard_plex_hold_failed", "Whether that is wanted, and could not be done yet.", (), [((), bool(hold.failed))])
+    yield _gauge("plexguard_mount_holds_plex", "The mounts that ask for it.", ("mount",), [((name,), 1) for name in hold.mounts])
+
+
+def _of_trash(overview: Overview) -> Iterator[Metric]:
+    labels = ("library", "title")
+    known = [one for one in overview.trash if one.missing is not None]
+    yield _gauge(
+        "plexguard_trash_items",
+        "Items of a library that are in Plex's trash.",
+        labels,
+        [((one.library, one.title), one.missing or 0) for one in known],
+    )
+    yield _gauge(
+        "plexguard_trash_limit_items",
+        "The most that is emptied.",
+        labels,
+        [((one.library, one.title), one.limit) for one in known],
+    )
+    yield _gauge(
+        "plexguard_trash_kept",
+        "Whether it was kept.",
+        labels,
+        [((one.library, one.title), bool(one.kept)) for one in overview.trash],
+    )
+    yield _gauge(
+        "plexguard_trash_kept_since_timestamp_seconds",
+        "Since when it is kept.",
+        labels,
+        [((one.library, one.title), one.kept_since.timestamp()) for one in overview.trash if one.kept_since is not None],
+    )
+    yield _counter(
+        "plexguard_trash_emptied_items",
+        "How many items were emptied.",
+        labels,
+        [((one.library, one.title), one.emptied_total) for one in overview.trash],
     )
 
 
@@ -209,6 +309,43 @@ def _of_plex(overview: Overview) -> Iterator[Metric]:
     if plex.checked is not None:
         yield _gauge(
             "plexguard_plex_checked_timestamp_seconds", "When Plex was looked at last.", (), [((), plex.checked.timestamp())]
+        )
+
+
+def _of_proxy(overview: Overview) -> Iterator[Metric]:
+    breaker = overview.plex.breaker
+    if breaker is None:
+        return
+    yield _gauge(
+        "plexguard_proxy_breaker_state",
+        "Whether the front door lets requests through to Plex (closed): 1 for the state that its breaker is in.",
+        ("state",),
+        [((state,), breaker.state == state) for state in _BREAKER_STATES],
+    )
+    yield _counter("plexguard_proxy_opened", "How often it has begun to turn callers away.", (), [((), breaker.opens)])
+    yield _counter("plexguard_proxy_open_seconds", "For how long it has turned them away.", (), [((), breaker.open_s)])
+    if breaker.checked is not None:
+        yield _gauge(
+            "plexguard_proxy_checked_timestamp_seconds",
+            "When the breaker looked at it last.",
+            (),
+            [((), breaker.checked.timestamp())],
+        )
+    if breaker.since is None:
+        return
+    yield _gauge("plexguard_proxy_since_timestamp_seconds", "Since when it is so.", (), [((), breaker.since.timestamp())])
+    yield _gauge(
+        "plexguard_proxy_consecutive_failures",
+        "How many requests in a row have failed, and how many checks.",
+        ("of",),
+        [(("requests",), breaker.failures), (("checks",), breaker.failed_checks)],
+    )
+    if breaker.opened is not None:
+        yield _gauge(
+            "plexguard_proxy_open_info",
+            "Why callers are turned away.",
+            ("trigger", "reason"),
+            [((breaker.trigger, breaker.reason), 1)],
         )
 
 

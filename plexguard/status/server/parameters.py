@@ -10,16 +10,9 @@ RANGES = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(da
 MOST_EVENTS = 500
 _USUAL_EVENTS = 100
 _MOST_TEXT = 200
-# What the journal's levels are called in answers.
-SEVERITIES = {
-    Priority.CRIT: "critical",
-    Priority.ERR: "error",
-    Priority.WARNING: "warning",
-    Priority.NOTICE: "notice",
-    Priority.INFO: "info",
-}
+_SEVERITIES = {priority.severity: priority for priority in Priority}
 # And what a person may write for them.
-_LEVELS = {**{word: level for level, word in SEVERITIES.items()}, "crit": Priority.CRIT, "err": Priority.ERR}
+_LEVELS = {**_SEVERITIES, "crit": Priority.CRIT, "err": Priority.ERR}
 
 
 class BadParameter(ValueError):
@@ -106,7 +99,7 @@ def _parse_names(text: str) -> tuple[str, ...]:
 
 def _parse_priority(text: str) -> Priority:
     if text not in _LEVELS:
-        raise BadParameter(f"min_priority: allowed are {', '.join(SEVERITIES.values())}")
+        raise BadParameter(f"min_priority: allowed are {', '.join(_SEVERITIES)}")
     return _LEVELS[text]
 
 

@@ -1,23 +1,22 @@
 """Take the overview as the command does, but for the journal: what was told comes from the index, which has it already."""
 
 import os
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from plexguard.core import published
 from plexguard.core.clock import Clock
-from plexguard.core.config import DEFAULT_PATH
+from plexguard.core.config import DEFAULT_PATH, find_files
 from plexguard.core.events import Event
-from plexguard.core.found import RUNTIME
 from plexguard.core.manager import Manager, Timer, Unit
 from plexguard.core.responses import read_responses
-from plexguard.core.state import STATE_ROOT
+from plexguard.core.state import RUNTIME_ROOT, STATE_ROOT
 from plexguard.status.decide import decide
 from plexguard.status.incidents import find_incidents, make_rules
-from plexguard.status.observe import LOOK_BACK, Limits, Told, can_read_journal, observe, read_limits
-from plexguard.status.server.desk import Taken, World
+from plexguard.status.observe import LOOK_BACK, JournalSeen, Limits, can_read_journal, observe, read_limits
+from plexguard.status.server.desk import Taken, World, mtime_ns
 from plexguard.status.server.follow import read_covered
 from plexguard.status.server.index import Index
 
@@ -41,6 +40,9 @@ class KnownUnits:
 
     def find_units(self, pattern: str) -> tuple[Unit, ...]:
         return self._recall("units", lambda: self._manager.find_units(pattern))
+
+    def look_up(self, names: Sequence[str]) -> tuple[Unit, ...]:
+        return self._recall(" ".join(("units", *names)), lambda: self._manager.look_up(names))
 
     def find_timers(self, pattern: str) -> tuple[Timer, ...]:
         return self._recall("timers", lambda: self._manager.find_timers(pattern))
@@ -69,7 +71,7 @@ class Taker:
         self._config_path = config_path
         self._limits: tuple[Limits, tuple[str, ...]] | None = None
         self._limits_stamp: object = None
-        self._told = Told()
+        self._told = JournalSeen()
         self._told_stamp: object = None
 
     def world(self) -> World:
@@ -85,32 +87,28 @@ class Taker:
         limits, mistakes = self._read_limits()
         seen = observe(self._manager, self._clock, read_told=self._read_told, limits=limits, mistakes=mistakes)
         failed = {name: unit.active_state == "failed" for name, unit in seen.units.items() if name.endswith(".service")}
-        return Taken(overview=decide(seen, zone=_open_zone(limits.speed_zone)), failed=failed, life=seen.life)
+        return Taken(overview=decide(seen), failed=failed, life=seen.life)
 
     def _read_limits(self) -> tuple[Limits, tuple[str, ...]]:
-        stamp = [(str(path), _stamp(path)) for path in self._config_files()]
+        stamp = [(str(path), mtime_ns(path)) for path in find_files(self._config_path)]
         if self._limits is None or stamp != self._limits_stamp:
             self._limits, self._limits_stamp = read_limits(self._config_path, os.environ), stamp
         return self._limits
 
-    def _config_files(self) -> tuple[Path, ...]:
-        folder = self._config_path.with_name(self._config_path.name + ".d")
-        return (self._config_path, folder, *sorted(folder.glob("*.toml")))
-
-    def _read_told(self) -> Told:
+    def _read_told(self) -> JournalSeen:
         if not can_read_journal():
-            return Told(why="this user may not read the journal")
+            return JournalSeen(why="this user may not read the journal")
         if self._index.behind:
-            return Told(why=f"what was told last is not known: {self._index.behind}")
+            return JournalSeen(why=f"what was told last is not known: {self._index.behind}")
         covered = read_covered(self._index)
         if covered is None:
-            return Told(why="the journal is being read for the first time")
+            return JournalSeen(why="the journal is being read for the first time")
         stamp = (self._index.version, covered)
         if stamp != self._told_stamp:
             since = max(covered, self._clock.now() - LOOK_BACK)
             # A clock that was set back leaves events behind that are told in the future, and not over.
             found, since = self._index.find_occurrences(since, datetime.max.replace(tzinfo=UTC), self._rules)
-            self._told = Told(
+            self._told = JournalSeen(
                 incidents=find_incidents(found, self._rules),
                 newest=self._index.find_newest(),
                 last=self._index.find_last(),
@@ -122,10 +120,10 @@ class Taker:
 
     def _find_watched(self) -> Iterable[Path]:
         """Return the files whose change may change the overview: what is published, and the configuration."""
-        folders = [RUNTIME, *(path for path in _list(STATE_ROOT) if path.is_dir())]
+        folders = [RUNTIME_ROOT, *(path for path in _list(STATE_ROOT) if path.is_dir())]
         nested = [path for folder in folders if folder.name in _NESTED for path in _list(folder) if path.is_dir()]
         files = [path for folder in (*folders, *nested) for path in _list(folder) if path.suffix == ".json"]
-        return [*files, *self._config_files()][:_MOST_WATCHED]
+        return [*files, *find_files(self._config_path)][:_MOST_WATCHED]
 
 
 def _list(folder: Path) -> list[Path]:
@@ -133,19 +131,3 @@ def _list(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
-
-
-def _stamp(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _open_zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

@@ -1,7 +1,7 @@
 """plexguard itself: its units and timers, what they told and is not over, its configuration, and its budgets. Pure."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from plexguard.core.clock import Moment
 from plexguard.core.manager import Unit
@@ -9,14 +9,15 @@ from plexguard.core.published import RebootsSeen, RestartsSeen, SpeedSeen
 from plexguard.status.incidents import Incident
 from plexguard.status.observe import Observation
 from plexguard.status.overview import BudgetView, ProblemView, State, Thing, TimerView
-from plexguard.status.views.words import is_disabled, when_monotonic
+from plexguard.status.views.freshness import is_disabled
+from plexguard.status.views.words import show_count, when_monotonic
 
 _TARGET = "plexguard.target"
 _HOUR_S, _DAY_S = 3_600.0, 86_400.0
 # Code 1 is "found something", which the thing itself shows.
 _FOUND = 1
 # What they tell is in a state as well, or in the configuration itself, which is newer than any event.
-_BY_STATE = frozenset({"plex", "net", "speed", "config"})
+_BY_STATE = frozenset({"plex", "proxy", "net", "speed", "config"})
 
 
 def view_units(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...]]:
@@ -96,7 +97,7 @@ def view_events(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...]]:
     day = seen.now.wall - timedelta(days=1)
     recent = sum(one.last.wall >= day for one in told.incidents)
     reach = "in 24 h" if told.since <= day else f"since {told.since:%Y-%m-%d %H:%M} UTC, where the journal begins"
-    summary = f"{recent} incident{'' if recent == 1 else 's'} {reach}" + (f"; {told.why}" if told.why else "")
+    summary = f"{show_count(recent, 'incident')} {reach}" + (f"; {told.why}" if told.why else "")
     state = State.WARNING if told.why else State.WELL
     if open_ones:
         grave = any(one.severity in ("critical", "error") for one in open_ones)
@@ -106,7 +107,7 @@ def view_events(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...]]:
 
 def tell_incident(incident: Incident) -> ProblemView:
     times = f" ({incident.count} times)" if incident.count > 1 else ""
-    command = f"journalctl -x PLEXGUARD_EVENT={incident.name}"
+    command = f"journalctl -x PLEXGUARD_EVENT={incident.newest}"
     return ProblemView(text=f"{incident.message}{times}", since=incident.began, command=command)
 
 
@@ -115,8 +116,7 @@ def view_configuration(seen: Observation) -> tuple[Thing, tuple[ProblemView, ...
     if not seen.mistakes:
         return _thing("configuration", "Configuration", State.WELL, "no mistakes", command), ()
     problems = tuple(ProblemView(text=mistake, command=command) for mistake in seen.mistakes)
-    number = len(seen.mistakes)
-    summary = f"{number} mistake{'' if number == 1 else 's'}: {seen.mistakes[0]}"
+    summary = f"{show_count(len(seen.mistakes), 'mistake')}: {seen.mistakes[0]}"
     return _thing("configuration", "Configuration", State.PROBLEM, summary, command), problems
 
 
@@ -127,12 +127,12 @@ def _thing(name: str, title: str, state: State, summary: str, command: str) -> T
 # -- budgets ----------------------------------------------------------------------------------------------------------
 
 
-def view_budgets(seen: Observation, zone: tzinfo = UTC) -> tuple[BudgetView, ...]:
-    """Return the budgets whose record can be read. zone: by whose days speed tests are counted."""
-    return tuple(_find_budgets(seen, zone))
+def view_budgets(seen: Observation) -> tuple[BudgetView, ...]:
+    """Return the budgets whose record can be read."""
+    return tuple(_find_budgets(seen))
 
 
-def _find_budgets(seen: Observation, zone: tzinfo) -> Iterator[BudgetView]:
+def _find_budgets(seen: Observation) -> Iterator[BudgetView]:
     limits, probe, network = seen.limits, seen.probe.record, seen.network.record
     if not seen.restarts.why:
         used = _count(seen, (seen.restarts.record or RestartsSeen()).restarts, _DAY_S)
@@ -146,7 +146,7 @@ def _find_budgets(seen: Observation, zone: tzinfo) -> Iterator[BudgetView]:
         reboots = tuple(reboot.at for reboot in (seen.reboots.record or RebootsSeen()).reboots)
         yield _budget("reboots", _count(seen, reboots, _DAY_S), limits.max_reboots_per_day if limits.reboot else 0, "24 h")
     if not seen.speed.why:
-        today = seen.now.wall.astimezone(zone).date().isoformat()
+        today = seen.now.wall.astimezone(limits.speed_zone).date().isoformat()
         day = (seen.speed.record or SpeedSeen()).days.get(today)
         yield _budget("speed tests", day.attempts if day is not None else 0, limits.max_speed_tests_per_day, "day")
 

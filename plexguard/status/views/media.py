@@ -1,19 +1,20 @@
-"""What is done for the media: permissions, Plex's log, mounts and backups. Pure."""
+"""What is done for the media: permissions, Plex's log and backups. Pure."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from plexguard.core.events import quote_for_shell
 from plexguard.core.manager import Unit
-from plexguard.core.published import BackupSeen, MountSeen, Reading
+from plexguard.core.published import BackupSeen, Reading
 from plexguard.status.observe import Observation
-from plexguard.status.overview import BackupView, MountView, State, Thing
-from plexguard.status.views.words import GRAVITY, ago, find_timer_fault, is_disabled, lies_ahead, show_seconds, when, when_monotonic
+from plexguard.status.overview import BackupView, State, Thing
+from plexguard.status.views.freshness import find_timer_fault, is_disabled
+from plexguard.status.views.words import ago, show_seconds, when, when_monotonic
 
 _AUDIT, _FULL = "plexguard-perms-audit", "plexguard-perms-audit-full"
 _GUARD, _LOGS = "plexguard-perms-guard.service", "plexguard-log-watch.service"
 _LATE = timedelta(minutes=30)
 _BACKUP_AGE = timedelta(days=2)
-_MOUNT_FRESH_S = 300.0
 
 
 def view_permissions(seen: Observation) -> Thing:
@@ -65,7 +66,13 @@ def _judge_last_audit(seen: Observation, more: str) -> tuple[State, str, str]:
         return State.WARNING, f"{told} and ended with {newest.result}, code {newest.exit_code}", more
     if age_s > (2 * seen.limits.audit_interval + _LATE).total_seconds():
         return State.WARNING, told, more
-    return State.WELL, f"{told} and left nothing", more
+    left_out = seen.audit.record.left_out if seen.audit.record is not None else ()
+    # The mounts have a row of their own, which says how they are now.
+    return State.WELL, f"{told} and left {_list_left_out(left_out) if left_out else 'nothing'}", more
+
+
+def _list_left_out(paths: Sequence[str]) -> str:
+    return f"out {', '.join(paths)}: not proven then"
 
 
 def _describe_permissions(seen: Observation) -> tuple[tuple[str, str], ...]:
@@ -106,44 +113,6 @@ def view_logs(seen: Observation) -> Thing:
     return Thing(name="logs", title="Plex's log", state=state, summary=summary, since=since, command=more)
 
 
-# -- mounts -----------------------------------------------------------------------------------------------------------
-
-
-def view_mounts(seen: Observation) -> tuple[tuple[Thing, ...], tuple[MountView, ...]]:
-    if not seen.mounts:
-        return (Thing(name="mounts", title="Mounts", state=State.OFF, summary="no mount is guarded"),), ()
-    views = tuple(_view_mount(seen, name, reading) for name, reading in seen.mounts.items())
-    return tuple(_show_mount(seen, view) for view in views), views
-
-
-def _view_mount(seen: Observation, name: str, reading: Reading[MountSeen]) -> MountView:
-    mount = reading.record
-    if mount is None:
-        return MountView(name=name, path="", state=State.UNKNOWN, verdict="unknown", detail=reading.why or "not looked at yet")
-    checked, proven = when(seen, mount.checked), when(seen, mount.proven)
-    is_ahead = mount.checked is not None and lies_ahead(seen, mount.checked)
-    if mount.checked is None or is_ahead or seen.now.seconds_since(mount.checked) > _MOUNT_FRESH_S:
-        last = f"the last check was {ago(seen, mount.checked)} ago" if mount.checked is not None else "it was never checked"
-        last = "what is known of it claims to be from the future" if is_ahead else last
-        return MountView(
-            name=name, path=mount.path, state=State.PROBLEM, verdict="unknown", detail=last, checked=checked, proven=proven
-        )
-    state = State.WELL if mount.verdict == "proven" else State.PROBLEM
-    return MountView(
-        name=name, path=mount.path, state=state, verdict=mount.verdict, detail=mount.detail, checked=checked, proven=proven
-    )
-
-
-def _show_mount(seen: Observation, view: MountView) -> Thing:
-    summary = f"{view.path}: {view.verdict}".removeprefix(": ") + (f", {view.detail}" if view.detail else "")
-    record = seen.mounts[view.name].record
-    since = when(seen, record.since) if record is not None else None
-    command = f"journalctl -x -e -u plexguard-rclone-watchdog@{view.name}"
-    return Thing(
-        name=f"mount {view.name}", title=f"Mount {view.name}", state=view.state, summary=summary, since=since, command=command
-    )
-
-
 # -- backups ----------------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +121,7 @@ def view_backups(seen: Observation) -> tuple[Thing, tuple[BackupView, ...]]:
     if not seen.backups:
         return Thing(name="backups", title="Backups", state=State.OFF, summary="no backup of the database is set up"), ()
     views = tuple(_view_backup(seen, name, reading) for name, reading in seen.backups.items())
-    worst = max(views, key=lambda view: GRAVITY.index(view.state))
+    worst = max(views, key=lambda view: view.state.gravity)
     details = tuple((view.name, view.detail) for view in views)
     summary = worst.detail if len(views) == 1 else f"{worst.name}: {worst.detail}"
     return Thing(

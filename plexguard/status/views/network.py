@@ -5,7 +5,8 @@ from datetime import timedelta
 from plexguard.core.published import NetworkSeen, SpeedLine, SpeedResult, SpeedSeen
 from plexguard.status.observe import Observation
 from plexguard.status.overview import State, Thing
-from plexguard.status.views.words import ago, find_staleness, is_disabled, show_seconds, when
+from plexguard.status.views.freshness import find_staleness, is_disabled
+from plexguard.status.views.words import ago, show_seconds, when
 
 _NET, _SPEED = "plexguard-net-recover", "plexguard-speed-test"
 _STATES = {"online": State.WELL, "switched-off": State.WARNING, "unknown": State.UNKNOWN}

@@ -5,7 +5,7 @@ from datetime import timedelta
 from plexguard.core.published import ChannelSeen, NotifySeen
 from plexguard.status.observe import Observation
 from plexguard.status.overview import ChannelView, State, Thing
-from plexguard.status.views.words import GRAVITY, when
+from plexguard.status.views.words import show_count, when
 
 _UNIT = "plexguard-notify.service"
 _STATES = {"well": State.WELL, "quiet": State.WELL, "waiting": State.WELL, "failed": State.PROBLEM}
@@ -42,12 +42,10 @@ def _judge(seen: Observation, record: NotifySeen, channels: tuple[ChannelView, .
     if record.trouble:
         return State.PROBLEM, record.trouble, more
     waiting, dropped = sum(channel.waiting for channel in channels), sum(channel.dropped for channel in channels)
-    summary = f"{len(channels)} channel{'' if len(channels) == 1 else 's'}, " + (
-        f"{waiting} unsent" if waiting else "nothing unsent"
-    )
+    summary = f"{show_count(len(channels), 'channel')}, " + (f"{waiting} unsent" if waiting else "nothing unsent")
     if dropped:
         summary += f", {dropped} dropped"
-    worst = max(channels, key=lambda channel: GRAVITY.index(channel.state))
+    worst = max(channels, key=lambda channel: channel.state.gravity)
     if worst.reason and worst.state is not State.WELL:
         summary += f"; {worst.name}: {worst.reason}"
     return worst.state, summary, "plexguard-notify queue list"

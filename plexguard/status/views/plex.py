@@ -4,7 +4,9 @@ from plexguard.core.found import FoundPlex, Server
 from plexguard.core.published import ProbeSeen
 from plexguard.status.observe import Observation
 from plexguard.status.overview import PlexView, State, Thing
-from plexguard.status.views.words import ago, find_staleness, when
+from plexguard.status.views.freshness import find_staleness
+from plexguard.status.views.proxy import find_breaker
+from plexguard.status.views.words import ago, when
 
 _STATES = {
     "healthy": State.WELL,
@@ -31,7 +33,7 @@ def view_plex(seen: Observation) -> tuple[Thing, PlexView]:
         thing = Thing(
             name="plex", title="Plex", state=state, summary=summary, since=checked, details=_describe(seen), command=command
         )
-        return thing, PlexView(verdict="unknown", detail=summary, checked=checked, version=version)
+        return thing, PlexView(verdict="unknown", detail=summary, checked=checked, version=version, breaker=find_breaker(seen))
     state, summary = _judge(seen, probe)
     began = probe.problem.began if probe.problem is not None else probe.silent_since
     thing = Thing(
@@ -52,6 +54,7 @@ def view_plex(seen: Observation) -> tuple[Thing, PlexView]:
         latencies=dict(probe.latencies),
         viewers=probe.viewers,
         consecutive_failures=0 if probe.found in _WELL else probe.found_in_row,
+        breaker=find_breaker(seen),
     )
     return thing, view
 

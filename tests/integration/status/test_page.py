@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 from plexguard.core.records import decode, encode
 from plexguard.status.overview import Overview
 from tests.fakes.status_api import RUNBOOK, ago, event, ill, incident, make_ill, series, thing, timeline, told, well
-from tests.integration.status.conftest import SIZES
+from tests.integration.browser import SIZES
 
 # One browser at a time is enough for a machine.
 pytestmark = pytest.mark.xdist_group("chromium")
@@ -53,7 +53,10 @@ def test_what_is_wrong_is_said_first_with_since_when_and_a_command(browser, api)
     assert "70 %" in browser.text("#runs .big")
     assert "analyze: 83211 of 118020" in browser.text("#runs")
     assert "€ 5.62" in browser.text("#runs")
-    assert "files open after 9 s" in browser.text("#mounts")
+    mounts = browser.text("#mounts")
+    assert "files open after 9 s" in mounts
+    assert all(words in mounts for words in ("9.2 s", "31 GB", "50 GB", "hung: no bytes for 40 s"))
+    assert "held for mount media" in browser.text("#things")
     assert "253 MB" in browser.text("#backups")
     assert "4 waiting" in browser.text("#channels")
     assert "0 of 6 left" in browser.text("#budgets")
@@ -495,7 +498,7 @@ def test_page_fits_and_can_be_read(browser, api, size, theme):
         browser.run("arguments[0].click()", summary)
     browser.wait_text("#events .runbook", "How it was decided")
     assert browser.run("return document.documentElement.scrollWidth") == SIZES[size][0]
-    assert browser.run(_TOO_FAINT) == []
+    assert browser.faint_texts() == []
     assert browser.run(_TOO_SMALL) == []
     height = browser.run("return document.documentElement.scrollHeight")
     browser.resize(SIZES[size][0], height, is_mobile=size == "phone")
@@ -503,23 +506,6 @@ def test_page_fits_and_can_be_read(browser, api, size, theme):
     assert browser.console() == []
 
 
-# Texts whose contrast to what is really behind them is under 4.5 (WCAG 2.2, 1.4.3).
-_TOO_FAINT = """
-const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-const ground = (e) => { for (let at = e; at; at = at.parentElement) { const c = parse(getComputedStyle(at).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } return parse(getComputedStyle(document.body).backgroundColor); };
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-const found = [];
-for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-  const e = node.parentElement;
-  if (!node.data.trim() || !e.checkVisibility()) continue;
-  const style = getComputedStyle(e);
-  const [one, other] = [luminance(parse(e.closest("svg") ? style.fill : style.color)), luminance(ground(e.closest("svg")?.parentElement ?? e))].sort();
-  const ratio = (other + 0.05) / (one + 0.05);
-  if (ratio < 4.5) found.push([node.data, ratio]);
-}
-return found;
-"""
 # What is pressed with a finger is 24 px at least each way (WCAG 2.2, 2.5.8; links within a text are left out).
 _TOO_SMALL = """
 return [...document.querySelectorAll("button, select, summary, .jump a")].filter((e) => e.checkVisibility()).map((e) => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
@@ -568,5 +554,5 @@ def test_the_fake_says_what_the_server_says(house):
     told_by_fake = house()
     overview = decode(Overview, told_by_fake)
     assert told_by_fake.keys() == encode(overview).keys()
-    for part in ("things", "problems", "timers", "budgets", "channels", "mounts", "backups", "cloud_runs"):
+    for part in ("things", "problems", "timers", "budgets", "channels", "mounts", "trash", "backups", "cloud_runs"):
         assert [one.keys() for one in told_by_fake[part]] == [one.keys() for one in encode(overview)[part]]

@@ -12,7 +12,7 @@ from plexguard.core.responses import Response
 from plexguard.status.overview import PlexView, ProblemView, State, Thing
 from plexguard.status.server.serve import PAGE
 from tests.fakes.told import FakeEvents, tell
-from tests.integration.status.conftest import Browser
+from tests.integration.browser import Browser
 from tests.integration.status.serving import Running, Sources, serving
 
 pytestmark = pytest.mark.xdist_group("chromium")

@@ -18,7 +18,7 @@ from plexguard.core.records import encode
 from plexguard.core.unreadable import Record, Unreadable
 from plexguard.status.act import judge
 from plexguard.status.decide import decide
-from plexguard.status.observe import Limits, Told
+from plexguard.status.observe import JournalSeen, Limits
 from plexguard.status.overview import State
 from plexguard.status.show import plain, render
 from tests.unit.status.test_incidents import fold, tell
@@ -109,11 +109,9 @@ def test_what_the_probe_found_too_long_ago_is_a_problem_of_its_own(age_s: float,
 @pytest.mark.parametrize("ahead_s", [60, 1e9, 1e300])
 def test_what_claims_to_be_from_the_future_is_not_known(ahead_s: float) -> None:
     probe = published.ProbeSeen(verdict="healthy", checked=replace(NOW, uptime_s=NOW_S + ahead_s))
-    mount = published.MountSeen(path="/m", verdict="proven", checked=replace(NOW, uptime_s=NOW_S + ahead_s))
 
     assert state("plex", probe=probe) is U
     assert overview(probe=probe).plex.verdict == "unknown"
-    assert state("mount m", mounts={"m": mount}) is P
 
 
 @pytest.mark.parametrize(
@@ -273,6 +271,7 @@ def test_media_that_stay_unreadable_are_a_problem_with_a_command_that_a_shell_ta
     ("changes", "expected", "words"),
     [
         ({}, X, "60 s ago and left nothing"),
+        ({"audit": published.AuditSeen(mounts={"/m": "/"}, left_out=("/mnt/a",))}, X, "left out /mnt/a: not proven then"),
         ({"audit": None}, U, "no audit has succeeded yet"),
         ({"audit": published.AuditSeen()}, U, "no audit has succeeded yet"),
         ({"audit": published.AuditSeen(mounts={"/m": "/"}, told={"read-only": 3, "other": 1})}, W, "left 4: read-only"),
@@ -326,21 +325,7 @@ def test_without_mounts_backups_and_runs_each_is_off() -> None:
     found = overview()
 
     assert (found.mounts, found.backups, found.cloud_runs) == ((), (), ())
-    assert {state(name) for name in ("mounts", "backups", "cloud", "notifications")} == {O}
-
-
-@pytest.mark.parametrize(
-    ("mount", "expected"),
-    [
-        (published.MountSeen(path=FilePath("/m"), verdict="proven", checked=before(10)), X),
-        (published.MountSeen(path=FilePath("/m"), verdict="stale", checked=before(10)), P),
-        (published.MountSeen(path=FilePath("/m"), verdict="proven", checked=before(400)), P),
-        (published.MountSeen(path=FilePath("/m"), verdict="proven"), P),
-        (Reading(record=None, why="torn"), U),
-    ],
-)
-def test_a_mount_is_only_well_as_long_as_it_is_proven(mount: Any, expected: State) -> None:
-    assert state("mount films", mounts={"films": mount}) is expected
+    assert {state(name) for name in ("mounts", "trash", "backups", "cloud", "notifications")} == {O}
 
 
 @pytest.mark.parametrize(
@@ -477,8 +462,8 @@ def test_a_timer_has_run_when_its_service_has() -> None:
     assert view(with_unit(f"{name}.service", result="timeout"), first_start) == (wall(61), "timeout")
 
 
-def told(*events: Any) -> Told:
-    return Told(incidents=fold(list(events)), since=wall(7 * 86_400))
+def told(*events: Any) -> JournalSeen:
+    return JournalSeen(incidents=fold(list(events)), since=wall(7 * 86_400))
 
 
 def test_what_was_told_and_is_not_over_is_shown_with_its_runbook() -> None:
@@ -487,6 +472,18 @@ def test_what_was_told_and_is_not_over_is_shown_with_its_runbook() -> None:
     (problem,) = found.problems
     assert problem.command == "journalctl -x PLEXGUARD_EVENT=container.docker-lost"
     assert found.healthy
+
+
+def test_a_problem_that_comes_again_as_another_is_shown_with_the_runbook_of_what_it_is_now() -> None:
+    fault = {"mount": "films", "path": FilePath("/mnt/films"), "reason": "why", "signals": "kernel", "silent_s": 1.0}
+    proven = {"mount": "films", "problem": "absent", "downtime_s": 5.0, "remounts": 0}
+    found = overview(
+        told=told(tell("mount.absent", -600, **fault), tell("mount.proven", -590, **proven), tell("mount.hung", -500, **fault))
+    )
+
+    (problem,) = [problem for problem in found.problems if "films" in problem.text]
+    assert "hangs" in problem.text
+    assert problem.command == "journalctl -x PLEXGUARD_EVENT=mount.hung"
 
 
 def test_what_is_grave_and_not_over_is_a_problem() -> None:
@@ -510,13 +507,13 @@ def test_what_is_over_is_only_counted(events: tuple[Any, ...]) -> None:
 
 
 def test_a_journal_that_is_younger_than_a_day_says_so() -> None:
-    found = thing("events", told=Told(since=wall(600)))
+    found = thing("events", told=JournalSeen(since=wall(600)))
 
     assert (found.state, found.summary) == (X, "0 incidents since 2026-03-01 11:50 UTC, where the journal begins")
 
 
 def test_a_user_who_may_not_read_the_journal_is_told_how() -> None:
-    found = overview(told=Told(why="no right"))
+    found = overview(told=JournalSeen(why="no right"))
 
     assert [problem.text for problem in found.problems] == ["Events: no right"]
     assert "systemd-journal" in found.problems[0].command
@@ -524,7 +521,7 @@ def test_a_user_who_may_not_read_the_journal_is_told_how() -> None:
 
 
 def test_a_journal_that_was_not_read_whole_is_a_warning() -> None:
-    assert state("events", told=Told(since=wall(3_600), why="it is long")) is W
+    assert state("events", told=JournalSeen(since=wall(3_600), why="it is long")) is W
 
 
 def test_mistakes_in_the_configuration_are_problems_one_by_one() -> None:
@@ -578,6 +575,6 @@ def test_a_budget_whose_record_cannot_be_read_is_not_made_up() -> None:
 def test_speed_tests_are_counted_by_the_days_of_their_zone(zone: str, used: int) -> None:
     days = {"2026-03-01": published.SpeedDay(attempts=3), "2026-03-02": published.SpeedDay(attempts=1)}
 
-    found = decide(make_seen(speed=published.SpeedSeen(days=days)), zone=ZoneInfo(zone))
+    found = decide(make_seen(speed=published.SpeedSeen(days=days), limits=Limits(speed_zone=ZoneInfo(zone))))
 
     assert [budget.used for budget in found.budgets if budget.name == "speed tests"] == [used]

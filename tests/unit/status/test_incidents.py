@@ -324,4 +324,7 @@ def test_what_is_remembered_in_memory_alone() -> None:
         "logs.audit-lost": Kept.RUN,
         "notify.spool-failed": Kept.RUN,
         "perms.audit-refused": Kept.RUN,
+        "proxy.flapping": Kept.RUN,
+        "proxy.opened": Kept.BOOT,
+        "proxy.unreachable": Kept.RUN,
     }

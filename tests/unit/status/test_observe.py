@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,8 +12,19 @@ from plexguard.core.clock import Moment
 from plexguard.core.config import DEFAULT_PATH
 from plexguard.core.host import CommandTimeout
 from plexguard.core.manager import Timer, Unit
-from plexguard.core.told import Told as OneTold
-from plexguard.status.observe import LOOK_BACK, Limits, Observation, Told, find_boot, find_life, observe, read_limits, read_told
+from plexguard.core.told import Told
+from plexguard.status.observe import (
+    LOOK_BACK,
+    GuardedMount,
+    JournalSeen,
+    Limits,
+    Observation,
+    find_boot,
+    find_life,
+    observe,
+    read_limits,
+    read_told,
+)
 from tests.fakes.ports import BEGIN, FakeClock, FakeManager
 from tests.unit.status.test_incidents import at, fold, tell
 from tests.unit.status.world import before
@@ -21,9 +33,9 @@ from tests.unit.status.world import before
 class FakeEvents:
     """Events at their times; each one that is read takes its time of the clock."""
 
-    def __init__(self, clock: FakeClock, told: tuple[OneTold, ...], *, took_s: float = 0.0) -> None:
+    def __init__(self, clock: FakeClock, told: tuple[Told, ...], *, took_s: float = 0.0) -> None:
         self._clock, self._all, self._took_s = clock, told, took_s
-        self._ahead: list[OneTold] = []
+        self._ahead: list[Told] = []
         self.sought: list[datetime] = []
         self.began: datetime | None = None
 
@@ -40,7 +52,7 @@ class FakeEvents:
         self.sought.append(at)
         self._ahead = [one for one in self._all if one.at >= at]
 
-    def read(self, limit: int) -> tuple[OneTold, ...]:
+    def read(self, limit: int) -> tuple[Told, ...]:
         found, self._ahead = tuple(self._ahead[:limit]), self._ahead[limit:]
         self._clock.pass_time(self._took_s * len(found))
         return found
@@ -56,8 +68,11 @@ def journals(tmp_path: Path) -> tuple[Path]:
     return (tmp_path,)
 
 
-def take(manager: FakeManager, root: Path) -> Observation:
-    return observe(manager, FakeClock(), read_told=lambda: Told(), limits=Limits(), root=root, runtime=root)
+DEFAULTS = Limits()
+
+
+def take(manager: FakeManager, root: Path, *, limits: Limits = DEFAULTS) -> Observation:
+    return observe(manager, FakeClock(), read_told=lambda: JournalSeen(), limits=limits, root=root, runtime=root)
 
 
 def test_units_timers_and_states_are_taken(tmp_path: Path) -> None:
@@ -91,7 +106,7 @@ def test_nothing_is_asked_of_the_manager_but_what_there_is(tmp_path: Path) -> No
 
     take(manager, tmp_path)
 
-    assert {verb for verb, _ in manager.asked} == {"find-units", "find-timers"}
+    assert {verb for verb, _ in manager.asked} == {"find-units", "look-up", "find-timers"}
 
 
 # -- which boot -------------------------------------------------------------------------------------------------------
@@ -123,7 +138,7 @@ def test_a_boot_that_has_two_names_is_one(checked: Moment, boot: str) -> None:
 def test_a_life_is_of_the_boot_by_which_the_journal_counts(newest: Moment | None, boot: str) -> None:
     units = {name: Unit(name=name, started_s=started_s) for name, started_s in (("a.service", 60.0), ("b.service", 0.0))}
 
-    life = find_life(NOW, Told(newest=newest), units)
+    life = find_life(NOW, JournalSeen(newest=newest), units)
 
     assert (life.boot_id, life.began, life.started_s) == (boot, BEGIN - timedelta(seconds=10_000), {"a.service": 60.0})
 
@@ -133,7 +148,7 @@ def test_what_a_unit_has_forgotten_is_over(tmp_path: Path) -> None:
     lost = replace(tell("container.docker-lost", -600, unit="plexguard-a.service"), cursor=f"b={clock.boot_id};m={int(9_400e6):x}")
 
     def look(started_s: float) -> bool:
-        told = Told(incidents=fold([lost]), newest=lost.moment, since=BEGIN - LOOK_BACK)
+        told = JournalSeen(incidents=fold([lost]), newest=lost.moment, since=BEGIN - LOOK_BACK)
         manager = FakeManager(Unit(name="plexguard-a.service", load_state="loaded", started_s=started_s))
         seen = observe(manager, clock, read_told=lambda: told, limits=Limits(), root=tmp_path, runtime=tmp_path)
         return seen.told.incidents[0].is_open
@@ -216,6 +231,33 @@ def test_limits_are_those_of_the_configuration(tmp_path: Path) -> None:
     assert mistakes == ()
 
 
+def test_mounts_are_known_from_the_configuration_alone(tmp_path: Path) -> None:
+    file = tmp_path / "plexguard.toml"
+    file.write_text(
+        '[rclone.films]\nremote = "s3:films"\nmount_point = "/srv/films"\n[rclone.nas]\nmount_point = "/mnt/nas"\n'
+        '[rclone-watchdog]\ntrash = true\nbackend_interval = "1min"\n'
+    )
+
+    limits, _ = read_limits(file, {})
+
+    assert limits.mounts == {"films": GuardedMount(path="/srv/films"), "nas": GuardedMount(path="/mnt/nas", is_ours=False)}
+    assert (limits.trash, limits.mount_fresh_s) == (True, 180)
+
+
+def test_the_watchdog_of_a_mount_is_asked_for_by_its_name(tmp_path: Path) -> None:
+    unit = Unit(name="plexguard-rclone-watchdog@films.service", load_state="loaded", active_state="active")
+
+    class Installed(FakeManager):
+        """Lists what is installed: of a template nothing is that was started and never enabled."""
+
+        def find_units(self, pattern: str) -> tuple[Unit, ...]:
+            return ()
+
+    seen = take(Installed(unit), tmp_path, limits=Limits(mounts={"films": GuardedMount(path="/srv/films")}))
+
+    assert seen.units == {unit.name: unit}
+
+
 def test_mistakes_are_told_and_defaults_stand_in(tmp_path: Path) -> None:
     file = tmp_path / "plexguard.toml"
     file.write_text('[plex-probe]\ninterval = "soon"\n')
@@ -229,5 +271,5 @@ def test_mistakes_are_told_and_defaults_stand_in(tmp_path: Path) -> None:
 def test_the_defaults_are_those_of_the_programs() -> None:
     limits, _ = read_limits(DEFAULT_PATH.with_name("nowhere.toml"), {})
 
-    assert limits.speed_zone == "America/New_York"
-    assert Limits(speed_zone="America/New_York") == limits
+    assert limits.speed_zone == ZoneInfo("America/New_York")
+    assert Limits(speed_zone=ZoneInfo("America/New_York")) == limits

@@ -11,14 +11,14 @@ from plexguard.core.manager import Timer, Unit
 from plexguard.core.published import Reading
 from plexguard.core.unreadable import Record
 from plexguard.status.decide import decide
-from plexguard.status.observe import Observation, Told
+from plexguard.status.observe import JournalSeen, Observation
 from plexguard.status.overview import Overview, State, Thing
 from tests.fakes.ports import BEGIN
 
 NOW_S = 10_000.0
 NOW = Moment(wall=BEGIN, boot_id="boot-1", uptime_s=NOW_S)
 TIMERS = ("discover", "net-recover", "perms-audit", "perms-audit-full", "plex-probe", "speed-test")
-DAEMONS = ("log-watch", "perms-guard")
+DAEMONS = ("log-watch", "perms-guard", "proxy")
 
 
 def before(seconds: float) -> Moment:
@@ -42,6 +42,16 @@ def make_units() -> dict[str, Unit]:
                 name=f"plexguard-{name}.service", load_state="loaded", file_state="static", started_s=NOW_S - 61, ended_s=NOW_S - 60
             )
             for name in TIMERS
+        ),
+        *(
+            Unit(
+                name=f"plexguard-{name}.service",
+                load_state="loaded",
+                active_state="active",
+                file_state="static",
+                started_s=NOW_S - 5_000,
+            )
+            for name in ("proxy-breaker", "proxy-pictures")
         ),
         Unit(name="plexguard-plex-restart.service", load_state="loaded", file_state="static", preset="disabled"),
     ]
@@ -74,12 +84,30 @@ def make_seen(**changes: Any) -> Observation:
         "mounts": {},
         "backups": {},
         "cloud_runs": {},
+        "hold": None,
+        "trash": None,
+        "proxy": published.ProxySeen(phase="closed", since=before(4_000), seen=before(15)),
         "units": make_units(),
         "timers": {f"plexguard-{name}.timer": Timer(name=f"plexguard-{name}.timer", next=wall(-300)) for name in TIMERS},
-        "told": Told(since=wall(7 * 86_400)),
+        "told": JournalSeen(since=wall(7 * 86_400)),
     }
     values |= changes
-    readings = ("plex", "container", "probe", "restarts", "network", "reboots", "speed", "audit", "unreadable", "logs", "notify")
+    readings = (
+        "plex",
+        "container",
+        "probe",
+        "restarts",
+        "network",
+        "reboots",
+        "speed",
+        "audit",
+        "unreadable",
+        "logs",
+        "notify",
+        "proxy",
+        "hold",
+        "trash",
+    )
     values |= {name: _reading(values[name]) for name in readings}
     values |= {name: {key: _reading(value) for key, value in values[name].items()} for name in ("mounts", "backups", "cloud_runs")}
     return Observation(**values)

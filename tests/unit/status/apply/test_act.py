@@ -8,7 +8,7 @@ import pytest
 from plexguard.core.host import CommandFailed
 from plexguard.core.manager import Unit
 from plexguard.status.apply.act import apply
-from tests.fakes.ports import FakeClock, FakeManager
+from tests.fakes.ports import FakeClock, FakeJournal, FakeManager
 
 WATCHER = "plexguard-container-watch.service"
 
@@ -37,7 +37,7 @@ def watcher(state: str) -> Unit:
 
 def call(manager: FakeManager, folder: Path) -> tuple[str, ...]:
     """Apply with a configuration file that is there since for ever."""
-    return apply(manager, FakeClock(), config_path=folder / "plexguard.toml", folder=folder / "generated")
+    return apply(manager, FakeClock(), FakeJournal(), config_path=folder / "plexguard.toml", folder=folder / "generated").lines
 
 
 def test_units_are_read_again_before_plex_is_found_anew_and_restarts_come_last(tmp_path: Path) -> None:
@@ -82,7 +82,9 @@ def test_a_daemon_that_read_an_older_file_is_restarted(tmp_path: Path) -> None:
     (tmp_path / "plexguard.toml").write_text("")  # now, which is later than the fake clock's now
     manager = FakeManager(watcher("active"))
 
-    assert apply(manager, clock, config_path=tmp_path / "plexguard.toml", folder=tmp_path) == (f"{WATCHER}: restarted",)
+    assert apply(manager, clock, FakeJournal(), config_path=tmp_path / "plexguard.toml", folder=tmp_path).lines == (
+        f"{WATCHER}: restarted",
+    )
     assert manager.asked[-1] == ("try-restart", WATCHER)
 
 
@@ -106,10 +108,22 @@ def test_a_daemon_that_was_about_to_end_for_want_of_a_channel_is_started(tmp_pat
     manager.on = end
     (tmp_path / "plexguard.toml").write_text("")
 
-    told = apply(manager, FakeClock(), config_path=tmp_path / "plexguard.toml", folder=tmp_path)
+    told = apply(manager, FakeClock(), FakeJournal(), config_path=tmp_path / "plexguard.toml", folder=tmp_path).lines
 
     assert manager.asked[-2:] == [("try-restart", name), ("start", name)]
     assert told == (f"{name}: started",)
+
+
+def test_who_refuses_the_new_configuration_keeps_no_other_from_it(tmp_path: Path) -> None:
+    door = Unit(name="plexguard-proxy.service", load_state="loaded", active_state="active", started_s=1.0)
+    manager = FakeManager(door, watcher("active"))
+    manager.fail["try-reload"] = CommandFailed("refused")
+    (tmp_path / "plexguard.toml").write_text("")
+
+    done = apply(manager, FakeClock(), FakeJournal(), config_path=tmp_path / "plexguard.toml", folder=tmp_path)
+
+    assert done.refused == (door.name,)
+    assert set(done.lines) == {f"{WATCHER}: restarted", f"{door.name}: goes on as it was, see journalctl -u {door.name}"}
 
 
 def test_a_reload_that_fails_restarts_nothing(tmp_path: Path) -> None:

@@ -61,3 +61,13 @@ def test_units_are_those_of_the_suite_and_none_without_a_manager(tmp_path: Path)
     assert [unit.name for unit in observe(read(tmp_path, ""), manager, folder=tmp_path).units] == ["plexguard-plex-probe.timer"]
     manager.fail["find-units"] = CommandFailed("no bus")
     assert observe(read(tmp_path, ""), manager, folder=tmp_path).units == ()
+
+
+def test_where_the_programs_listen_is_known(tmp_path: Path) -> None:
+    found = observe(read(tmp_path, '[proxy]\nlisten = ["[::1]:32401"]\n'), FakeManager(), folder=tmp_path).listen
+
+    assert {place: [str(one) for one in ends] for place, ends in found.items()} == {
+        "[status] listen": ["127.0.0.1:32480"],
+        "[proxy] listen": ["[::1]:32401"],
+        "[proxy] metrics_listen": ["127.0.0.1:32402"],
+    }

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from plexguard.core.published import SpeedLine, SpeedResult
 from plexguard.status.overview import (
     BackupView,
+    Breaker,
     BudgetView,
     ChannelView,
     CloudRunView,
+    HoldView,
     MountView,
     Overview,
     PlexView,
@@ -16,6 +18,7 @@ from plexguard.status.overview import (
     State,
     Thing,
     TimerView,
+    TrashView,
 )
 from plexguard.status.server.metrics import Measured
 from tests.fakes.told import EVENTS
@@ -31,6 +34,22 @@ WELL = Overview(
 )
 FULL = replace(
     WELL,
+    plex=replace(
+        WELL.plex,
+        breaker=Breaker(
+            state="half-open",
+            since=NOW - timedelta(seconds=3),
+            opened=NOW - timedelta(minutes=1),
+            trigger="checks",
+            reason="down",
+            text="Plex is down",
+            failures=2,
+            failed_checks=3,
+            opens=4,
+            open_s=90.5,
+            checked=NOW,
+        ),
+    ),
     healthy=False,
     things=(PLEX, Thing(name="mount films", title='Mount "films"\n', state=State.PROBLEM, summary="dead")),
     timers=(TimerView(unit="plexguard-plex-probe.timer", last=NOW, next=NOW, result="success"),),
@@ -39,8 +58,28 @@ FULL = replace(
     problems=(ProblemView(text="Mount films gives no bytes", since=NOW, command="plexguard-status"),),
     mounts=(
         MountView(name="films", path="/srv/films", state=State.PROBLEM, verdict="stale", checked=NOW),
-        MountView(name="tv", path="/srv/tv", state=State.WELL, verdict="proven", checked=NOW),
+        MountView(
+            name="tv",
+            path="/srv/tv",
+            state=State.WELL,
+            verdict="proven",
+            checked=NOW,
+            proven=NOW - timedelta(seconds=2),
+            latency_s=0.31,
+            limit_s=3.0,
+            cache_bytes=3 * 10**9,
+            cache_limit_bytes=5 * 10**10,
+            waiting=0,
+            probes={"data": 600, "through": 60},
+            remounts=1,
+            remounts_total=7,
+        ),
         MountView(name="music", path="/srv/music", state=State.UNKNOWN, verdict=""),
+    ),
+    hold=HoldView(held=True, since=NOW, mounts=("films",)),
+    trash=(
+        TrashView(library="1", title="Films", state=State.WARNING, missing=60, total=900, limit=50, kept="many", kept_since=NOW),
+        TrashView(library="2", title="Shows", state=State.UNKNOWN, emptied_total=9),
     ),
     backups=(BackupView(name="library", database="library.db", state=State.WELL, made=NOW, size_bytes=10**9, kept=3),),
     cloud_runs=(CloudRunView(name="delta", phase="scan", began=NOW, done=5, total=10, cost_euros=12.5),),

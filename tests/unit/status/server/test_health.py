@@ -65,4 +65,12 @@ def test_nothing_known_is_not_healthy() -> None:
 def test_breaker_and_failures_are_passed_on() -> None:
     plex = replace(WELL.plex, breaker=Breaker(state="open"), consecutive_failures=4)
     health = judge_plex(replace(WELL, plex=plex)).as_json()
-    assert (health["breaker"], health["consecutive_failures"]) == ({"state": "open"}, 4)
+    assert (health["breaker"]["state"], health["consecutive_failures"]) == ("open", 4)
+
+
+def test_a_door_that_is_not_as_it_should_be_is_told_beside_a_plex_that_is() -> None:
+    shut = Thing(name="proxy", title="Front door", state=State.PROBLEM, summary="no request has passed for 5 min")
+    told = judge_plex(replace(WELL, things=(*WELL.things, shut)))
+    assert (told.healthy, told.reasons) == (True, ("Front door: no request has passed for 5 min",))
+    right = replace(shut, state=State.WELL, summary="requests pass to Plex")
+    assert judge_plex(replace(WELL, things=(*WELL.things, right))).reasons == ()

@@ -7,9 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from plexguard.core.secret import Secret
-from plexguard.status.overview import PlexView, State, Thing
+from plexguard.status.overview import Breaker, HoldView, PlexView, State, Thing
 from plexguard.status.server.metrics import Measured, render_metrics
-from tests.unit.status.server.samples import FULL, MEASURED, PLEX, WELL
+from tests.unit.status.server.samples import FULL, MEASURED, NOW, PLEX, WELL
 
 BASE_UNITS = ("seconds", "bytes", "ratio", "euros", "bytes_per_second")
 
@@ -46,6 +46,69 @@ def test_values() -> None:
     assert found["plexguard_unit_failed", "plexguard-perms-audit.service"] == 1
     assert found["plexguard_thing_state", "well", "plex", "Plex"] == 1
     assert found["plexguard_thing_state", "problem", "plex", "Plex"] == 0
+
+
+def test_a_mount() -> None:
+    found = values(MEASURED)
+
+    assert {key[2] for key, value in found.items() if key[:2] == ("plexguard_mount_state", "films") and value} == {"stale"}
+    assert found["plexguard_mount_proven_timestamp_seconds", "tv"] == NOW.timestamp() - 2
+    assert found["plexguard_mount_latency_seconds", "tv"] == 0.31
+    assert (found["plexguard_mount_cache_bytes", "tv"], found["plexguard_mount_cache_limit_bytes", "tv"]) == (3e9, 5e10)
+    assert (found["plexguard_mount_waiting_requests", "tv"], found["plexguard_mount_remounts_total", "tv"]) == (0, 7)
+    assert found["plexguard_mount_probes_total", "tv", "data"] == 600
+    assert "plexguard_mount_remounts_total" not in {key[0] for key in found if "films" in key}
+
+
+def test_what_was_measured_of_a_mount_that_nobody_watches_is_absent() -> None:
+    mounts = tuple(replace(mount, verdict="stopped") for mount in FULL.mounts)
+    found = values(replace(MEASURED, overview=replace(FULL, mounts=mounts)))
+
+    assert found["plexguard_mount_state", "tv", "stopped"] == 1
+    assert not {"plexguard_mount_latency_seconds", "plexguard_mount_waiting_requests"} & {key[0] for key in found}
+
+
+def test_a_held_plex_and_its_trash() -> None:
+    found = values(MEASURED)
+
+    assert (found["plexguard_plex_held",], found["plexguard_plex_hold_failed",]) == (1, 0)
+    assert found["plexguard_mount_holds_plex", "films"] == 1
+    assert (found["plexguard_trash_items", "1", "Films"], found["plexguard_trash_limit_items", "1", "Films"]) == (60, 50)
+    assert (found["plexguard_trash_kept", "1", "Films"], found["plexguard_trash_kept", "2", "Shows"]) == (1, 0)
+    assert found["plexguard_trash_emptied_items_total", "2", "Shows"] == 9
+    # Plex did not tell.
+    assert ("plexguard_trash_items", "2", "Shows") not in found
+
+
+@pytest.mark.parametrize("hold", [None, HoldView(held=None)])
+def test_whether_plex_is_held_is_absent_when_it_cannot_be_told(hold: HoldView | None) -> None:
+    assert "plexguard_plex_held" not in names(replace(MEASURED, overview=replace(FULL, hold=hold)))
+
+
+def test_the_front_door() -> None:
+    found = values(MEASURED)
+    states = {key[1]: value for key, value in found.items() if key[0] == "plexguard_proxy_breaker_state"}
+    assert states == {"closed": 0, "open": 0, "half-open": 1, "unknown": 0}
+    assert (found["plexguard_proxy_opened_total",], found["plexguard_proxy_open_seconds_total",]) == (4, 90.5)
+    assert found["plexguard_proxy_consecutive_failures", "requests"] == 2
+    assert found["plexguard_proxy_consecutive_failures", "checks"] == 3
+    assert found["plexguard_proxy_open_info", "down", "checks"] == 1
+    assert found["plexguard_proxy_checked_timestamp_seconds",] == NOW.timestamp()
+    assert found["plexguard_proxy_since_timestamp_seconds",] == NOW.timestamp() - 3
+
+
+def test_a_door_of_which_nothing_is_heard_is_unknown_and_not_closed() -> None:
+    def of(breaker: Breaker | None) -> dict[tuple[str, ...], float]:
+        found = values(replace(MEASURED, overview=replace(FULL, plex=replace(FULL.plex, breaker=breaker))))
+        return {key: value for key, value in found.items() if key[0].startswith("plexguard_proxy_")}
+
+    unknown = of(Breaker(state="unknown", opens=4, open_s=90.5, checked=NOW))
+    assert [key for key, value in unknown.items() if value == 1] == [("plexguard_proxy_breaker_state", "unknown")]
+    # What was counted stays counted, and what is not known is absent.
+    assert {key[0] for key in unknown} == {
+        f"plexguard_proxy_{name}" for name in ("breaker_state", "opened_total", "open_seconds_total", "checked_timestamp_seconds")
+    }
+    assert of(None) == {}
 
 
 def test_a_text_that_somebody_chose_spoils_nothing() -> None:
