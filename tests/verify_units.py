@@ -23,6 +23,7 @@ from plexguard.notify.config import Channel
 from plexguard.notify.config import Config as NotifyConfig
 from plexguard.perms_audit.config import Config as AuditConfig
 from plexguard.plex_probe.config import Config as ProbeConfig
+from plexguard.rclone_watchdog.config import Mount, Rclone
 from plexguard.speed_test.config import Config as SpeedConfig
 
 ROOT = Path(__file__).parent.parent
@@ -45,8 +46,8 @@ def make_root(root: Path, drop_ins: Mapping[str, str]) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(content, encoding="utf-8")
     (root / "usr/bin").mkdir()
-    for program in PROGRAMS:
-        stub = root / "usr/bin" / program.command
+    for command in (f"usr/bin/{program.command}" for program in PROGRAMS):
+        stub = root / command
         stub.write_text("#!/bin/sh\n", encoding="ascii")
         stub.chmod(0o755)
 
@@ -59,10 +60,11 @@ def make_drop_ins() -> dict[str, str]:
             interval=timedelta(minutes=10),
             full_calendar="Mon..Fri 02:00 America/New_York",
         ),
-        WatchConfig: WatchConfig(proxy_unit="haproxy.service"),
+        WatchConfig: WatchConfig(proxy_unit=""),
         ProbeConfig: ProbeConfig(interval=timedelta(seconds=45)),
         SpeedConfig: SpeedConfig(at=time(23, 30), time_zone="Europe/Berlin"),
         NetConfig: NetConfig(interval=timedelta(seconds=90)),
+        Rclone: Rclone(mount={INSTANCE: Mount(remote="s3:media", mount_point='/mnt/100 % "mine"/media')}),
         NotifyConfig: NotifyConfig(channel={"log": Channel(kind="webhook"), "me": Channel(kind="apprise")}),
     }
 

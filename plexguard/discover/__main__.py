@@ -21,14 +21,14 @@ from plexguard.core.found import (
     read_container,
 )
 from plexguard.core.mounts import read_fstab, read_mounts
-from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.program import Ports
 from plexguard.core.state import StateFile, state_directory
 from plexguard.core.token import read_token
 from plexguard.discover import act
 from plexguard.discover.decide import add_folders, choose_server
-from plexguard.discover.observe import ask_folders, observe
+from plexguard.discover.observe import ask_folders, find_places, observe
 
 NAME = "discover"
 # How long a Plex that runs may take until it names its libraries, as at boot.
@@ -66,12 +66,15 @@ def _discover(config: PlexConfig, settings: Settings, ports: Ports) -> int:
             if may_ask
             else None
         )
-        server = add_folders(server, folders, container, last)
+        binds = () if container is None else container.mounts
+        places = find_places(folders or (), binds if server.server is Server.CONTAINER else None, read_mounts())
+        server = add_folders(server, folders, container, last, places)
     if server != last and server.server is not Server.NONE:
         kept.save(server)
     if server != past:
         published.save(server)
         act.tell_changes(server, past, ports.journal, kept=last)
+        act.pass_on_address(server, past, ports.manager)
     if _needs_reload(settings, server):
         act.reload(ports.manager)
     return 0

@@ -6,9 +6,10 @@ from pathlib import Path
 from plexguard.core.drop_ins import GENERATED, find_changed_units, find_running_services, read_drop_ins
 from plexguard.core.errors import IoFailed
 from plexguard.core.events import show_path
-from plexguard.core.found import FoundPlex, Server
+from plexguard.core.found import FoundPlex, Server, url_of
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
+from plexguard.core.suite import reloading_units
 from plexguard.discover import events
 
 
@@ -35,6 +36,20 @@ def reload(manager: Manager, folder: Path = GENERATED) -> None:
     manager.reload()
     for service in find_running_services(find_changed_units(before, read_drop_ins(folder)), manager):
         manager.try_restart(service)
+
+
+def pass_on_address(now: FoundPlex, past: FoundPlex | None, manager: Manager) -> None:
+    """Have the services that lead to Plex reloaded when it answers elsewhere than before; what goes through them goes on.
+
+    Only queued: a service that is ordered after this program is not reloaded before its end.
+    """
+    if url_of(now) == url_of(past):
+        return
+    for name in sorted(reloading_units()):
+        unit = manager.unit(name)
+        # One that is about to start may have read the address before it was another.
+        if unit.runs or unit.active_state == "activating":
+            manager.try_reload(name)
 
 
 def tell_changes(now: FoundPlex, past: FoundPlex | None, journal: Journal, *, kept: FoundPlex | None = None) -> None:

@@ -1,10 +1,14 @@
 """From what was seen to the one server that is guarded. Pure."""
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex, Server, host_path
 from plexguard.core.plex_config import PlexConfig
 from plexguard.discover.observe import Observation
+
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def choose_server(seen: Observation, config: PlexConfig) -> FoundPlex:
@@ -58,21 +62,35 @@ def _describe_missing(config: PlexConfig, container: FoundContainer | None) -> s
 
 
 def add_folders(
-    server: FoundPlex, folders: tuple[str, ...] | None, container: FoundContainer | None, past: FoundPlex | None
+    server: FoundPlex,
+    folders: tuple[str, ...] | None,
+    container: FoundContainer | None,
+    past: FoundPlex | None,
+    places: Mapping[str, str] = NOWHERE,
 ) -> FoundPlex:
-    """Return the server with its library folders as paths of the host. When it could not be asked, what it last told holds."""
+    """Return the server with its library folders as paths of the host. When it could not be asked, what it last told holds.
+
+    places: where folders lie on the host, by the server's names.
+    """
     if folders is None:
         if past is None or (past.server, past.name) != (server.server, server.name):
             return server
-        return dataclasses.replace(server, folders=past.folders, unmapped=past.unmapped)
+        return dataclasses.replace(server, folders=past.folders, links=past.links, unmapped=past.unmapped)
     if server.server is Server.REMOTE:
         # Its paths are another machine's.
         return server
     if server.server is not Server.CONTAINER or container is None:
-        return dataclasses.replace(server, folders=folders)
+        return dataclasses.replace(server, folders=folders, links=_find_links({folder: folder for folder in folders}, places))
     mapped = {folder: host_path(folder, container.mounts) for folder in folders}
     return dataclasses.replace(
         server,
         folders=tuple(path for path in mapped.values() if path is not None),
+        links=_find_links(mapped, places),
         unmapped=tuple(folder for folder, path in mapped.items() if path is None),
     )
+
+
+def _find_links(paths: Mapping[str, str | None], places: Mapping[str, str]) -> dict[str, str]:
+    """Return where folders lie whose paths say otherwise."""
+    plain = {path.rstrip("/") or "/": places.get(folder, "") for folder, path in paths.items() if path is not None}
+    return {path: place for path, place in plain.items() if place not in ("", path)}

@@ -24,7 +24,8 @@ FOUND = Event(
         """,
     did="""
         Published it in /run/plexguard/plex.json. Where other units now need other folders or groups, they were made anew, and
-        the services that ran with the old ones were restarted.
+        the services that ran with the old ones were restarted. Where Plex answers elsewhere than before, the proxy was
+        reloaded, and what goes through it went on.
         """,
     action="""
         All that was found:

@@ -1,16 +1,19 @@
 """What can be found out: the unit, the container's state, Preferences.xml, Plex's own libraries."""
 
+import dataclasses
 import grp
 import os
 import pwd
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from plexguard.core.clock import Clock
-from plexguard.core.found import FoundContainer, host_path
+from plexguard.core.found import FoundContainer, Mount, host_path
+from plexguard.core.links import Find, resolve
 from plexguard.core.manager import Manager, Unit
+from plexguard.core.mounts import MountPoint, mount_of
 from plexguard.core.plex import Plex, PlexError, PlexMaintenance, PlexRefused, PlexUnauthorized
 from plexguard.core.plex_config import PlexConfig
 
@@ -90,6 +93,30 @@ def ask_folders(open_plex: Callable[[], Plex], clock: Clock, *, wait_s: float) -
             if libraries or clock.monotonic_s() >= deadline_s:
                 return tuple(dict.fromkeys(folder for library in libraries for folder in library.folders if folder.startswith("/")))
             clock.sleep(_ASK_AGAIN_S)
+
+
+def find_places(folders: Iterable[str], binds: tuple[Mount, ...] | None, mounts: tuple[MountPoint, ...]) -> dict[str, str]:
+    """Return where library folders lie on the host, behind all symbolic links, by the server's names of them.
+
+    A link is one in the eyes of the server: what it names may be elsewhere on the host. Of a network or FUSE mount, which may hang,
+    nothing is asked. binds: what its container sees of the host, None where it has none. mounts: of the host.
+    """
+
+    def is_apart(place: str) -> bool:
+        return mount_of(place, mounts).is_remote
+
+    def find(name: str) -> str | None:
+        return name if sources is None else host_path(name, sources)
+
+    def follow(path: str, find: Find = str) -> str:
+        try:
+            return resolve(path, is_apart=is_apart, find=find)
+        except OSError:
+            return path
+
+    sources = None if binds is None else tuple(dataclasses.replace(bind, source=follow(bind.source)) for bind in binds)
+    found = {folder: find(follow(folder, find)) for folder in folders}
+    return {folder: place for folder, place in found.items() if place}
 
 
 def _unit_preferences(unit: Unit) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from plexguard.core.clock import Moment
 from plexguard.core.errors import SystemRefused, TryAgain
 from plexguard.core.events import show_path
+from plexguard.core.guarded import Guarded
 from plexguard.core.mounts import MountPoint
 from plexguard.core.perms_request import Answer
 from plexguard.core.program import Ports
+from plexguard.core.published import LogsSeen
 from plexguard.core.state import StateFile
 from plexguard.log_watch.config import Config
 from plexguard.log_watch.decide import Agenda, Case
@@ -44,28 +45,29 @@ class Blind(TryAgain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What the next start goes on with. folder: whose files the places are of; places: None when none was read yet. unfinished: a
-    line whose end is on another, by the family of its file. cursor: in the proxy's journal. waiting: what is to be handed on; its
-    times are of another start. unreadable: what was told already."""
+class State(LogsSeen):
+    """What the next start goes on with, for others and for itself. places: in the files of that folder, None when none was read.
+    unfinished: a line whose end is on another, by the family of its file. cursor: in the proxy's journal. waiting: what is to
+    be handed on; its times are of another start."""
 
-    folder: str = ""
     places: tuple[Place, ...] | None = None
     unfinished: dict[str, str] = field(default_factory=dict)
     cursor: str = ""
     waiting: tuple[Case, ...] = ()
-    unreadable: dict[str, Moment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What the watch asks beside the ports. open_proxy: from a cursor. ask: the audit, with a limit in seconds."""
+    """What the watch asks beside the ports. open_proxy: from a cursor. ask: the audit, with a limit in seconds. hint: tells who
+    proves a mount, by its name, that Plex met it dead."""
 
     find_sources: Callable[[], Sources]
     read_mounts: Callable[[], Iterable[MountPoint]]
     open_library: Callable[[Path], Library]
     open_proxy: Callable[[str], ProxyLog]
     ask: Callable[[str, float], Answer]
+    read_guarded: Callable[[], Guarded]
+    hint: Callable[[str], None]
 
 
 class Watcher:
@@ -81,7 +83,7 @@ class Watcher:
         waiting = (replace(case, tries=0, since_s=now_s, due_s=now_s) for case in self._state.waiting)
         agenda = Agenda(config.repeat_after.total_seconds(), waiting)
         self._outages = Outages(ports.journal, ports.clock, self._state.unreadable)
-        self._desk = Desk(agenda, ports, self._outages, ask=world.ask, open_library=world.open_library)
+        self._desk = Desk(agenda, ports, self._outages, ask=world.ask, hint=world.hint, open_library=world.open_library)
         self._parser = LogParser({name: text.encode("utf-8", "surrogateescape") for name, text in self._state.unfinished.items()})
         # None until a folder is known: before that, what was saved about it stands. A Plex that is gone for a while, as a
         # container that is made anew, is followed on.
@@ -132,7 +134,7 @@ class Watcher:
             # Where it begins is known from now on, whatever happens.
             self._saved_s = -math.inf
         self._sources = found
-        self._desk.look_around(found, self._world.read_mounts())
+        self._desk.look_around(found, self._world.read_mounts(), self._world.read_guarded())
 
     def _read_logs(self) -> bool:
         """Read the logs on. Return whether there was a new complaint."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import OPTIONAL_UNIT, option, span
+from plexguard.core.options import OPTIONAL_UNIT, option, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,5 +15,7 @@ class Config:
         span("10s", "1d"), timedelta(minutes=10), "How long a path that was complained about is not looked at again."
     )
     proxy_unit: str = option(
-        OPTIONAL_UNIT, "", "The unit of a reverse proxy, whose journal is followed too. Empty: there is none to follow."
+        OPTIONAL_UNIT,
+        "plexguard-proxy.service",
+        "The unit of a reverse proxy, whose journal is followed too. Empty: there is none to follow.",
     )

@@ -4,11 +4,11 @@ Everything is bounded: a storm of lines about one path is one case, and a storm 
 Times are seconds of any clock that does not jump.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from plexguard.core.perms_request import Answer, Verdict
+from plexguard.core.recent import Recent
 from plexguard.log_watch.patterns import Complaint, Subject
 
 # How many wait. Weak complaints, which anybody can cause with a link that is long gone, never take all the room.
@@ -94,7 +94,8 @@ class Agenda:
 
     def __init__(self, repeat_s: float, waiting: Iterable[Case] = ()) -> None:
         self.repeat_s = repeat_s
-        self._taken: OrderedDict[str, float] = OrderedDict()
+        # Until when each is not new.
+        self._taken: Recent[str, float] = Recent(MAX_REMEMBERED)
         self._waiting: dict[str, Case] = {case.key: case for case in waiting}
         self._told: list[float] = []
         # Left out since it was last asked.
@@ -117,14 +118,12 @@ class Agenda:
 
     def is_new(self, key: str, now_s: float) -> bool:
         """Tell whether something was not taken in the last while."""
-        return key not in self._waiting and now_s >= self._taken.get(key, now_s)
+        until_s = self._taken.find(key)
+        return key not in self._waiting and (until_s is None or now_s >= until_s)
 
     def remember(self, key: str, now_s: float) -> None:
         """Have something not be new for a while."""
-        self._taken[key] = now_s + self.repeat_s
-        self._taken.move_to_end(key)
-        if len(self._taken) > MAX_REMEMBERED:
-            self._taken.popitem(last=False)
+        self._taken.remember(key, now_s + self.repeat_s)
 
     def next(self, now_s: float, *, with_path: bool) -> Case | None:
         """Return the case whose turn it is, a strong one first. with_path: of those to be handed on; else to be looked up."""

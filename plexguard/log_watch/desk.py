@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from plexguard.core.errors import PeerError, TryAgain, Unavailable
 from plexguard.core.events import FilePath, show_path
+from plexguard.core.guarded import NONE_GUARDED, Guarded
 from plexguard.core.mounts import MountPoint, mount_of
 from plexguard.core.perms_request import Answer, Verdict
 from plexguard.core.program import Ports
@@ -23,6 +24,7 @@ _ANSWER_TIMEOUT_S = 15.0
 _LONGEST_SILENCE_S = 60.0
 # Long enough to count a storm before it is told.
 _COUNT_S = 10.0
+_HINT_S = 5.0
 _DATABASE = "database"
 
 
@@ -37,8 +39,8 @@ class Library(Protocol):
 
 
 class Desk:
-    """ask: the audit, with a limit in seconds; raises what perms_request.ask does. It is told by `look_around` where things are
-    just now."""
+    """ask: the audit, with a limit in seconds; raises what perms_request.ask does. hint: tells who proves a mount, by its name, to
+    look at once. It is told by `look_around` where things are just now."""
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class Desk:
         outages: Outages,
         *,
         ask: Callable[[str, float], Answer],
+        hint: Callable[[str], None],
         open_library: Callable[[Path], Library],
     ) -> None:
         self.agenda = agenda
@@ -54,18 +57,21 @@ class Desk:
         self._ports = ports
         self._outages = outages
         self._ask = ask
+        self._hint = hint
         self._open_library = open_library
         self._sources = Sources()
         self._mounts: tuple[MountPoint, ...] = ()
+        self._guarded = NONE_GUARDED
+        self._hinted_s: dict[str, float] = {}
         self._silent_since_s: float | None = None
         self._silence_s = 0.0
         self._ask_again_s = 0.0
         self._lost_since_s: float | None = None
         self._tell_lost_s = 0.0
 
-    def look_around(self, sources: Sources, mounts: Iterable[MountPoint]) -> None:
+    def look_around(self, sources: Sources, mounts: Iterable[MountPoint], guarded: Guarded) -> None:
         """Take notice of where Plex's things are. mounts: of this machine, as text; no file system is asked."""
-        self._sources, self._mounts = sources, tuple(mounts)
+        self._sources, self._mounts, self._guarded = sources, tuple(mounts), guarded
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
@@ -79,8 +85,9 @@ class Desk:
         """Take a path as Plex names it."""
         path = self._sources.host_path(inside)
         why = judge_path(inside) or ("no mount of Plex's container leads there" if path is None else judge_path(path))
-        if complaint.mount_fault and not judge_path(inside):
-            return self._take_dead_mount(path or inside, complaint.mount_fault)
+        fault = complaint.mount_fault or self._find_mount_fault(path, complaint)
+        if fault and not judge_path(inside):
+            return self._take_dead_mount(path or inside, fault)
         if path is not None and not why:
             return self.agenda.take(make_case(complaint, path, self._now()), self._now())
         shown = show_path(inside[:200])
@@ -89,12 +96,28 @@ class Desk:
         self._ports.journal.send(events.UNSETTLED, what=shown, pattern=complaint.pattern, reason=why)
         return True
 
+    def _find_mount_fault(self, path: str | None, complaint: Complaint) -> str:
+        """Return what Plex complains of on a mount that is not proven: bare or covered it refuses as a closed folder does."""
+        if path is None or self._guarded.find_unproven(self._sources.found.follow(path)) is None:
+            return ""
+        return "Permission denied" if complaint.is_strong else complaint.pattern
+
     def _take_dead_mount(self, path: str, fault: str) -> bool:
         """A scan says the same of every file on the mount: it is told once for all of them."""
-        if not self._may_tell_first(f"mount {mount_of(path, self._mounts).path}"):
+        guarded = self._guarded.find(self._sources.found.follow(path))
+        if guarded:
+            self._give_hint(guarded)
+        if not self._may_tell_first(f"mount {guarded or mount_of(path, self._mounts).path}"):
             return False
         self._ports.journal.send(events.MOUNT_DEAD, path=FilePath(path), fault=fault)
         return True
+
+    def _give_hint(self, mount_point: str) -> None:
+        if self._now() - self._hinted_s.get(mount_point, -_HINT_S) < _HINT_S:
+            return
+        self._hinted_s[mount_point] = self._now()
+        for name in self._guarded.names_of(mount_point):
+            self._hint(name)
 
     def _may_tell_first(self, key: str) -> bool:
         """Tell whether something is new and may be told. Only that is remembered: junk must not push out what was settled."""

@@ -81,15 +81,19 @@ MOUNT_DEAD = Event(
         """,
     decided="""
         These words are said by a mount whose server or program is gone (FUSE, NFS, a disk that fails), or by a container that
-        still sees the mount of before a remount. They have nothing to do with permissions.
+        still sees the mount of before a remount. They have nothing to do with permissions; nor has a refusal on a mount that
+        plexguard-rclone-watchdog(8) says is not proven.
         """,
     did="""
-        No mode is changed, and nothing is remounted. It is told once for a mount, and not again within repeat_after (10 min).
+        No mode is changed, and nothing is remounted. Where plexguard-rclone-watchdog(8) guards the mount it is told to look at
+        once. It is told once for a mount, and not again within repeat_after (10 min).
         """,
     action="""
         See what is mounted there, and whether it answers (the second may hang, as Plex does):
           findmnt -T {path_quoted}
           ls -la {path_quoted}
+        How the mounts are that plexguard guards:
+          systemctl status 'plexguard-rclone-watchdog@*'
         Until it is back, have Plex not empty its trash after scans (Settings, Library). If only the container sees it dead,
         the container has to be restarted:
           docker ps

@@ -10,19 +10,21 @@ from plexguard.core.mounts import MountPoint, mount_of
 from plexguard.log_watch.units import BOUND_DATABASES, BOUND_LOGS, DATABASES, LOGS
 
 _LIBRARY = "com.plexapp.plugins.library.db"
+_NO_PLEX = FoundPlex(server=Server.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """folder: Plex's own folder of logs, "" when there is none to follow. logs, database: where they are for this process.
-    mounts: of Plex's container, None when it has none, () when they are not known. why: the reason when there is no folder, or
-    when it is not touched, and database_fault the same for the database. is_expected: whether there should be a folder, so that
-    its absence is worth an event."""
+    mounts: of Plex's container, None when it has none, () when they are not known. found: the server, by which links are known.
+    why: the reason when there is no folder, or when it is not touched, and database_fault the same for the database. is_expected:
+    whether there should be a folder, so that its absence is worth an event."""
 
     folder: str = ""
     logs: Path = Path(BOUND_LOGS)
     database: Path = Path(BOUND_DATABASES, _LIBRARY)
     mounts: tuple[Mount, ...] | None = None
+    found: FoundPlex = _NO_PLEX
     why: str = ""
     database_fault: str = ""
     is_expected: bool = True
@@ -43,6 +45,7 @@ def find_sources(found: FoundPlex | None, container: FoundContainer | None, moun
     logs, databases = _choose(f"{support}/{LOGS}", BOUND_LOGS, table), _choose(f"{support}/{DATABASES}", BOUND_DATABASES, table)
     in_container = found.server is Server.CONTAINER
     return Sources(
+        found=found,
         folder=f"{support}/{LOGS}",
         logs=Path(logs),
         database=Path(databases, _LIBRARY),

@@ -5,13 +5,10 @@ down to the names of files: it leads to a question to the audit and to nothing e
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
-K = TypeVar("K")
-V = TypeVar("V")
+from plexguard.core.recent import Recent
 
 # A path has 4096 bytes at most (PATH_MAX, limits.h); the words around it are few.
 _MAX_OPEN_BYTES = 8192
@@ -38,23 +35,6 @@ class Complaint:
     path: str = ""
     subject: Subject = Subject()
     mount_fault: str = ""
-
-
-class Recent(Generic[K, V]):
-    """A memory of the newest few."""
-
-    def __init__(self, keep: int) -> None:
-        self._keep = keep
-        self._values: OrderedDict[K, V] = OrderedDict()
-
-    def remember(self, key: K, value: V) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._keep:
-            self._values.popitem(last=False)
-
-    def find(self, key: K) -> V | None:
-        return self._values.get(key)
 
 
 # -- the words --------------------------------------------------------------------------------------------------------

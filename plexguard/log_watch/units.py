@@ -3,6 +3,7 @@
 import posixpath
 
 from plexguard.core.mounts import mount_of
+from plexguard.core.state import RUNTIME_ROOT
 from plexguard.core.units import DropIns, Site, quote_path
 from plexguard.log_watch.config import Config
 
@@ -11,8 +12,8 @@ _SERVICE = "plexguard-log-watch.service"
 LOGS = "Logs"
 DATABASES = "Plug-in Support/Databases"
 # Where the unit is shown them: the folders above may be closed to it, as a home is.
-BOUND_LOGS = "/run/plexguard/log-watch/logs"
-BOUND_DATABASES = "/run/plexguard/log-watch/databases"
+BOUND_LOGS = f"{RUNTIME_ROOT}/log-watch/logs"
+BOUND_DATABASES = f"{RUNTIME_ROOT}/log-watch/databases"
 # Groups whose members can become root. Some run Plex in such a one; its logs are not worth that.
 _POWERFUL = frozenset({"docker", "incus", "lxd", "libvirt", "podman"})
 # Below, the groups of the system itself: root, adm, disk, shadow and their kind (base-passwd, users-and-groups).
@@ -37,7 +38,8 @@ def _binds(site: Site) -> list[str]:
 
 
 def _groups(config: Config, site: Site) -> list[str]:
-    """Plex's own group, for logs that only it may read, by number; and the journal's, for a proxy's."""
+    """Plex's own group, for logs that only it may read, by number. Who has no proxy has no use for the journal, and "" takes away
+    what the unit gives."""
     gid, name = next(iter(site.groups.items()), (0, ""))
     own = [str(gid)] if gid >= _FIRST_OWN_GID and name not in _POWERFUL and site.preferences else []
-    return own + (["systemd-journal"] if config.proxy_unit else [])
+    return own if config.proxy_unit else ["", *own]

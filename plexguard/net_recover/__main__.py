@@ -85,7 +85,7 @@ def _open_budget(ports: Ports, folder: Path) -> StateFile[Budget]:
 
 def _open_eyes(ports: Ports, config_path: Path) -> Eyes:
     def ask_watching() -> Watching:
-        from plexguard.core.plex import HttpPlex  # what a healthy check does not need
+        from plexguard.core.plex_http import HttpPlex  # what a healthy check does not need
         from plexguard.core.token import read_token
         from plexguard.net_recover.watching import find_watching
 

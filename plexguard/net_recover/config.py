@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import BOOLEAN, Kind, count, option, span
+from plexguard.core.options import BOOLEAN, Kind, count, option, span
 
 # The kernel takes 15 characters; what is odd beyond these is no name that goes into a command of ours.
 INTERFACE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}", re.ASCII)

@@ -4,9 +4,11 @@ import dataclasses
 from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
+from plexguard.core.events import Tell
+from plexguard.core.published import NetworkSeen
 from plexguard.net_recover import events
 from plexguard.net_recover.config import Config
-from plexguard.net_recover.ladder import Course, Problem, Tell, age_s, conclude_step, consider_steps
+from plexguard.net_recover.ladder import Course, Problem, age_s, conclude_step, consider_steps
 from plexguard.net_recover.observe import Observation, Seen
 from plexguard.net_recover.states import Verdict, describe, judge
 from plexguard.net_recover.steps import Step
@@ -16,21 +18,15 @@ FLAPPING_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is known from check to check, published for status. interface, version, last_online: by which interface ("" when it is
-    none that could be mended), by which IP and when the network was last seen. rounds: when rounds were begun, of the last hour.
-    told_reboot: the last reboot whose end has been told. last, recovered: the last problem, and when it was over."""
+class State(NetworkSeen):
+    """What is known from check to check, for others and for itself. version: the IP by which the network was last seen. last,
+    recovered: the last problem, and when it was over. told_reboot: the last reboot whose end has been told."""
 
     verdict: Verdict = Verdict.UNKNOWN
-    detail: str = ""
-    interface: str = ""
-    version: int = 0
-    checked: Moment | None = None
-    last_online: Moment | None = None
     problem: Problem | None = None
+    version: int = 0
     last: Problem | None = None
     recovered: Moment | None = None
-    rounds: tuple[Moment, ...] = ()
     told_unknown: bool = False
     told_reboot: Moment | None = None
 

@@ -5,12 +5,12 @@ so that there is never more than one step to take, and the state on disk always 
 """
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
-from plexguard.core.config import show_span
-from plexguard.core.events import Event
+from plexguard.core.events import Tell
+from plexguard.core.published import LossSeen
+from plexguard.core.spans import show_span
 from plexguard.net_recover import events
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.holders import Holder
@@ -23,32 +23,20 @@ HOUR_S = 3_600.0
 ASK_AGAIN_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
-    event: Event
-    values: Mapping[str, object]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A time without network. began: its first failed look. told: what of it has been told. round: of max_rounds, the one
-    that is at work or was last. todo: its steps that were not begun. step: the one that was begun, and has no result yet.
-    round_ended: None while a round is at work. left_alone, put_off: why, as told. spent: the kinds
-    whose rounds are over; gave_up: this one is among them. taken: all rounds.
-    is_silent: it follows another so closely that nothing of it has been told. went_down: a hard reset was begun, and the
-    interface has not been seen up since."""
+class Problem(LossSeen):
+    """A time without network. told: what of it has been told. todo: the steps of its round that were not begun. step: the one that
+    was begun, and has no result yet. round_ended: None while a round is at work. left_alone: why, as told. spent: the kinds whose
+    rounds are over; with gave_up this one is among them. taken: all rounds. is_silent: it follows another so closely that nothing
+    of it has been told. went_down: a hard reset was begun, and the interface has not been seen up since."""
 
     verdict: Verdict
-    began: Moment
     told: tuple[Verdict, ...] = ()
-    round: int = 0
     todo: tuple[Step, ...] = ()
     step: Step | None = None
     round_ended: Moment | None = None
     went_down: bool = False
     left_alone: tuple[str, ...] = ()
-    put_off: str = ""
-    gave_up: bool = False
     spent: tuple[Verdict, ...] = ()
     taken: int = 0
     is_silent: bool = False

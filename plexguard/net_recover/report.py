@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from plexguard.core.events import Tell
 from plexguard.net_recover.decide import Plan
-from plexguard.net_recover.ladder import Tell, make_patient
+from plexguard.net_recover.ladder import make_patient
 from plexguard.net_recover.network import Answer
 from plexguard.net_recover.observe import Name, Observation
 from plexguard.net_recover.steps import Command, make_commands

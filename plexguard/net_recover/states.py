@@ -7,7 +7,7 @@ from plexguard.net_recover.network import Reply
 from plexguard.net_recover.observe import Observation
 
 
-class Verdict(enum.Enum):
+class Verdict(enum.StrEnum):
     """What is the matter with the network, from near to far."""
 
     ONLINE = "online"

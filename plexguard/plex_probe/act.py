@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plexguard.core.errors import IoFailed
+from plexguard.core.events import Tell
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
 from plexguard.core.responses import Response, append_response
 from plexguard.core.state import StateFile
 from plexguard.core.viewers import Paused
 from plexguard.plex_probe.decide import Plan, State
-from plexguard.plex_probe.ladder import AskRestart, Tell
+from plexguard.plex_probe.ladder import AskRestart
 from plexguard.plex_probe.observe import RESTART_UNIT
 
 

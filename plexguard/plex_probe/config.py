@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.config import BOOLEAN, count, option, span
+from plexguard.core.options import BOOLEAN, count, option, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,11 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from plexguard.core.clock import Moment
+from plexguard.core.events import Tell
+from plexguard.core.published import ProbeSeen
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
-from plexguard.plex_probe.ladder import Problem, Step, Tell, consider_restart
+from plexguard.plex_probe.ladder import Problem, Step, consider_restart
 from plexguard.plex_probe.look import Answer
 from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.progress import Marks
@@ -36,26 +38,21 @@ _HOUR_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is known from check to check, published for status.
+class State(ProbeSeen):
+    """What is known from check to check, for others and for itself.
 
-    answered: the address at which Plex has answered. level: the level that failed, "" when none did. found, found_in_row: what
-    the last check found, and how many before it. silent_since: the first failed look while nothing is certain yet, such as
+    answered: the address at which Plex has answered. silent_since: the first failed look while nothing is certain yet, such as
     during a start. excused_since: since when each excuse holds, by its name. log, database: the marks of a Plex at work.
     busy_at: when its database was last seen to be written to in this silence. still_since: since when it has not been in this
     maintenance. stuck_since: since when it has answered nobody and not been written to. starts: when Plex was found starting
     though it had been well at the check before. told_long: what was told to take too long. gave_up, gave_up_at: why Plex was
-    given up last, and when. loop_told_at: when a loop was told last. latencies: seconds by level. viewers: players at which
-    somebody watches, None when Plex does not tell.
+    given up last, and when. loop_told_at: when a loop was told last.
     """
 
     verdict: Verdict = Verdict.HEALTHY
-    answered: str | None = None
-    level: str = ""
     found: Verdict = Verdict.HEALTHY
-    found_in_row: int = 0
     problem: Problem | None = None
-    silent_since: Moment | None = None
+    answered: str | None = None
     excused_since: dict[str, Moment] = field(default_factory=dict)
     log: str = ""
     database: str = ""
@@ -67,13 +64,6 @@ class State:
     gave_up: str = ""
     gave_up_at: Moment | None = None
     loop_told_at: Moment | None = None
-    checked: Moment | None = None
-    interval_s: float = 30.0
-    detail: str = ""
-    version: str = ""
-    latencies: dict[str, float] = field(default_factory=dict)
-    viewers: int | None = None
-    told_no_server: bool = False
     told_limited: bool = False
 
     @property
@@ -201,7 +191,7 @@ def _record(seen: Observation, past: State, found: Verdict, config: Config, now:
         loop_told_at=past.loop_told_at,
         checked=now,
         interval_s=config.interval.total_seconds(),
-        detail=last.detail,
+        detail=last.detail + _tell_waiting(seen, verdict),
         version=last.version or past.version,
         latencies=dict(last.latencies),
         viewers=seen.viewers,
@@ -260,14 +250,23 @@ def _values(seen: Observation, problem: Problem, now: Moment) -> dict[str, objec
         detail = f"{seen.last.detail}; nothing has ever answered at {seen.url}, though Plex seems to run: is its address another?"
     else:
         detail = seen.last.detail or f"its slowest answer took {seen.last.slowest_s:.1f} s"
+    waiting = _tell_waiting(seen, problem.verdict)
     return {
-        "detail": detail,
+        "detail": detail + waiting,
         "level": seen.last.level.value,
         "looks": len(seen.looks),
         "silent_s": now.seconds_since(problem.began),
-        "server": seen.server.detail or seen.server.state.value,
+        "server": (seen.server.detail or seen.server.state.value) + waiting,
         "processes": seen.processes or "not looked at",
     }
+
+
+def _tell_waiting(seen: Observation, verdict: Verdict) -> str:
+    if seen.waits_for is None or verdict not in (Verdict.HUNG, Verdict.DATABASE_BLOCKED):
+        return ""
+    return (
+        f"; it may wait for its mount {seen.waits_for.mount_point}, which is {seen.waits_for.verdict}: no restart while that is so"
+    )
 
 
 def _tell_long(

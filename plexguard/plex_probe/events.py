@@ -56,6 +56,8 @@ HUNG = Event(
     did="""
         A restart is asked for at once (plex.restart-asked), 2 in one outage at most and 6 in 24 hours. A Plex that hangs gets
         10 s to stop by itself before it is killed. Where none is allowed or none helps, that is told once (plex.gave-up).
+        While a mount of its libraries hangs, by the word of plexguard-rclone-watchdog(8), none is asked for: it would not
+        bring the mount back, and Plex may be waiting for nothing else.
         """,
     action="""
         Wait for the lines that follow. If it happens again and again, look at what it did just before, and at its disks (a
@@ -112,7 +114,8 @@ DATABASE_BLOCKED = Event(
     did="""
         Nothing is restarted at once: a weekly optimisation, a backup or a migration does this for minutes and must not be
         broken off. Total silence is called hung after busy_limit (10 min). A database that answers nobody and is not written
-        to for blocked_limit (10 min) is cured by a restart, if Plex says that nobody watches.
+        to for blocked_limit (10 min) is cured by a restart, if Plex says that nobody watches, and no mount of its libraries
+        hangs by the word of plexguard-rclone-watchdog(8).
         """,
     action="""
         If it goes on for more than half an hour, see whether Plex works (its disk is busy, its -wal file grows) or waits:

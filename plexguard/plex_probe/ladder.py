@@ -1,22 +1,16 @@
 """The ladder of restarts in one problem: whether to ask for one, what became of it, and when to give up. Pure."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
-from plexguard.core.events import Event
+from plexguard.core.events import Tell
+from plexguard.core.published import PlexProblemSeen
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.observe import RESTART_UNIT, Observation
 from plexguard.plex_probe.server import ServerState
 from plexguard.plex_probe.states import OUTAGES, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    event: Event
-    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +24,18 @@ ASK_AGAIN_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A time during which Plex was not healthy. began: its first failed look. told: the states that were told in it. restarts:
-    asked for in it, and not put off. start_asked: so was its start after an update. ask_is_open: what became of the last ask
-    has not been seen yet. was_put_off: it was refused for a reason that passes; was_refused: for good, and asking again within
-    the hour would not help."""
+class Problem(PlexProblemSeen):
+    """A time during which Plex was not healthy. told: the states that were told in it. start_asked: its start after an update was
+    asked for. ask_is_open: what became of the last ask has not been seen yet. was_put_off: it was refused for a reason that passes;
+    was_refused: for good, and asking again within the hour would not help."""
 
     verdict: Verdict
-    began: Moment
     told: tuple[Verdict, ...] = ()
-    restarts: int = 0
     last_ask: Moment | None = None
     start_asked: bool = False
     ask_is_open: bool = False
     was_put_off: bool = False
     was_refused: bool = False
-    gave_up: bool = False
 
 
 def consider_restart(
@@ -59,6 +49,9 @@ def consider_restart(
     if seen.server.state in (ServerState.STOPPED, ServerState.RESTARTING):
         return problem, ()
     if seen.server.update:
+        return problem, ()
+    if problem.verdict is not Verdict.DOWN and seen.waits_for is not None:
+        # Told with the problem. When the mount is proven again and Plex still hangs, it is restarted then.
         return problem, ()
     problem = _settle_ask(seen, problem)
     if problem.last_ask is not None and now.seconds_since(problem.last_ask) < config.start_grace.total_seconds():

@@ -5,17 +5,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from plexguard.core.clock import Clock
 from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex, Server
 from plexguard.core.listeners import count_connections
 from plexguard.core.manager import Manager
-from plexguard.core.plex import HttpPlex, Plex
+from plexguard.core.plex import Plex
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.viewers import Paused, note_paused, pick_viewers
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.look import Answer, Level, Look, take_look
 from plexguard.plex_probe.progress import Marks, mark_progress
 from plexguard.plex_probe.server import SeenServer, ServerState, observe_server
+
+if TYPE_CHECKING:  # what a check of a Plex that is well does not need
+    from plexguard.core.guarded import Unproven
 
 RESTART_UNIT = "plexguard-plex-restart.service"
 # A Plex that answers 503 without a word of maintenance, to so many at once, has a deadlock: no more than that is known of it.
@@ -29,7 +34,7 @@ class Observation:
     elsewhere: where Plex answers instead of at its configured address, url, "" when it does not. connections: how many are open
     to a Plex that answers with errors. marks: of its log and database at the end. database_moves: it was written to between the
     first look and the last, None when that cannot be told. ask_was_put_off, ask_was_refused: the last run of the restart's unit
-    refused, for a reason that passes or for good."""
+    refused, for a reason that passes or for good. mounts: that hold its libraries, are guarded, and not proven."""
 
     looks: tuple[Look, ...]
     server: SeenServer
@@ -44,6 +49,13 @@ class Observation:
     ask_was_put_off: bool = False
     ask_was_refused: bool = False
     restart_is_masked: bool = False
+    mounts: "tuple[Unproven, ...]" = ()
+
+    @property
+    def waits_for(self) -> "Unproven | None":
+        """The mount that a silent Plex may be waiting for. A restart would not bring it back; and what reads from it cannot even
+        be killed, so that the stop would take until systemd gives up."""
+        return None if self.is_deadlocked else next((mount for mount in self.mounts if mount.may_hang), None)
 
     @property
     def last(self) -> Look:
@@ -81,6 +93,7 @@ def observe(
     describe: Callable[[], str] = describe_processes,
     open_local: Callable[[], Plex] = lambda: HttpPlex(DEFAULT_URL, None),
     was_ours: Callable[[], bool] = lambda: False,
+    find_mounts: "Callable[[], tuple[Unproven, ...]]" = tuple,
     whole: bool = False,
 ) -> Observation:
     """Look until something is certain: one look that speaks for itself, or as many failures in a row as configured.
@@ -124,6 +137,7 @@ def observe(
         ask_was_put_off=restart.exit_code == os.EX_TEMPFAIL,
         ask_was_refused=restart.exit_code == os.EX_UNAVAILABLE,
         restart_is_masked=restart.load_state == "masked",
+        mounts=find_mounts(),
     )
 
 

@@ -15,7 +15,7 @@ from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.server import ServerState
 
 
-class Verdict(enum.Enum):
+class Verdict(enum.StrEnum):
     """What is the matter with Plex."""
 
     HEALTHY = "healthy"

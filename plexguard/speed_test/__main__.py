@@ -12,8 +12,8 @@ from plexguard.core import program
 from plexguard.core.errors import MissingInput
 from plexguard.core.events import show_path
 from plexguard.core.found import Server, read_container, read_plex
-from plexguard.core.plex import HttpPlex
 from plexguard.core.plex_config import PlexConfig
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.program import Ports
 from plexguard.core.records import encode
 from plexguard.core.state import History, StateFile, exclusive_lock, make_folder, state_directory

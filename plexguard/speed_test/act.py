@@ -5,10 +5,10 @@ import re
 from datetime import datetime
 
 from plexguard.core.clock import Clock
-from plexguard.core.config import show_span
 from plexguard.core.errors import DataError
 from plexguard.core.host import CommandMissing, CommandTimeout, Completed, Host
 from plexguard.core.journal import Journal
+from plexguard.core.spans import show_span
 from plexguard.core.state import History, StateFile
 from plexguard.speed_test.config import Config
 from plexguard.speed_test.decide import Failed, Missing, Outcome, Plan, State

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import ClassVar
 
-from plexguard.core.config import TEXT, ZONE, Kind, count, option, span
-from plexguard.core.endpoints import ENDPOINTS, Endpoint, show_list
+from plexguard.core.endpoints import ENDPOINTS, Endpoint
+from plexguard.core.options import TEXT, ZONE, Kind, count, option, show_list, span
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _MAX_WORDS = 64

@@ -4,11 +4,12 @@ import dataclasses
 import os
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from plexguard.core.clock import Moment
-from plexguard.core.events import Event
+from plexguard.core.events import Tell
+from plexguard.core.published import SpeedDay, SpeedSeen
 from plexguard.speed_test import events
 from plexguard.speed_test.config import TRIES, Config
 from plexguard.speed_test.observe import Observation, Starter
@@ -25,26 +26,11 @@ _FOUND = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """What was done on a day. attempts: starts of the command, counted before each. tested: one gave a result."""
+class State(SpeedSeen):
+    """What is known from run to run."""
 
-    attempts: int = 0
-    tested: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What is known from run to run. days: by date, as "2026-03-01". put_off: the last reason that was told, with its day.
-    missing: the command that was told as missing. slow, slow_since: which of download and upload fell below the usual."""
-
-    days: dict[str, Day] = field(default_factory=dict)
-    put_off: str = ""
-    missing: str = ""
-    slow: tuple[str, ...] = ()
-    slow_since: Moment | None = None
-
-    def day(self, name: str) -> Day:
-        return self.days.get(name, Day())
+    def day(self, name: str) -> SpeedDay:
+        return self.days.get(name, SpeedDay())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +47,6 @@ class Due:
     @property
     def is_open(self) -> bool:
         return not (self.barrier or self.is_done)
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    event: Event
-    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +129,7 @@ def decide(due: Due, seen: Observation | None, config: Config, past: State) -> P
     return Plan(state=dataclasses.replace(past, days=_trim(days, due.day)), attempt=attempt)
 
 
-def _trim(days: Mapping[str, Day], today: str) -> dict[str, Day]:
+def _trim(days: Mapping[str, SpeedDay], today: str) -> dict[str, SpeedDay]:
     """Keep the newest days, and today whatever its date: a clock may have been far ahead once."""
     kept = {*sorted(days)[-_KEPT_DAYS:], today}
     return {name: day for name, day in sorted(days.items()) if name in kept}

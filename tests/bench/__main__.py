@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import guard, logwatch, notify, outages, perms, probe, status
+from tests.bench import guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
@@ -24,6 +24,8 @@ def _measure() -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
         yield from notify.measure(Path(folder))
     yield from status.measure()
+    yield from proxy.measure()
+    yield from mounts.measure()
 
 
 def main() -> int:

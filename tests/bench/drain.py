@@ -15,10 +15,10 @@ from plexguard.core.clock import SystemClock
 from plexguard.core.journal import StderrJournal
 from plexguard.core.told import Told, stable_id
 from plexguard.notify.config import Channel
-from plexguard.notify.decide import Past
 from plexguard.notify.deliver import Delivery, Outside
 from plexguard.notify.line import line_from_told
 from plexguard.notify.message import Limits, Message
+from plexguard.notify.past import Past
 from plexguard.notify.spool import Spool, SpoolReader
 from plexguard.notify.state import ChannelState, open_state
 from plexguard.speed_test.events import FAILED

@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from plexguard.core.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, Group, Handle, open_handle
 from plexguard.perms_audit.guard.decide import SETTLE_S
+from plexguard.perms_audit.guard.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, Group, Handle, open_handle
 from tests.bench.measure import PYTHON, ROOT, Row
 
 _RATE = 500

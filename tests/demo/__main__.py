@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.demo import house, people, scenes
+from tests.demo import house, mounts, people, scenes
+from tests.demo.door import Viewers
 from tests.demo.show import Show
 from tests.machine import Machine, MachineError, can_run
 from tests.machine.managers import Manager, managed
@@ -24,6 +25,7 @@ class Row:
     detail: str
 
 
+_VIEWERS = Viewers()
 _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a machine with systemd, and apt install ./plexguard_*.deb", scenes.install),
     ("Plex is installed, and found without any configuration", scenes.find_plex),
@@ -31,13 +33,17 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a film is repaired because Plex's log complained", scenes.repair_by_log),
     ("what a run changed is taken back", scenes.take_back),
     ("somebody is to be told: a channel is configured, and tried", people.open_channel),
-    ("a hung Plex is restarted and recovers", scenes.recover_plex),
+    ("a hung Plex is restarted and recovers", _VIEWERS.watching(scenes.recover_plex)),
+    ("the same hang with and without the front door", _VIEWERS.compare),
     ("what people were told of it", people.read_pair),
     ("an update of Plex is left alone", scenes.leave_update),
     ("an administrator stops Plex, and it is left alone", scenes.respect_stop),
     ("the network is lost, and comes back by the gentlest step", house.mend_network),
     ("the provider is away, and nothing is touched", house.leave_provider),
     ("the line is measured", house.measure_line),
+    ("a storage is mounted, and proven by reading from it", mounts.prove_mount),
+    ("its rclone is killed, and it is back", mounts.lose_rclone),
+    ("the storage is away while Plex scans, and nothing is lost", mounts.lose_storage),
     ("one screen shows how it is, before a fault and in it", scenes.show_status),
     ("what an operator sees", scenes.look_around),
 )

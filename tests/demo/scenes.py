@@ -17,6 +17,7 @@ _NEW_VERSION = "1.44.0.11000-0123456789"
 _RECOVERY_TIMEOUT_S = 150
 _URL = "http://127.0.0.1:32480"
 _HEALTH = f"curl -s -w ' %{{http_code}}\\n' {_URL}/api/v1/health/plex"
+_ASK_DOOR = "curl -si -H 'Accept: application/json' http://127.0.0.1:32401/library/sections"
 _METRICS = f"curl -s {_URL}/metrics | grep -E '^plexguard_(healthy|plex_)'"
 
 
@@ -54,8 +55,9 @@ def repair_live(machine: Machine, show: Show) -> str:
 
 
 def repair_by_log(machine: Machine, show: Show) -> str:
-    show.say("without the guard, to see what the log alone does:")
-    show.command("systemctl", "stop", "plexguard-perms-guard.service")
+    show.say("without the guard and the half-hourly audit, to see what the log alone does:")
+    others = ("plexguard-perms-guard.service", "plexguard-perms-audit.timer")
+    show.command("systemctl", "stop", *others, "plexguard-perms-audit.service")
     since = machine.cursor()
     show.command("chmod", "000", _FILM)
     before = play_film(machine, _FILM)
@@ -65,7 +67,7 @@ def repair_by_log(machine: Machine, show: Show) -> str:
     took_s = time.monotonic() - began
     repaired = await_event(machine, "perms.repaired", timeout_s=10, since_cursor=since)
     show.journal("-t", "plexguard-log-watch", "-t", "plexguard-perms-audit", since_cursor=since)
-    show.command("systemctl", "start", "plexguard-perms-guard.service")
+    show.command("systemctl", "start", *others)
     if before != 404:
         raise AssertionError(f"the film answered {before} before")
     if repaired["_SYSTEMD_UNIT"] != "plexguard-perms-request.service":
@@ -97,10 +99,15 @@ def recover_plex(machine: Machine, show: Show) -> str:
     machine.wait_for(lambda: _uptime_s(machine) > 60, timeout_s=90, what="Plex has been up for a minute")
     show.say("how it stands, and why; anybody may ask, and nothing is kept, told or done")
     show.command("plexguard-plex-probe", "--explain")
+    since = machine.cursor()
     set_plex(machine, mode="hung")
     show.say("Plex hangs now: it takes connections and answers none")
     began = time.monotonic()
     show.command("plexguard-plex-probe", "--explain", check=False)
+    await_event(machine, "proxy.opened", timeout_s=30, since_cursor=since)
+    show.say("who asks through the front door does not wait for that:")
+    show.command("plexguard-proxy", "show", check=False)
+    show.script(_ASK_DOOR)
     recovered = await_event(machine, "plex.recovered", timeout_s=_RECOVERY_TIMEOUT_S)
     took_s = time.monotonic() - began
     show.journal("-u", "plexguard-plex-probe", "-u", "plexguard-plex-restart")
@@ -156,12 +163,13 @@ def show_status(machine: Machine, show: Show) -> str:
     show.say("Plex hangs; as soon as that is certain:")
     await_event(machine, "plex.hung", timeout_s=_RECOVERY_TIMEOUT_S, since_cursor=since)
     during = show.command("plexguard-status", check=False, lines=60)
+    # What is served is a look of some seconds ago at most.
+    machine.wait_for(lambda: _health(machine) == 503, timeout_s=20, what="health over HTTP is not well")
     refused = show.script(_HEALTH)
     show.script(_METRICS)
     await_event(machine, "plex.recovered", timeout_s=_RECOVERY_TIMEOUT_S, since_cursor=since)
     after = machine.run(["plexguard-status"], check=False).stdout
     show.say("and when it is over:")
-    # What is served is a look of some seconds ago at most.
     machine.wait_for(lambda: _health(machine) == 200, timeout_s=20, what="health over HTTP is well again")
     show.script(_HEALTH)
     if ": healthy" not in before or "hung" not in during or " Plex           well" not in after:

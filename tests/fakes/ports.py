@@ -12,7 +12,7 @@ from plexguard.core.clock import Moment
 from plexguard.core.events import Event
 from plexguard.core.host import CommandFailed, CommandMissing, Completed
 from plexguard.core.manager import Timer, Unit
-from plexguard.core.plex import Activity, Identity, Library, PlexError, PlexTimeout, Session
+from plexguard.core.plex import Activity, Count, Identity, Item, Library, PlexError, PlexTimeout, Session
 from plexguard.core.program import Ports
 
 T = TypeVar("T")
@@ -154,6 +154,10 @@ class FakeManager:
     def unit(self, name: str) -> Unit:
         return self.units.get(name, Unit(name=name))
 
+    def look_up(self, names: Sequence[str]) -> tuple[Unit, ...]:
+        self._ask("look-up", " ".join(names))
+        return tuple(map(self.unit, names))
+
     def find_units(self, pattern: str) -> tuple[Unit, ...]:
         self._ask("find-units", pattern)
         return tuple(unit for unit in self.units.values() if fnmatch.fnmatch(unit.name, pattern))
@@ -164,6 +168,9 @@ class FakeManager:
 
     def start(self, name: str, *, timeout_s: float | None = None) -> None:
         self._ask("start", name)
+
+    def stop(self, name: str, *, timeout_s: float | None = None) -> None:
+        self._ask("stop", name)
 
     def kill(self, name: str) -> None:
         self._ask("kill", name)
@@ -176,6 +183,9 @@ class FakeManager:
 
     def try_restart(self, name: str, *, timeout_s: float | None = None) -> None:
         self._ask("try-restart", name)
+
+    def try_reload(self, name: str, *, timeout_s: float | None = None) -> None:
+        self._ask("try-reload", name)
 
     def reload(self) -> None:
         self._ask("daemon-reload", "")
@@ -214,7 +224,13 @@ class FakePlex:
         self.connections: list[None | PlexError] = [None]
         self.activity_lists: list[tuple[Activity, ...] | PlexError] = [()]
         self.media: list[bool | PlexError] = [True]
+        self.settings: dict[str, str] = {}
+        self.counts: list[Count | PlexError] = [Count(items=100, missing=0)]
+        self.missing: list[tuple[Item, ...] | PlexError] = [()]
+        # For the calls that tell something; `told` has those that were done.
+        self.done: list[None | PlexError] = [None]
         self.asked: list[str] = []
+        self.told: list[tuple[str, ...]] = []
 
     def connect(self, *, timeout_s: float) -> None:
         self._answer("connect", self.connections, timeout_s)
@@ -235,7 +251,33 @@ class FakePlex:
         return self._answer("activities", self.activity_lists, timeout_s)
 
     def preferences(self, *, timeout_s: float) -> dict[str, str]:
-        return {}
+        return dict(self.settings)
+
+    def set_preference(self, name: str, value: str, *, timeout_s: float) -> None:
+        self._tell(timeout_s, "set", name, value)
+        self.settings[name] = value
+
+    def cancel_activity(self, activity: Activity, *, timeout_s: float) -> None:
+        self._tell(timeout_s, "cancel-activity", activity.uuid)
+
+    def cancel_scan(self, library: Library, *, timeout_s: float) -> None:
+        self._tell(timeout_s, "cancel-scan", library.key)
+
+    def scan(self, library: Library, *, timeout_s: float) -> None:
+        self._tell(timeout_s, "scan", library.key)
+
+    def count_items(self, library: Library, *, timeout_s: float) -> Count:
+        return self._answer("count", self.counts, timeout_s)
+
+    def list_missing(self, library: Library, *, limit: int, timeout_s: float) -> tuple[Item, ...]:
+        return self._answer("missing", self.missing, timeout_s)[:limit]
+
+    def empty_trash(self, library: Library, *, timeout_s: float) -> None:
+        self._tell(timeout_s, "empty-trash", library.key)
+
+    def _tell(self, timeout_s: float, *words: str) -> None:
+        self._answer(words[0], self.done, timeout_s)
+        self.told.append(words)
 
     def _answer(self, call: str, script: list[T | PlexError], timeout_s: float) -> T:
         self.asked.append(call)

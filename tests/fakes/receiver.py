@@ -70,8 +70,12 @@ class Receiver(ThreadingHTTPServer):
         self.gone = threading.Event()
 
     @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     def handle_error(self, request, client_address) -> None:
         """A client that gives up is no error here."""

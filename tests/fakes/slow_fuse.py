@@ -366,6 +366,8 @@ class SlowFuse:
     def stop(self) -> None:
         """Stop for good: only its end is left."""
         self._tell("stop")
+        # It stops after it has said so; woken before that, it would stop for ever.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     def die(self) -> None:
         self._tell("die")

@@ -279,6 +279,8 @@ def well() -> Json:
         ],
         "problems": [],
         "mounts": [],
+        "hold": None,
+        "trash": [],
         "backups": [],
         "cloud_runs": [],
     }
@@ -332,8 +334,46 @@ def ill() -> Json:
             "detail": "files open after 9 s",
             "checked": ago(seconds=9),
             "proven": ago(minutes=40),
+            "latency_s": 9.2,
+            "limit_s": 3.0,
+            "cache_bytes": 31_000_000_000,
+            "cache_limit_bytes": 50_000_000_000,
+            "waiting": 4,
+            "probes": {"data": 600, "through": 60},
+            "remounts": 2,
+            "remounts_total": 7,
+            "fault": "hung: no bytes for 40 s",
+            "fault_at": ago(hours=3),
+            "held_since": ago(minutes=39),
         },
     ]
+    overview["trash"] = [
+        {
+            "library": "1",
+            "title": "Films",
+            "state": "warning",
+            "missing": 60,
+            "total": 900,
+            "limit": 50,
+            "kept": "60 of 900 are missing, more than 50",
+            "kept_since": ago(days=2),
+            "emptied": ago(days=9),
+            "emptied_items": 3,
+            "emptied_total": 12,
+        },
+    ]
+    overview["hold"] = {"held": True, "since": ago(minutes=39), "mounts": ["media"], "failed": ""}
+    overview["things"].append(
+        {
+            "name": "hold",
+            "title": "Plex's libraries",
+            "state": "warning",
+            "summary": "held for mount media: scans are cancelled, automatic ones and emptying the trash are off",
+            "since": ago(minutes=39),
+            "details": [],
+            "command": "plexguard-status",
+        }
+    )
     overview["backups"] = [
         {
             "name": "library",

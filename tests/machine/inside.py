@@ -68,12 +68,18 @@ def children(pid: int) -> list[int]:
     return []
 
 
-def _is_init(pid: int) -> bool:
+def pid_within(pid: int) -> int:
+    """Return the pid that a process has in its own namespace, 0 when it is gone."""
     with contextlib.suppress(OSError):
-        runs_systemd = Path(f"/proc/{pid}/exe").readlink().name == "systemd"
         for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("NSpid:"):
-                return runs_systemd and line.split()[-1] == "1"
+                return int(line.split()[-1])
+    return 0
+
+
+def _is_init(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/exe").readlink().name == "systemd" and pid_within(pid) == 1
     return False
 
 
@@ -90,7 +96,7 @@ def payload_cgroup(pid: int) -> Path | None:
 
 
 def _cgroup2_mount() -> Path | None:
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
             return Path(before.split()[4])

@@ -408,7 +408,8 @@ class Machine:
             raise CommandFailed(subprocess.CompletedProcess(done.args, done.returncode, "", text))
 
     def _write(self, path: str, data: bytes, mode: int) -> None:
-        script = 'umask 077 && mkdir -p -m 755 -- "$(dirname -- "$0")" && cat > "$0" && chmod "$1" -- "$0"'
+        # Its mode is set before it is closed: what is told of closed files may change the mode at once, and keeps it.
+        script = 'umask 077 && mkdir -p -m 755 -- "$(dirname -- "$0")" && { chmod "$1" -- "$0" && cat; } > "$0"'
         self._check(self._run(["sh", "-c", script, path, f"{mode:o}"], timeout_s=300, data=data))
 
     def _journalctl(self, arguments: Sequence[str]) -> str:

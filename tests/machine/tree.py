@@ -18,9 +18,24 @@ from pathlib import Path
 from tests.machine.errors import MachineError
 
 # Part of every tree's name: raise it when `_finish` or the way mmdebstrap is called changes.
-RECIPE = "1"
+RECIPE = "2"
 
 _BUILD_TIMEOUT_S = 1200
+# nspawn's /sys lacks the folder that every kernel with FUSE has, and where Debian's own unit then mounts its control files.
+_FUSE_FOLDER_UNIT = """\
+[Unit]
+Description=Folder of the FUSE Control File System
+DefaultDependencies=no
+Before=sys-fs-fuse-connections.mount
+ConditionPathExists=!/sys/fs/fuse/connections
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'mount -o remount,rw /sys && mkdir -p /sys/fs/fuse/connections && mount -o remount,ro /sys'
+
+[Install]
+WantedBy=sysinit.target
+"""
 # What a package of the same name no longer brings along: since trixie the docker command has its own.
 _ALSO = {("trixie", "docker.io"): ("docker-cli",)}
 # The suites of Debian itself, as the outer machine may name them; backports and proposed updates are left out.
@@ -100,6 +115,8 @@ class Tree:
 
 BASE = Tree(packages=("systemd-sysv", "dbus", "polkitd", "ca-certificates", "tzdata"))
 READY = BASE.with_packages(
+    "fuse3",
+    "haproxy",
     "iproute2",
     "python3",
     "python3-aiohttp",
@@ -108,6 +125,7 @@ READY = BASE.with_packages(
     "python3-systemd",
     "python3-psutil",
     "python3-rich",
+    "rclone",
     "man-db",
     "bash-completion",
     "curl",
@@ -170,10 +188,19 @@ def _finish(root: Path) -> None:
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="ascii")
     # journald writes to disk only where this folder is; then entries outlive a reboot.
     (root / "var/log/journal").mkdir(parents=True, exist_ok=True)
+    _want_fuse_folder(root / "etc/systemd/system")
     resolver = Path("/etc/resolv.conf")
     if resolver.exists():
         (root / "etc/resolv.conf").unlink(missing_ok=True)
         (root / "etc/resolv.conf").write_bytes(resolver.read_bytes())
+
+
+def _want_fuse_folder(units: Path) -> None:
+    unit = units / "testbed-fuse-folder.service"
+    unit.write_text(_FUSE_FOLDER_UNIT, encoding="ascii")
+    wanted = units / "sysinit.target.wants" / unit.name
+    wanted.parent.mkdir(exist_ok=True)
+    wanted.symlink_to(f"/etc/systemd/system/{unit.name}")
 
 
 def outer_apt_options() -> list[str]:

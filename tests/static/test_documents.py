@@ -6,7 +6,7 @@ import string
 import pytest
 
 from plexguard.core import config, suite
-from tests.static.tree import COMMANDS, MAN, ROOT, UnitFile, files, page_section, services, units
+from tests.static.tree import COMMANDS, MAN, ROOT, UnitFile, files, page_section, page_text, pages, services, units
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -33,18 +33,25 @@ def test_readme_shows_transcripts():
 @pytest.mark.parametrize(("who", "text"), [line for line in transcript_lines() if line[0] != "systemd"])
 def test_transcript_says_what_the_events_say(who, text):
     assert who in COMMANDS
-    area = {"plexguard-perms-audit": "perms", "plexguard-plex-probe": "plex", "plexguard-discover": "discover"}[who]
+    areas = {
+        "plexguard-perms-audit": ("perms.",),
+        "plexguard-plex-probe": ("plex.",),
+        "plexguard-discover": ("discover.",),
+        "plexguard-rclone-watchdog": ("mount.", "plex."),
+    }[who]
     said = [event for event in suite.events() if message_pattern(event.message).fullmatch(text)]
-    assert [event for event in said if event.name.startswith(area + ".")]
+    assert [event for event in said if event.name.startswith(areas)]
 
 
 @pytest.mark.parametrize("text", [text for who, text in transcript_lines() if who == "systemd"])
 def test_transcript_names_units_as_they_are_described(text):
-    if re.fullmatch(r"\S+\.service: Deactivated successfully\.", text):
+    if re.fullmatch(r"\S+\.service: (?:Deactivated successfully\.|Main process exited, .+)", text):
         return
-    found = re.fullmatch(r"(Starting|Finished) (\S+) - (.+?)\.+", text)
+    found = re.fullmatch(r"(Starting|Started|Finished) (\S+) - (.+?)\.+", text)
     assert found is not None
-    assert {unit.name: unit.value("Unit", "Description") for unit in services()}[found[2]] == found[3]
+    name, at, instance = found[2].removesuffix(".service").partition("@")
+    described = {unit.name: unit.value("Unit", "Description") for unit in services()}[f"{name}{at}.service"]
+    assert described.replace("%i", instance) == found[3]
 
 
 def test_readme_has_a_table_of_all_units():
@@ -120,3 +127,10 @@ def test_tables_tell_the_times_of_the_timers(unit):
     for table in (in_readme, in_page):
         assert table is not None
         assert [time for time in times_of(unit) if time not in table[1]] == []
+
+
+@pytest.mark.parametrize("text", [README, *map(page_text, pages())], ids=["README", *(page.name for page in pages())])
+def test_patterns_of_units_match_whole_names(text):
+    """systemctl(1) and journalctl(1) add ".service" to a name, and not to a pattern: "plexguard-x*@media" matches nothing."""
+    patterns = re.findall(r"'(plexguard[\w@.-]*\*[\w@.*-]*)'", text)
+    assert [pattern for pattern in patterns if not pattern.endswith(("*", ".service", ".timer"))] == []

@@ -4,20 +4,33 @@ import re
 import shlex
 import textwrap
 from fnmatch import fnmatch
+from importlib import import_module
 
 import pytest
 
 from plexguard.core import suite
 from plexguard.core.events import Event, FilePath, Priority, template_fields
 from plexguard.core.suite import PROGRAMS
-from tests.static.tree import COMMANDS, MAN, UNITS, command_of, commands_below, flags_of, page_file, page_section, services
+from tests.static.tree import (
+    COMMANDS,
+    MAN,
+    PACKAGE,
+    ROOT,
+    UNITS,
+    command_of,
+    commands_below,
+    flags_of,
+    page_file,
+    page_section,
+    services,
+)
 
 EVENTS = suite.events()
 EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 # What a runbook may send people to beside the suite's own commands; all in Debian's base, but docker where Plex runs in it.
 SYSTEM_TOOLS = {
     *("apt-get", "cat", "chmod", "df", "docker", "dpkg", "editor", "findmnt", "grep", "install", "ip", "journalctl", "ls", "namei"),
-    *("ps", "rm", "systemctl", "systemd-cgtop", "systemd-inhibit"),
+    *("ps", "rm", "ss", "systemctl", "systemd-cgtop", "systemd-inhibit"),
 }
 # Units that are not ours.
 FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
@@ -41,6 +54,9 @@ ENDLESS = {
     "notify.event-rejected": "it was set aside",
     "notify.dropped": "they are counted and gone",
     "notify.journal-gap": "what the journal has lost does not come back",
+    "proxy.refused": "it is told at each attempt to take it, by who remembers nothing",
+    "trash.unlisted": "what is gone is gone",
+    "trash.switched-on": "it was switched off again",
     "unit.failed": "how a unit is doing now is known to the manager",
 }
 
@@ -75,8 +91,11 @@ def test_message_ids_are_unique():
 
 
 def test_every_module_of_events_is_registered():
-    found = {path.parent.name for path in MAN.parent.parent.glob("plexguard/*/events.py")} - {"core"}
-    assert found <= {program.name.replace("-", "_") for program in PROGRAMS}
+    files = [path.relative_to(ROOT).with_suffix("") for path in PACKAGE.glob("**/events.py")]
+    holders = [import_module(".".join(file.parts)) for file in files]
+    assert {value.name for holder in holders for value in vars(holder).values() if isinstance(value, Event)} <= {
+        e.name for e in EVENTS
+    }
 
 
 @EACH
@@ -206,6 +225,7 @@ def test_units_of_the_runbook_exist(event):
             for program in PROGRAMS if "{program}" in name else PROGRAMS[:1]:
                 pattern = name.replace("{program}", program.command)
                 pattern = pattern if re.search(r"[*]|\.\w+$", pattern) else pattern + ".service"
+                pattern = re.sub(r"@\{\w+\}", "@", pattern)  # an instance of a template
                 # A program without units is only run by hand, and the pattern finds nothing: then there is nothing to find.
                 assert "{program}" in name or [unit for unit in known if fnmatch(unit, pattern)], command
 
@@ -217,7 +237,7 @@ def test_message_ids_of_the_runbook_are_its_own(event):
 
 @EACH
 def test_state_of_the_runbook_lies_where_a_unit_keeps_it(event):
-    folders = {unit.value("Service", "StateDirectory") for unit in services()}
+    folders = {folder for unit in services() for folder in (unit.value("Service", "StateDirectory") or "").split()}
     for folder in re.findall(r"/var/lib/(plexguard/[\w-]+)/", "".join(parts_of(event))):
         assert folder in folders
 

@@ -1,4 +1,4 @@
-"""What operators copy: the container with its health check, the hooks of download programs with the right they need."""
+"""What operators copy: the container with its health check, hooks of download programs with their right, a page with a video."""
 
 import os
 import re
@@ -7,8 +7,23 @@ import subprocess
 
 import pytest
 
-from tests.static.tree import DOCKER, EXAMPLES, LIBEXEC, ROOT, UNITS, health_command, plex_service, read_unit, services
+from plexguard.proxy.config import Config
+from plexguard.proxy.kinds import span_ms
+from tests.static.tree import (
+    DOCKER,
+    EXAMPLES,
+    LIBEXEC,
+    ROOT,
+    UNITS,
+    health_command,
+    page_file,
+    page_text,
+    plex_service,
+    read_unit,
+    services,
+)
 
+CLIENT = EXAMPLES / "browser-client"
 HOOKS = sorted(EXAMPLES.glob("*-hook"))
 RULES = EXAMPLES / "60-plexguard-hooks.rules"
 HEALTH_FOLDER = "/run/plexguard/health"
@@ -62,7 +77,9 @@ def test_container_sees_the_folder_of_the_flag_and_mounts_that_come_later():
     assert [options for source, target, *options in volumes if target == "/data"] == [["ro,rslave"]]
 
 
-@pytest.mark.parametrize("unit", [u for u in services() if u.values("Service", "RuntimeDirectory")], ids=lambda unit: unit.name)
+@pytest.mark.parametrize(
+    "unit", [u for u in services() if u.value("Service", "RuntimeDirectory") == "plexguard"], ids=lambda unit: unit.name
+)
 def test_no_unit_takes_away_what_is_published(unit):
     """A folder that is removed and made anew is not the one that a container sees."""
     assert unit.value("Service", "RuntimeDirectoryPreserve") == "yes"
@@ -94,6 +111,32 @@ def test_examples_are_where_their_comments_say():
     assert installed["packaging/libexec/*"] == "usr/libexec/plexguard"
 
 
+def test_page_and_its_module_are_installed_together_and_need_nothing_else():
+    texts = {path.name: path.read_text(encoding="utf-8") for path in CLIENT.iterdir()}
+    assert sorted(texts) == ["guarded-video.js", "index.html"]
+    installed = dict(line.split() for line in (ROOT / "debian/plexguard.install").read_text(encoding="utf-8").splitlines())
+    assert installed["packaging/examples/browser-client/*"] == f"{INSTALLED}/browser-client".lstrip("/")
+    assert f"{INSTALLED}/browser-client" in page_text(page_file("plexguard-proxy(8)"))
+    assert re.findall(r"""(?:from|import\()\s*["']([^"']+)""", "".join(texts.values())) == ["./guarded-video.js"]
+    assert not re.findall(r"""(?:src|href)="(?!data:,")[^"]""", texts["index.html"])
+
+
+@pytest.mark.parametrize("file", sorted(CLIENT.iterdir()), ids=lambda file: file.name)
+def test_page_never_makes_html_of_a_text_and_writes_no_log(file):
+    text = file.read_text(encoding="utf-8")
+    assert not re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|console\.", text)
+
+
+def test_times_of_the_module_are_those_of_the_manual():
+    module = (CLIENT / "guarded-video.js").read_text(encoding="utf-8")
+    defaults = {name: int(value.replace("_", "")) for name, value in re.findall(r"^  (\w+): ([\d_]+),$", module, re.MULTILINE)}
+    assert (defaults["attempts"], defaults["wait_ms"], defaults["total_ms"]) == (3, 2000, 60_000)
+    # How long the front door lets Plex take for its first byte.
+    assert (defaults["list_ms"], defaults["file_ms"]) == tuple(
+        span_ms(limit) for limit in (Config().metadata_limit, Config().media_limit)
+    )
+
+
 def test_right_of_the_hooks_is_to_start_the_audit_of_a_folder():
     rule = re.sub(r"^\s*//.*$", "", RULES.read_text(encoding="utf-8"), flags=re.MULTILINE)
     condition = re.search(r"if \((.*?)\) \{\s*return polkit\.Result\.YES;", rule, re.DOTALL)
@@ -111,3 +154,23 @@ def test_right_of_the_hooks_is_to_start_the_audit_of_a_folder():
 def test_umask_lets_everybody_read():
     drop_in = read_unit(EXAMPLES / "sonarr.service.d/50-umask.conf")
     assert [(line.section, line.name, line.value) for line in drop_in.lines] == [("Service", "UMask", "0022")]
+
+
+@pytest.mark.parametrize("file", sorted(path for path in (EXAMPLES / "mounts").rglob("*") if path.is_file()), ids=lambda f: f.name)
+def test_what_the_examples_of_mounts_name_is_there(file):
+    text = file.read_text(encoding="utf-8")
+    named = re.findall(rf"{INSTALLED}/mounts/([^\s\\]+)", text)
+    assert all((EXAMPLES / "mounts" / name).is_file() for name in named)
+    units = re.findall(r"(plexguard-[\w-]+@)(?:media|%i)\.service", text)
+    assert all((UNITS / f"{unit}.service").exists() for unit in units)
+    assert not re.search(r"(?:key_id|access_key|token|pass(?:word)?) = ?\S", text)
+
+
+def test_plex_never_needs_its_mount():
+    """It would be ended under the viewers of other libraries, and not start in an outage at boot."""
+    drop_in = read_unit(EXAMPLES / "mounts/plexmediaserver.service.d/60-mount.conf")
+    assert {line.name for line in drop_in.lines} == {"Wants", "After"}
+    assert drop_in.value("Unit", "After") == "mount-proven@media.service"
+    waits = read_unit(EXAMPLES / "mounts/mount-proven@.service")
+    assert "After" not in {line.name for line in waits.lines}
+    assert waits.value("Service", "ExecStart").startswith("-/usr/bin/timeout 120 ")

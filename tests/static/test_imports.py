@@ -12,7 +12,7 @@ ALLOWED: set[tuple[str, str]] = set()
 # What asks the time or waits outside of core/clock.py: deadlines of single calls, where a fake clock has no meaning.
 TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
-    ("plexguard.core.plex", "time.monotonic"),  # deadline of one HTTP answer
+    ("plexguard.core.plex_http", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.core.wire", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.notify.web", "time.monotonic"),  # deadline of one call
     ("plexguard.notify.channels.mail", "time.monotonic"),  # deadline of one call
@@ -20,6 +20,9 @@ TIMERS = {
     ("plexguard.net_recover.network", "time.monotonic"),  # deadline of questions that are asked at once
     ("plexguard.core.child", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.child", "time.sleep"),  # waiting for a killed one to be gone
+    ("plexguard.rclone_watchdog.asking.rc", "time.monotonic"),  # deadline of one call
+    ("plexguard.rclone_watchdog.asking.storage", "time.monotonic"),  # deadline of one read
+    ("plexguard.rclone_watchdog.asking.through", "time.monotonic"),  # inside workers
     ("plexguard.perms_audit.walk", "time.monotonic"),  # inside workers
     ("plexguard.perms_audit.workers", "time.monotonic"),  # whether one is stuck
 }

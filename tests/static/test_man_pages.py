@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from plexguard.container_watch.observe import FoundContainer
 from plexguard.core import suite
 from plexguard.core.clock import Moment
-from plexguard.core.config import Option, options
 from plexguard.core.found import FoundPlex, Mount
-from plexguard.core.published import ChannelSeen, NotifySeen
+from plexguard.core.made import Made
+from plexguard.core.options import Option, options
+from plexguard.core.published import ChannelSeen, NotifySeen, ProxySeen, RebootSeen, SpeedDay
+from plexguard.core.spans import parse_size
 from plexguard.core.suite import PROGRAMS
 from plexguard.log_watch.act import State as WatchState
 from plexguard.log_watch.decide import Case
@@ -21,10 +24,10 @@ from plexguard.net_recover.decide import State as NetState
 from plexguard.net_recover.history import Record as NetRecord
 from plexguard.net_recover.ladder import Problem as NetProblem
 from plexguard.net_recover.reboot.decide import Budget as RebootBudget
-from plexguard.net_recover.reboot.decide import Notice, Reboot
+from plexguard.net_recover.reboot.decide import Notice
 from plexguard.net_recover.states import Verdict as NetVerdict
-from plexguard.notify.decide import Past, Trouble, Window
 from plexguard.notify.deliver import RejectedEvent
+from plexguard.notify.past import Past, Trouble, Window
 from plexguard.notify.spool import Begin
 from plexguard.notify.state import ChannelState, Outage
 from plexguard.perms_audit.state import State as AuditState
@@ -32,7 +35,17 @@ from plexguard.plex_probe.decide import State as ProbeState
 from plexguard.plex_probe.ladder import Problem
 from plexguard.plex_probe.restart.decide import Budget
 from plexguard.plex_probe.states import Verdict
-from plexguard.speed_test.decide import Day
+from plexguard.rclone_watchdog.config import PROFILES
+from plexguard.rclone_watchdog.config import Config as MountConfig
+from plexguard.rclone_watchdog.decide import State as MountState
+from plexguard.rclone_watchdog.inside.decide import Budget as InsideBudget
+from plexguard.rclone_watchdog.inside.decide import InsideSeen
+from plexguard.rclone_watchdog.ladder import Problem as MountProblem
+from plexguard.rclone_watchdog.mounting.flags import FLAGS, IDLE, OLDEST, show_version
+from plexguard.rclone_watchdog.observe import Question
+from plexguard.rclone_watchdog.protect.decide import Hold
+from plexguard.rclone_watchdog.schedule import CACHE_S, PROCESS_S
+from plexguard.rclone_watchdog.states import Verdict as MountVerdict
 from plexguard.speed_test.decide import State as SpeedState
 from plexguard.speed_test.result import Record, Result
 from tests.static.tree import (
@@ -61,12 +74,14 @@ PROGRAM_SECTIONS = [
 RECORDS = {
     "plexguard-perms-audit": (AuditState,),
     "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
-    "plexguard-net-recover": (NetState, NetProblem, RebootBudget, Reboot, Notice, NetRecord, Moment),
+    "plexguard-net-recover": (NetState, NetProblem, RebootBudget, RebootSeen, Notice, NetRecord, Moment),
     "plexguard-container-watch": (FoundContainer, Mount),
     "plexguard-log-watch": (WatchState, Place, Case, Moment),
     "plexguard-discover": (FoundPlex,),
     "plexguard-notify": (ChannelState, Past, Window, Trouble, Outage, NotifySeen, ChannelSeen, RejectedEvent, Begin, Moment),
-    "plexguard-speed-test": (SpeedState, Day, Record, Result, Moment),
+    "plexguard-proxy": (ProxySeen, Moment),
+    "plexguard-rclone-watchdog": (Hold, InsideSeen, InsideBudget, MountState, MountProblem, Made, Moment),
+    "plexguard-speed-test": (SpeedState, SpeedDay, Record, Result, Moment),
 }
 
 
@@ -130,7 +145,7 @@ def test_pages_that_are_referred_to_exist(file):
 def test_page_of_a_program_has_the_sections_in_order(program):
     found = re.findall(r"^\.SH (.+)$", page_text(MAN / f"{program.command}.8"), re.MULTILINE)
     assert [title for title in found if title in PROGRAM_SECTIONS] == PROGRAM_SECTIONS
-    assert set(found) - set(PROGRAM_SECTIONS) <= {"COMMANDS"}
+    assert set(found) - set(PROGRAM_SECTIONS) <= {"COMMANDS", "TROUBLESHOOTING"}
 
 
 @EACH_PROGRAM
@@ -190,10 +205,74 @@ def test_page_describes_every_key_of_its_state(name):
     assert keys | {"schema"} <= words
 
 
-@pytest.mark.parametrize(("name", "verdicts"), [("plex-probe", Verdict), ("net-recover", NetVerdict)])
+@pytest.mark.parametrize(
+    ("name", "verdicts"), [("plex-probe", Verdict), ("net-recover", NetVerdict), ("rclone-watchdog", MountVerdict)]
+)
 def test_page_of_a_check_has_every_verdict(name, verdicts):
     table = page_section(MAN / f"plexguard-{name}.8", "DESCRIPTION").partition(".SS Verdicts")[2].partition(".TE")[0]
     assert re.findall(r"^([a-z-]+)\t", table, re.MULTILINE) == [verdict.value for verdict in verdicts]
+
+
+def mount_table(heading: str, number: int = 0) -> list[list[str]]:
+    """Return the rows of a table of the page of mounts, each as its cells; text blocks are one cell."""
+    section = (
+        page_section(MAN / "plexguard-rclone-watchdog.8", "DESCRIPTION").partition(f".SS {heading}\n")[2].partition("\n.SS ")[0]
+    )
+    table = section.split(".TS\n")[number + 1].partition(".TE")[0]
+    rows = plain(re.sub(r"T\{\n(.*?)\nT\}", lambda cell: cell[1].replace("\n", " "), table, flags=re.DOTALL)).splitlines()
+    return [row.split("\t") for row in rows if "\t" in row][1:]
+
+
+def test_page_has_every_flag_that_acts_on_a_mount_with_its_option_and_since_when():
+    rows = mount_table("Flags")
+    assert [(flag, option) for flag, option, _ in rows] == [(flag.name, flag.option) for flag in FLAGS]
+    newer = {flag.name: show_version(flag.since) for flag in FLAGS if flag.since > OLDEST}
+    assert {flag: found[1] for flag, _, text in rows if (found := re.search(r"from (1\.\d+) on", text))} == newer
+
+
+def test_page_has_every_flag_that_does_nothing_on_a_mount_with_the_reason():
+    rows = dict(mount_table("Flags", 1))
+    del rows["--poll-interval"]
+    assert rows == IDLE
+
+
+def test_page_has_the_profiles():
+    assert [row[0] for row in mount_table("Profiles")] == list(PROFILES)
+    for name, *values in mount_table("Profiles"):
+        profile = PROFILES[name]
+        sizes = [parse_size(value) for value in values[:3]]
+        assert (*sizes, int(values[3])) == (profile.cache_size, profile.buffer_size, profile.chunk_size, profile.transfers)
+        assert (profile.read_ahead, profile.checkers) == (profile.buffer_size, 2 * profile.transfers)
+        assert profile.dir_cache == timedelta(hours=72 if name == "standard" else 24)
+    assert {(p.timeout, p.connect_timeout, p.retries) for p in PROFILES.values()} == {
+        (timedelta(seconds=40), timedelta(seconds=10), 1)
+    }
+
+
+def test_page_has_every_rung_of_the_proof():
+    rungs = {row[0]: row[2] for row in mount_table("How it is proven")}
+    assert rungs.keys() == {"kernel", *(question.value for question in Question)}
+    by_itself = {"process": PROCESS_S, "cache": CACHE_S}
+    assert {name: rungs[name] for name in by_itself} == {name: f"{seconds:.0f} s" for name, seconds in by_itself.items()}
+
+
+def test_detection_times_are_those_of_the_defaults():
+    config = MountConfig()
+    backend_s, limit_s = config.backend_interval.total_seconds(), config.answer_limit.total_seconds()
+    read_s, listing_s = config.read_interval.total_seconds(), config.listing_interval.total_seconds()
+    shown = [row[2] for row in mount_table("How soon a fault is known")]
+    assert shown == [
+        "1 s",
+        f"{backend_s + limit_s:g} s",
+        f"{backend_s + 1:g} s, {backend_s + 2.5:g} s",
+        f"{backend_s + 2.5:g} s, {2 * listing_s / 60:g} min",
+        f"{2 + limit_s:g} s, {read_s + limit_s:g} s",
+        f"{CACHE_S + 1:g} s",
+        f"{backend_s + 2 * limit_s:g} s",
+    ]
+    text = plain(" ".join(page_section(MAN / "plexguard-rclone-watchdog.8", "DESCRIPTION").split()))
+    requests = 60 / backend_s + 60 / listing_s + 60 / read_s
+    assert f"that is {requests:.0f} requests to the storage a minute by default" in text
 
 
 def test_page_of_the_suite_has_every_unit():
@@ -210,7 +289,9 @@ def test_page_of_a_program_has_its_units_in_the_synopsis(program):
 
 @EACH_PAGE
 def test_state_lies_where_a_unit_keeps_it(file):
-    folders = {unit.value("Service", "StateDirectory") for unit in services()}
+    folders = {
+        folder for unit in services() for folder in (unit.value("Service", "StateDirectory") or "").replace("/%i", "").split()
+    }
     for folder in re.findall(r"/var/lib/(plexguard/[\w-]+)", page_text(file)):
         assert folder in folders
 

@@ -17,8 +17,14 @@ ACTS_FOR = {
     "plexguard-perms-guard": "plexguard-perms-audit",
     "plexguard-perms-request": "plexguard-perms-audit",
     "plexguard-plex-restart": "plexguard-plex-probe",
+    "plexguard-trash": "plexguard-rclone-watchdog",
+    "plexguard-rclone": "plexguard-rclone-watchdog",
+    "plexguard-rclone-cover": "plexguard-rclone-watchdog",
+    "plexguard-rclone-inside": "plexguard-rclone-watchdog",
     "plexguard-reboot": "plexguard-net-recover",
 }
+# Folders of state that several units write to.
+SHARED = {"plexguard-rclone-watchdog": ("plex-hold",)}
 
 
 def owner_of(stem: str) -> Program | None:
@@ -91,9 +97,11 @@ def test_service_calls_its_own_program(unit):
 
 @pytest.mark.parametrize("unit", services(), ids=lambda unit: unit.name)
 def test_state_lies_in_a_folder_of_the_name(unit):
-    state = unit.value("Service", "StateDirectory")
-    allowed = {unit.stem.removeprefix("plexguard-"), owner_of(unit.stem).name}
-    assert state is None or (state.startswith("plexguard/") and state.removeprefix("plexguard/") in allowed)
+    allowed = {unit.stem.removeprefix("plexguard-"), owner_of(unit.stem).name, *SHARED.get(unit.stem, ())}
+    for state in (unit.value("Service", "StateDirectory") or "").split():
+        assert state.startswith("plexguard/")
+        # An instance of a template may have a folder of its own.
+        assert state.removeprefix("plexguard/").removesuffix("/%i" if "@" in unit.name else "") in allowed
 
 
 def test_nothing_is_left_over_from_a_program_that_is_gone():

@@ -9,15 +9,34 @@ import pytest
 
 from plexguard.core import config, suite
 from plexguard.core.config import DEFAULT_PATH, Settings
-from plexguard.core.found import RUNTIME
+from plexguard.core.options import options
 from plexguard.core.secret import ADMIN_CREDENTIALS
-from plexguard.core.state import STATE_ROOT
+from plexguard.core.state import RUNTIME_ROOT, STATE_ROOT
 from plexguard.plex_probe.observe import RESTART_UNIT
 from tests import generate
 from tests.static.tree import COMPLETIONS, MAN, ROOT, UNITS, files
 
 CATALOG = ROOT / "packaging/catalog/plexguard.catalog"
 POLKIT = ROOT / "packaging/polkit/50-plexguard.rules"
+
+
+@pytest.mark.parametrize(
+    ("unit", "answer"),
+    [
+        ("plexguard-rclone@media.service", "0"),
+        ("plexguard-rclone-watchdog@media.service", "0"),
+        ("plexguard-status.service", ""),
+        ("rclone.service", ""),
+    ],
+)
+def test_needrestart_leaves_mounts_alone(unit, answer):
+    # As needrestart(1) reads its configuration, and asks it about a unit; "" is what it does by itself.
+    script = (
+        "our %nrconf = (override_rc => {}); eval do { local (@ARGV, $/) = $ARGV[0]; <> }; die $@ if $@;"
+        "for my $re (keys %{$nrconf{override_rc}}) { print $nrconf{override_rc}{$re} if $ARGV[1] =~ /$re/ }"
+    )
+    command = ["perl", "-we", script, str(ROOT / "packaging/needrestart.d/plexguard.conf"), unit]
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout == answer
 
 
 def test_catalog_is_what_the_events_make():
@@ -38,7 +57,7 @@ def test_example_configuration_is_a_working_one(tmp_path):
         taken = [settings.take(section) for section in suite.sections()]
         settings.check(suite.section_names())
         assert taken == [section() for section in suite.sections()]
-    assert sum(len(options) for options in settings.values.values()) == sum(len(config.options(s)) for s in suite.sections())
+    assert sum(len(options) for options in settings.values.values()) == sum(len(options(s)) for s in suite.sections())
 
 
 @pytest.mark.skipif(shutil.which("journalctl") is None, reason="journalctl is not installed")
@@ -60,8 +79,32 @@ def test_catalog_fits_a_terminal():
     assert not [row for row in rows if len(row) > 72 and "@" not in row and not row.startswith((" ", "Subject:", "#"))]
 
 
-def test_polkit_rule_names_exactly_the_restart():
-    rule = re.sub(r"^\s*//.*$", "", POLKIT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+def read_rules():
+    text = re.sub(r"^\s*//.*$", "", POLKIT.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [f"polkit.addRule{rule}" for rule in text.split("polkit.addRule")[1:]]
+
+
+def test_polkit_rule_of_the_watchers_of_mounts_names_exactly_their_units():
+    _, rule = read_rules()
+    condition = re.search(r"if \((.*?)\) \{\s*return polkit\.Result\.YES;", rule, re.DOTALL)
+    assert condition is not None
+    *parts, unit = [part.strip() for part in condition[1].split("&&")]
+    assert parts == [
+        'action.id == "org.freedesktop.systemd1.manage-units"',
+        'subject.user == "plexguard-media"',
+        'action.lookup("verb") == "start"',
+    ]
+    pattern = re.fullmatch(r'/(.*)/\.test\(action\.lookup\("unit"\)\)', unit)
+    assert pattern is not None
+    allowed = {file.name for file in UNITS.iterdir() if re.search(pattern[1], file.name.replace("@.", "@films."))}
+    assert allowed == {f"plexguard-rclone{stem}@.service" for stem in ("", "-cover", "-inside")}
+    for name in ("plexguard-rclone-watchdog@films.service", "plexguard-rclone@../x.service", "plexguard-rclone@a.service\nb"):
+        assert not re.search(pattern[1].replace("$", r"\Z"), name)
+    assert rule.count("polkit.Result") == 1
+
+
+def test_polkit_rule_of_the_probe_names_exactly_the_restart():
+    rule, _ = read_rules()
     assert re.findall(r'"([^"]*\.(?:service|timer|target))"', rule) == [RESTART_UNIT]
     assert (UNITS / RESTART_UNIT).exists()
     condition = re.search(r"if \((.*?)\) \{\s*return polkit\.Result\.YES;", rule, re.DOTALL)
@@ -80,11 +123,11 @@ def test_folders_are_those_of_the_code():
     made = {line.split()[1]: line.split()[2] for line in lines if not line.startswith("#")}
     # Who may read the secrets is root alone.
     assert made == {
-        str(RUNTIME): "0755",
+        str(RUNTIME_ROOT): "0755",
         str(STATE_ROOT): "0755",
         str(ADMIN_CREDENTIALS): "0700",
-        str(RUNTIME / "health"): "0755",
-        str(RUNTIME / "health/README"): "0644",
+        str(RUNTIME_ROOT / "health"): "0755",
+        str(RUNTIME_ROOT / "health/README"): "0644",
     }
 
 

@@ -107,5 +107,11 @@ def test_panels_are_told_apart_and_do_not_overlap():
 
 def test_every_metric_of_importance_is_on_the_dashboard_or_in_a_rule():
     shown = named_in(DASHBOARD.read_text(encoding="utf-8")) | named_in(RULES.read_text(encoding="utf-8"))
-    for name in ("plexguard_plex_up", "plexguard_plex_response_seconds", "plexguard_mount_up", "plexguard_restarts_total"):
+    for name in (
+        "plexguard_plex_up",
+        "plexguard_plex_response_seconds",
+        "plexguard_mount_up",
+        "plexguard_restarts_total",
+        "plexguard_proxy_breaker_state",
+    ):
         assert name in shown

@@ -136,6 +136,14 @@ def units() -> list[UnitFile]:
     return [read_unit(path) for path in sorted(UNITS.iterdir())]
 
 
+# Commands of ours that become a program of another package, with its user, which that package makes.
+FOREIGN = {"/usr/bin/plexguard-proxy prepare": "haproxy", "/usr/bin/plexguard-rclone-watchdog mount": "plexguard-media"}
+
+
+def runs_foreign(unit: "UnitFile") -> bool:
+    return (unit.value("Service", "ExecStart") or "").startswith(tuple(FOREIGN))
+
+
 def services() -> list[UnitFile]:
     return [unit for unit in units() if unit.path.suffix == ".service"]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from plexguard.core.clock import Moment
+from plexguard.core.published import RebootSeen, RebootsSeen
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.decide import State
 from plexguard.net_recover.observe import Watching
@@ -27,23 +28,13 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reboot:
-    """is_dated: the clock followed a time server, so that the wall time is true."""
+class Budget(RebootsSeen):
+    """The reboots on disk, for others and for itself. notice: of the last."""
 
-    at: Moment
-    is_dated: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """The reboots, oldest first, the notice of the last, and the kind of the last refusal that was told, on disk."""
-
-    reboots: tuple[Reboot, ...] = ()
     notice: Notice | None = None
-    refused: str = ""
 
     def spend(self, now: Moment, reason: str, *, is_synchronised: bool) -> "Budget":
-        reboot = Reboot(at=now, is_dated=is_synchronised)
+        reboot = RebootSeen(at=now, is_dated=is_synchronised)
         return Budget(reboots=(*self.reboots, reboot)[-_KEPT:], notice=Notice(at=now, reason=reason))
 
 
@@ -136,16 +127,16 @@ def _find_spent_budget(known: Known, config: Config, budget: Budget, now: Moment
     return Refuse("budget", reason)
 
 
-def _find_witnesses(known: Known, budget: Budget, now: Moment) -> tuple[Reboot, ...]:
+def _find_witnesses(known: Known, budget: Budget, now: Moment) -> tuple[RebootSeen, ...]:
     """Return reboots that are known of otherwise, so that "never two in a day" does not hang on one file."""
     told = known.checked.told_reboot if known.checked is not None else None
     # With its record lost, this boot may have been one.
     start = Moment(wall=now.wall - timedelta(seconds=now.uptime_s), boot_id=now.boot_id, uptime_s=0.0)
     found = (told if told not in {reboot.at for reboot in budget.reboots} else None, start if known.is_budget_lost else None)
-    return tuple(Reboot(at=moment, is_dated=False) for moment in found if moment is not None)
+    return tuple(RebootSeen(at=moment, is_dated=False) for moment in found if moment is not None)
 
 
-def certain_age_s(reboot: Reboot, now: Moment, *, is_synchronised: bool) -> float:
+def certain_age_s(reboot: RebootSeen, now: Moment, *, is_synchronised: bool) -> float:
     """Return for how long ago a reboot certainly is.
 
     Within a boot this is exact. What was in an earlier boot is at least as old as this one, and older by the wall clock only

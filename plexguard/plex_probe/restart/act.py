@@ -1,24 +1,54 @@
-"""Restart a unit or a container: gracefully, within a limit, killed only when that is over, and watched until it answers."""
+"""Restart a unit or a container, after it was counted: gracefully, within a limit, killed only when that is over, and watched
+until it answers. Or say once why not."""
 
 import contextlib
+import dataclasses
+import os
 import signal
 from collections.abc import Iterator
 
-from plexguard.core.clock import Clock
+from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import PlexguardError, SystemRefused
 from plexguard.core.found import DOCKER_UNIT, Server
 from plexguard.core.host import CommandTimeout, Host
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager, is_stopped
 from plexguard.core.plex import Plex, PlexError, PlexMaintenance
+from plexguard.core.program import FOUND_PROBLEMS, Ports
+from plexguard.core.state import StateFile
 from plexguard.plex_probe import events
-from plexguard.plex_probe.restart.decide import Restart
+from plexguard.plex_probe.restart.decide import Budget, Refuse, Restart
 
+PROBE_UNIT = "plexguard-plex-probe.service"
 # What the kernel and the manager need after a SIGKILL.
 _KILL_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 2.0
 _LOOK_PAUSE_S = 0.5
 _POLL_S = 0.2
+
+
+def refuse(refusal: Refuse, budget: Budget, now: Moment, ports: Ports, *, file: StateFile[Budget]) -> int:
+    """Tell a refusal when it is news, and to a person always; return the exit code."""
+    if ports.by_hand or not budget.has_told(refusal, now):
+        ports.journal.send(events.RESTART_REFUSED, reason=refusal.reason)
+    noted = budget.note_refusal(refusal, now)
+    if noted != budget:
+        file.save(noted)
+    return os.EX_TEMPFAIL if refusal.passing else os.EX_UNAVAILABLE
+
+
+def restart(step: Restart, now: Moment, ports: Ports, *, plex: Plex, file: StateFile[Budget], limit: int) -> int:
+    """Count, tell, restart and watch; return the exit code. limit: restarts in 24 hours. Raises IoFailed when it cannot be
+    counted: then there is none."""
+    file.save(step.budget)
+    in_day = step.budget.in_day(now)
+    ports.journal.send(events.RESTARTING, server=step.name, reason=step.reason, in_day=in_day, limit=limit)
+    answers = carry_out(step, plex=plex, manager=ports.manager, host=ports.host, clock=ports.clock, journal=ports.journal)
+    if answers:
+        file.save(dataclasses.replace(step.budget, unfinished=None))
+    # Looked at at once, so that the recovery is told with its true downtime and not at the next tick.
+    ports.manager.start(PROBE_UNIT)
+    return 0 if answers else FOUND_PROBLEMS
 
 
 def restart_server(step: Restart, *, manager: Manager, host: Host, clock: Clock) -> None:

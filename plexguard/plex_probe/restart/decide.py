@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from plexguard.core.clock import Moment
 from plexguard.core.found import FoundPlex, Server
+from plexguard.core.guarded import Unproven
+from plexguard.core.published import RestartsSeen
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import State
 from plexguard.plex_probe.look import Answer, Level, Look
@@ -20,14 +22,9 @@ _TOLD_FRESH_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """The restarts of the last days, oldest first, and the refusal that was told last since, on disk. refused_at: when that was,
-    or when it last came again if it is for good.
-    unfinished: when a restart was begun that has not seen Plex answer."""
+class Budget(RestartsSeen):
+    """The restarts on disk, for others and for itself. unfinished: when one was begun that has not seen Plex answer."""
 
-    restarts: tuple[Moment, ...] = ()
-    refused: str = ""
-    refused_at: Moment | None = None
     unfinished: Moment | None = None
 
     def in_day(self, now: Moment) -> int:
@@ -69,7 +66,7 @@ class RestartObservation:
 
     elsewhere, connections: as the probe sees them. is_writing: its database was written to during the look. unreadable: for how
     many media that Plex cannot read the audit asked for a restart just now. is_in_use: somebody watches, or Plex is at work, None
-    when it does not tell or was not asked.
+    when it does not tell or was not asked. mounts: that hold its libraries, are guarded, and not proven.
     """
 
     found: FoundPlex
@@ -80,6 +77,7 @@ class RestartObservation:
     is_writing: bool = False
     unreadable: int = 0
     is_in_use: bool | None = None
+    mounts: tuple[Unproven, ...] = ()
 
     @property
     def is_for_media(self) -> bool:
@@ -90,6 +88,13 @@ class RestartObservation:
     def is_hung(self) -> bool:
         """Whether it serves nobody though it runs: it is silent, or has nothing but errors for a great many."""
         return self.look.answer is Answer.SILENT or is_deadlocked((self.look,), self.connections)
+
+    @property
+    def waits_for(self) -> Unproven | None:
+        """The mount that it may be waiting for: what reads from that cannot be killed, and a restart does not bring it back."""
+        if is_deadlocked((self.look,), self.connections) or not (self.is_hung or self.is_stuck):
+            return None
+        return next((mount for mount in self.mounts if mount.may_hang), None)
 
     @property
     def is_stuck(self) -> bool:
@@ -189,6 +194,8 @@ def _find_refusal(seen: RestartObservation, config: Config) -> Refuse | None:
     is_gone = seen.server.state in (ServerState.DOWN, ServerState.LEFT_STOPPED) and not seen.look.answer.is_conclusive
     if not (seen.is_for_media or seen.is_hung or seen.is_stuck or is_gone or seen.look.answer is Answer.REFUSED):
         return Refuse(f"it is no outage now: {seen.look.answer.value}", passing=True)
+    if seen.waits_for is not None:
+        return Refuse(f"it may wait for its mount {seen.waits_for.mount_point}, which is {seen.waits_for.verdict}", passing=True)
     if seen.elsewhere:
         return Refuse(f"Plex answers at {seen.elsewhere}, though not at {seen.found.url}", passing=True)
     if seen.server.update:

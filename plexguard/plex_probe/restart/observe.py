@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.found import DEFAULT_URL, FoundContainer, FoundPlex
+from plexguard.core.guarded import Unproven
 from plexguard.core.listeners import count_connections
 from plexguard.core.manager import Manager
-from plexguard.core.plex import HttpPlex, Plex, PlexError
+from plexguard.core.plex import Plex, PlexError
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.viewers import Paused, ask_viewers
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.look import Answer, Look, take_look
@@ -39,6 +41,7 @@ def observe(
     was_ours: Callable[[], bool] = lambda: False,
     open_with_token: Callable[[], Plex],
     open_local: Callable[[], Plex] = lambda: HttpPlex(DEFAULT_URL, None),
+    find_mounts: Callable[[], tuple[Unproven, ...]] = tuple,
 ) -> RestartObservation:
     """Look once at Plex, at first without a token, and at what runs it; with one where it is alive, or somebody may watch."""
     before = mark_progress(found.preferences)
@@ -56,7 +59,7 @@ def observe(
         seen = dataclasses.replace(seen, look=_look_deeper(open_with_token(), clock))
     if seen.is_for_media or seen.is_hung or seen.is_stuck:
         in_use = find_use(open_with_token(), paused, clock.moment(), paused_limit=paused_limit)
-        seen = dataclasses.replace(seen, is_in_use=in_use)
+        seen = dataclasses.replace(seen, is_in_use=in_use, mounts=find_mounts())
     return dataclasses.replace(seen, is_writing=bool(mark_progress(found.preferences).database_moved(before)))
 
 

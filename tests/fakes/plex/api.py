@@ -62,6 +62,7 @@ ROUTES = (
     route("DELETE", r"/library/sections/(\d+)/refresh", library.cancel_refresh),
     route("PUT", r"/library/sections/(\d+)/emptyTrash", library.empty_trash),
     route("GET", r"/library/metadata/(\d+)", library.metadata),
+    route("GET", r"/library/metadata/(\d+)/thumb/\d+", library.thumb),
     route("GET", r"/library/parts/(\d+)/\d+/[^/]+", library.part),
 )
 

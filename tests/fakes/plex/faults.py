@@ -22,6 +22,7 @@ from .state import Session
 CURED_BY_RESTART = frozenset({"crash", "database-blocked", "deadlock", "drip", "error", "garbage", "hung", "pause", "refusing"})
 STAYS = frozenset({"corrupt", "half", "healthy", "html", "huge", "maintenance", "redirect", "slow"})
 MODES = CURED_BY_RESTART | STAYS
+CANCELS = frozenset({"ignored", "works"})
 # Modes that end by themselves once duration_s is over; 0 means they never do.
 TIMED = frozenset({"maintenance", "pause"})
 
@@ -51,6 +52,16 @@ class Switches:
     # The least time a library scan and a butler task take.
     scan_s: float = 0.2
     butler_s: float = 1.0
+    # How long a scan takes over each media file, from its first to its last.
+    file_s: float = 0.0
+    # What becomes of a scan that is cancelled, which is always answered as if it worked: "ignored", as in the one incident that is
+    # documented, or "works", cancel_s later.
+    cancel: str = "ignored"
+    cancel_s: float = 0.0
+    # Whether scans are among the activities. What only waits for its turn never is.
+    scans_shown: bool = True
+    # Every so many seconds all libraries are scanned, while ScheduledLibraryUpdatesEnabled is on; 0 never.
+    scheduled_s: float = 0.0
     # A scan is called just 'Scanning' for so long, and only then after its section.
     nameless_s: float = 0.05
     # Sessions beside those added in the process: a list of objects with the fields of state.Session.
@@ -74,6 +85,8 @@ class Switches:
         switches = replace(defaults, **{name: typed(value) for name, value in values.items()})  # type: ignore[arg-type]
         if switches.mode not in MODES:
             raise SwitchError(f"mode: {switches.mode!r} is none of {', '.join(sorted(MODES))}")
+        if switches.cancel not in CANCELS:
+            raise SwitchError(f"cancel: {switches.cancel!r} is none of {', '.join(sorted(CANCELS))}")
         return switches
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,16 +131,28 @@ def item_node(context: Context, section: Section, row: sqlite3.Row, *, checks_fi
         "guid": row["guid"],
         "type": TYPE_NAMES[row["metadata_type"]],
         "title": row["title"],
+        "thumb": f"/library/metadata/{row['id']}/thumb/{row['updated_at']}",
         "librarySectionID": str(section.key),
         "librarySectionTitle": section.title,
         "addedAt": row["added_at"],
         "updatedAt": row["updated_at"],
     }
     if row["parent_id"]:
-        attributes["parentRatingKey"] = str(row["parent_id"])
+        attributes |= titles_above(context, row["parent_id"])
     media = tuple(media_node(part, checks_files=checks_files) for part in context.library.parts(row["id"]))
     element = ITEM_ELEMENTS.get(row["metadata_type"])
     return Node(element or "Directory", attributes, media, json_name="Metadata")
+
+
+def titles_above(context: Context, parent: int) -> dict[str, Value]:
+    """Return what an item tells of the one above it, and of the one above that."""
+    names: dict[str, Value] = {"parentRatingKey": str(parent)}
+    above = context.library.item(parent)
+    if above is not None:
+        names["parentTitle"] = above["title"]
+    if above is not None and above["parent_id"] and (top := context.library.item(above["parent_id"])) is not None:
+        names["grandparentTitle"] = top["title"]
+    return names
 
 
 def media_node(part: sqlite3.Row, *, checks_files: bool) -> Node:
@@ -171,11 +185,33 @@ def metadata(context: Context, request: Request, key: str) -> Reply:
     )
 
 
+def thumb(context: Context, request: Request, key: str) -> Reply:
+    """An item's poster, of a colour of its own."""
+    if context.library.item(int(key)) is None:
+        return html_error(404)
+    return Reply(body=poster(int(key)), content_type="image/png")
+
+
+def poster(item: int, *, width: int = 80, height: int = 120) -> bytes:
+    """Return a picture of one colour as a PNG."""
+    row = b"\0" + bytes((item * 73 % 256, item * 151 % 256, item * 199 % 256)) * width
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * height)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+
+
 def refresh(context: Context, request: Request, key: str) -> Reply:
-    """Queue a scan. cancel=1 is answered as if it worked, and does nothing."""
+    """Queue a scan. cancel=1 is answered as if it worked, whether it does or not."""
     if context.library.section(int(key)) is None:
         return html_error(404)
-    if request.parameter("cancel") != "1":
+    if request.parameter("cancel") == "1":
+        context.scanner.cancel(int(key))
+    else:
         force = request.parameter("force") == "1"
         context.scanner.ask(ScanRequest(section=int(key), path=request.parameter("path").rstrip("/"), force=force))
     return Reply()
@@ -189,8 +225,11 @@ def refresh_all(context: Context, request: Request) -> Reply:
 
 
 def cancel_refresh(context: Context, request: Request, key: str) -> Reply:
-    """Answer as if the scan were cancelled; it goes on."""
-    return Reply() if context.library.section(int(key)) else html_error(404)
+    """Answer as if the scan were cancelled, whether it is or not."""
+    if context.library.section(int(key)) is None:
+        return html_error(404)
+    context.scanner.cancel(int(key))
+    return Reply()
 
 
 def empty_trash(context: Context, request: Request, key: str) -> Reply:

@@ -199,7 +199,10 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.drip(head + body)
             return
+        # A player takes its time. The limit is for the wait for the next request, and all of a sending would count against it.
+        self.connection.settimeout(None)
         self.connection.sendall(head + body)
+        self.connection.settimeout(self.timeout)
 
     def head(self, reply: Reply) -> bytes:
         """Return status line and headers."""

@@ -61,12 +61,32 @@ class Scanner:
         self._queue: queue.Queue[Request | None] = queue.Queue()
         self._stopping = threading.Event()
         self.refreshing: set[int] = set()
+        # When the scan of a section is to end early, on the monotonic clock.
+        self._cancelled: dict[int, float] = {}
         self._thread = threading.Thread(target=self._work, name="scanner", daemon=True)
         self._thread.start()
 
     def ask(self, request: Request) -> None:
         """Queue a scan; nobody learns when it runs."""
+        if request.section not in self.refreshing:
+            self._cancelled.pop(request.section, None)
         self._queue.put(request)
+
+    def cancel(self, section: int) -> None:
+        """Take note that a scan is not wanted, which may come to nothing. What waits for its turn is as good as running."""
+        switches = self._faults.current()
+        if switches.cancel == "works":
+            self._cancelled.setdefault(section, time.monotonic() + switches.cancel_s)
+
+    def _is_cancelled(self, section: int) -> bool:
+        return self._stopping.is_set() or self._cancelled.get(section, float("inf")) <= time.monotonic()
+
+    def _wait(self, section: int, seconds: float) -> bool:
+        """Wait, and return whether the scan was broken off meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._is_cancelled(section):
+            self._stopping.wait(min(left, 0.02))
+        return self._is_cancelled(section)
 
     def wait(self, timeout_s: float = 10.0) -> None:
         """Return when the queue is worked off. Raises TimeoutError."""
@@ -95,23 +115,30 @@ class Scanner:
         section = self._library.section(request.section)
         if section is None:
             return
-        activity = self._activities.put(Activity(type="library.update.section", title="Scanning"))
+        activity = Activity(type="library.update.section", title="Scanning", cancellable=True)
+        self._show(activity)
         self._logs.server.write("DEBUG", f'Activity: registered new activity {activity.uuid} - "Scanning"')
         self._logs.server.write("DEBUG", f"Scanning section {section.key}")
         self._library.freeze_counts(section.key)
         self.refreshing.add(section.key)
         try:
-            self._stopping.wait(self._faults.current().nameless_s)
+            self._wait(section.key, self._faults.current().nameless_s)
             self._scan(section, request, self._name(activity, section))
         finally:
             self.refreshing.discard(section.key)
+            self._cancelled.pop(section.key, None)
             self._library.thaw_counts(section.key)
             self._activities.remove(activity.uuid)
 
     def _name(self, activity: Activity, section: Section) -> Activity:
         named = replace(activity, title=f"Scanning {section.title}", section=str(section.key), progress=0)
         self._logs.server.write("DEBUG", f"Activity: updated activity {named.uuid} - completed 0.0% - {named.title}")
-        return self._activities.put(named)
+        self._show(named)
+        return named
+
+    def _show(self, activity: Activity) -> None:
+        if self._faults.current().scans_shown:
+            self._activities.put(activity)
 
     def _scan(self, section: Section, request: Request, activity: Activity) -> None:
         end = time.monotonic() + self._faults.current().scan_s
@@ -120,15 +147,22 @@ class Scanner:
             if not is_below(folder, location.path) or self._is_offline(location):
                 continue
             files = self._find(section, location, folder, activity)
+            if files is None:
+                break
             with self._library.writing() as connection:
                 reconcile(connection, section, location, folder, files)
                 mark_empty_items(connection, section)
-        if self._stopping.wait(max(0.0, end - time.monotonic())):
+        is_cancelled = self._wait(section.key, max(0.0, end - time.monotonic()))
+        empties_trash = bool(self._preferences.value("autoEmptyTrash"))
+        if is_cancelled:
             for location in section.locations:
                 self._logs.scanner.write("DEBUG", f"Scanner: scanning in {location.path} was cancelled")
+            # What was not found again so far is gone: that is how guards have destroyed libraries.
+            if empties_trash and not self._stopping.is_set():
+                self._library.empty_trash(section.key)
             return
         with self._library.writing() as connection:
-            finish(connection, section, force=request.force, empties_trash=bool(self._preferences.value("autoEmptyTrash")))
+            finish(connection, section, force=request.force, empties_trash=empties_trash)
 
     def _is_offline(self, location: Location) -> bool:
         """Tell whether a location's own path is missing: Plex then leaves its items alone."""
@@ -140,14 +174,17 @@ class Scanner:
             self._complain("Couldn't check for the existence of file", location.path, "status", error)
         return False
 
-    def _find(self, section: Section, location: Location, folder: str, activity: Activity) -> dict[str, MediaFile]:
+    def _find(self, section: Section, location: Location, folder: str, activity: Activity) -> dict[str, MediaFile] | None:
+        """Return the media files that can be read, or None when the scan was broken off."""
         found = {}
         extensions = EXTENSIONS.get(section.type, EXTENSIONS["movie"])
         for directory, names in self._walk(folder):
-            self._activities.put(replace(activity, subtitle=Path(directory).name))
+            self._show(replace(activity, subtitle=Path(directory).name))
             self._logs.scanner.write("DEBUG", f"Processing directory {directory}")
             for name in names:
                 path = os.path.join(directory, name)
+                if self._wait(section.key, self._faults.current().file_s):
+                    return None
                 if is_text(path) and Path(name).suffix.lower() in extensions and (file := self._read(section, location, path)):
                     found[path] = file
         return found

@@ -190,6 +190,11 @@ def cancel_activity(context: Context, request: Request, identifier: str) -> Repl
         return html_error(404)
     if not activity.cancellable:
         return html_error(400)
+    if activity.type == "library.update.section":
+        # It is listed until it ends, if it does.
+        if activity.section:
+            context.scanner.cancel(int(activity.section))
+        return Reply()
     context.activities.remove(identifier)
     return Reply()
 

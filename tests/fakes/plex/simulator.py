@@ -69,6 +69,8 @@ class PlexSimulator:
         self._lock = threading.RLock()
         self._watcher: threading.Thread | None = None
         self._blockade = Blockade(self.database)
+        self._scheduled_at = 0.0
+        self._folders: dict[str, int] = {}
         for folder in FOLDERS:
             (data / folder).mkdir(parents=True, exist_ok=True)
         self.logs = Logs(data / "Logs")
@@ -142,6 +144,7 @@ class PlexSimulator:
             self._crash(str(error))
             return
         logs.write_running(self.logs.server)
+        self._scheduled_at = time.monotonic()
         self._watcher = threading.Thread(target=self._watch, args=(self._stopping,), name="watcher", daemon=True)
         self._watcher.start()
 
@@ -195,6 +198,7 @@ class PlexSimulator:
             return
         with self._lock:
             self._obey(switches)
+        self._scan_by_itself(switches)
 
     def _obey(self, switches: Switches) -> None:
         apply_claim(self.preferences, switches)
@@ -208,6 +212,31 @@ class PlexSimulator:
         context = self._context
         if context and (self.faults.is_starting() or (switches.mode == "maintenance" and switches.migrating)):
             migrate(context.library, self.logs)
+
+    def _scan_by_itself(self, switches: Switches) -> None:
+        """Scan what is due by the clock, and what a folder's change calls for."""
+        context = self._context
+        if context is None or switches.mode != "healthy":
+            return
+        due = self._scheduled_at + switches.scheduled_s
+        if switches.scheduled_s and time.monotonic() >= due and context.preferences.value("ScheduledLibraryUpdatesEnabled"):
+            self._scheduled_at = time.monotonic()
+            for section in context.library.sections():
+                seconds = f"It's been {switches.scheduled_s:.0f} seconds"
+                begins = f"so we're starting scheduled library update for section {section.key} ({section.title})"
+                self.logs.server.write("INFO", f"{seconds}, {begins}")
+                context.scanner.ask(ScanRequest(section=section.key))
+        if context.preferences.value("FSEventLibraryUpdatesEnabled"):
+            self._scan_changed(context)
+
+    def _scan_changed(self, context: Context) -> None:
+        for section in context.library.sections():
+            for location in section.locations:
+                with contextlib.suppress(OSError):
+                    changed = os.stat(location.path).st_mtime_ns
+                    if self._folders.setdefault(location.path, changed) != changed:
+                        self._folders[location.path] = changed
+                        context.scanner.ask(ScanRequest(section=section.key))
 
     def _follow_mode(self) -> None:
         """Open or close the port as the mode demands."""
@@ -282,10 +311,6 @@ class PlexSimulator:
     def add_activity(self, **fields: object) -> Activity:
         """Show an activity; the fields are those of state.Activity."""
         return self._running.activities.put(Activity(**fields))  # type: ignore[arg-type]
-
-    def end_activity(self, activity: Activity) -> None:
-        """End an activity."""
-        self._running.activities.remove(activity.uuid)
 
     def wait_until_asked(self, path: str, *, timeout_s: float = 5.0) -> Request:
         """Wait for a request for a path and return it. Raises TimeoutError."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from plexguard.core.host import CommandError, CommandFailed, LocalHost
 from plexguard.core.state import StateFile
 from tests.fakes.ports import FakeClock, FakeJournal, FakeManager, fake_ports
 from tests.unit.container_watch.samples import ID, named, plex
+from tests.waiting import await_true
 
 BIN = Path(__file__).parents[2] / "fakes/bin"
 
@@ -45,10 +45,7 @@ class Engine:
         """Have the first cycle, which begins to follow, and wait until that command listens."""
         (self.folder / "following").unlink(missing_ok=True)
         self.watcher.cycle()
-        deadline = time.monotonic() + 20.0
-        while not (self.folder / "following").exists():
-            assert time.monotonic() < deadline, "nobody follows the events"
-            time.sleep(0.01)
+        await_true((self.folder / "following").exists, what="somebody follows the events", timeout_s=20)
         return self.file.load()
 
     def cycle(self) -> FoundContainer | None:

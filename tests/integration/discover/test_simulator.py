@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from plexguard.core.clock import SystemClock
-from plexguard.core.plex import HttpPlex
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.secret import Secret
 from plexguard.core.token import find_token
 from plexguard.discover.observe import ask_folders

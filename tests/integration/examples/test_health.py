@@ -1,17 +1,17 @@
 """The health check of Plex's container, run by a shell against answers of every kind."""
 
-import http.server
 import os
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.plex.messages import MIGRATING
+from tests.fakes.receiver import Receiver, cuts, running, says
+from tests.loopback import free_port
 from tests.static.tree import health_command
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -19,37 +19,11 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 _IDENTITY = b'<?xml version="1.0" encoding="UTF-8"?>\n<MediaContainer size="0" claimed="1"/>'
 
 
-class Server:
-    """A server that gives one answer to everything. cut: it promises more bytes than it sends."""
-
-    def __init__(self) -> None:
-        self.status, self.body, self.cut = 200, _IDENTITY, False
-        answer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(answer.status)
-                self.send_header("Content-Length", str(len(answer.body) + answer.cut))
-                self.end_headers()
-                self.wfile.write(answer.body)
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
+def server() -> Iterator[Receiver]:
+    """A server that gives one answer to everything: a healthy Plex's, unless it is told another."""
+    with running(Receiver(says(200, _IDENTITY))) as server:
+        yield server
 
 
 @pytest.fixture
@@ -88,25 +62,21 @@ def test_plex_that_answers_is_healthy(check, server):
     ids=["migrates its database", "is deadlocked", "fails", "is another server"],
 )
 def test_plex_that_answers_with_an_error_is_told_apart(check, server, status, body, code):
-    server.status, server.body = status, body
+    server.usual = says(status, body)
     assert check(server.port).returncode == code
 
 
 def test_answer_that_breaks_off_is_unhealthy(check, server):
-    server.cut = True
+    server.usual = cuts(_IDENTITY, len(_IDENTITY) + 1)
     assert check(server.port).returncode != 0
 
 
 def test_port_that_refuses_is_unhealthy(check):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        assert check(closed.getsockname()[1]).returncode != 0
+    assert check(free_port()).returncode != 0
 
 
 def test_plex_that_takes_connections_and_is_silent_is_unhealthy(check):
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         assert check(silent.getsockname()[1]).returncode != 0
 
 

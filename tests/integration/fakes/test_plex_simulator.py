@@ -28,6 +28,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.fakes.plex import PlexSimulator
+from tests.loopback import free_port
+from tests.waiting import await_true
 
 PACKAGE = Path(__file__).resolve().parents[2] / "fakes" / "plex"
 MIGRATING = '<Response code="503" title="Maintenance" status="Plex Media Server is currently running database migrations."/>'
@@ -86,14 +88,6 @@ def ask_port(
         connection.request(method, path, headers={"Accept": accept} | identity | (headers or {}))
         response = connection.getresponse()
         return Answer(status=response.status, headers=dict(response.getheaders()), body=response.read())
-
-
-def wait_for(condition: Callable[[], object], *, timeout_s: float = 5.0) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 def write_media(folder: Path, *names: str) -> None:
@@ -334,16 +328,18 @@ def test_a_scan_answers_at_once_and_shows_itself_while_it_runs(plex: PlexSimulat
         titles.extend(activity["title"] for activity in ask(plex, "/activities").json.get("Activity", []))
         return "Scanning Movies" in titles
 
-    wait_for(has_named_activity)
+    await_true(has_named_activity)
     (activity,) = ask(plex, "/activities").json["Activity"]
     assert titles[0] == "Scanning"
     assert (activity["type"], activity["cancellable"], activity["Context"]) == (
         "library.update.section",
-        False,
+        True,
         {"librarySectionID": str(key)},
     )
     assert ask(plex, "/library/sections").json["Directory"][0]["refreshing"] is True
-    assert ask(plex, f"/activities/{activity['uuid']}", method="DELETE").status == 400
+    # It agrees, and goes on.
+    assert ask(plex, f"/activities/{activity['uuid']}", method="DELETE").status == 200
+    assert ask(plex, "/activities").json["Activity"][0]["uuid"] == activity["uuid"]
 
     plex.wait_for_scans()
     (section,) = ask(plex, "/library/sections").json["Directory"]
@@ -355,7 +351,7 @@ def test_counts_are_stale_while_a_scan_runs(plex: PlexSimulator, library: int, m
     write_media(movies, "New.mkv")
     plex.set(scan_s=1.0)
     ask(plex, f"/library/sections/{library}/refresh?force=1")
-    wait_for(lambda: rows(plex, "SELECT count(*) FROM metadata_items") == [(4,)])
+    await_true(lambda: rows(plex, "SELECT count(*) FROM metadata_items") == [(4,)])
     count = f"/library/sections/{library}/all?X-Plex-Container-Size=0"
 
     assert ask(plex, count).json["totalSize"] == 3
@@ -690,7 +686,7 @@ def test_the_log_has_the_format_of_plex_and_no_token(plex: PlexSimulator) -> Non
     ask(plex, f"/library/sections?X-Plex-Token={plex.token}", token="")
     ask(plex, "/library/sections", token="wrong-token")
     # A line is written after its answer is sent, so neither needs to be there yet.
-    wait_for(lambda: {"] 200 GET", "] 401 GET"} <= set(re.findall(r"\] \d+ GET", plex.log_file.read_text())))
+    await_true(lambda: {"] 200 GET", "] 401 GET"} <= set(re.findall(r"\] \d+ GET", plex.log_file.read_text())))
     text = plex.log_file.read_text()
 
     pattern = r"(?m)^[A-Z][a-z]{2} \d\d, \d{4} \d\d:\d\d:\d\d\.\d{3} \[\d{10,16}\] (DEBUG|INFO|WARN|ERROR) - .+$"
@@ -703,7 +699,7 @@ def test_the_log_has_the_format_of_plex_and_no_token(plex: PlexSimulator) -> Non
 
 def test_debug_lines_end_when_the_setting_is_off(plex: PlexSimulator) -> None:
     ask(plex, "/:/prefs?logDebug=0", method="PUT")
-    wait_for(lambda: not plex.logs.server.debug)
+    await_true(lambda: not plex.logs.server.debug)
     before = plex.log_file.read_text()
     ask(plex, "/library/sections")
     assert plex.log_file.read_text() == before
@@ -811,7 +807,7 @@ def test_maintenance_is_503_in_xml_on_every_path(plex: PlexSimulator, path: str)
 def test_maintenance_may_end_by_itself(plex: PlexSimulator) -> None:
     plex.set(mode="maintenance", duration_s=0.6)
     assert ask(plex, "/identity").status == 503
-    wait_for(lambda: ask(plex, "/identity").status == 200)
+    await_true(lambda: ask(plex, "/identity").status == 200)
 
 
 @pytest.mark.parametrize("migrating", [True, False], ids=["migrating", "stuck"])
@@ -832,7 +828,7 @@ def test_a_start_may_begin_with_maintenance(data: Path) -> None:
     plex.set(startup_maintenance_s=0.8)
     with plex:
         assert ask(plex, "/identity").body.decode() == MIGRATING
-        wait_for(lambda: ask(plex, "/identity").status == 200)
+        await_true(lambda: ask(plex, "/identity").status == 200)
 
 
 def test_deadlock_is_503_without_the_words_of_a_migration(plex: PlexSimulator) -> None:
@@ -1007,14 +1003,6 @@ class Program:
         return self.process.wait(5)
 
 
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 StartProgram = Callable[..., Program]
 
 
@@ -1046,7 +1034,7 @@ def is_up(program: Program) -> bool:
 
 def test_the_program_runs_and_stops_cleanly(start: StartProgram) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     assert (program.data / "plexmediaserver.pid").read_text().strip() == str(program.process.pid)
 
     assert program.end() == 0
@@ -1058,15 +1046,15 @@ def test_the_program_runs_and_stops_cleanly(start: StartProgram) -> None:
 
 def test_the_command_switches_a_running_program(start: StartProgram) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
 
     program.switch("mode=hung", "plex_pass=false")
     with pytest.raises(TimeoutError):
         program.ask("/identity", timeout_s=0.3)
     program.switch("mode=refusing")
-    wait_for(lambda: not is_up(program))
+    await_true(lambda: not is_up(program))
     program.switch("mode=healthy", 'sessions=[{"type": "track", "user": "Ana"}]')
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     assert program.ask("/status/sessions").json["Metadata"][0]["User"]["title"] == "Ana"
     assert json.loads(program.control.read_text())["plex_pass"] is False
 
@@ -1082,7 +1070,7 @@ def test_the_command_refuses_what_it_does_not_know(tmp_path: Path) -> None:
 
 def test_a_crash_ends_the_process_with_255_and_a_restart_cures_it(start: StartProgram) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     program.switch("mode=crash")
     assert program.process.wait(5) == 255
     assert program.process.stdout is not None
@@ -1092,7 +1080,7 @@ def test_a_crash_ends_the_process_with_255_and_a_restart_cures_it(start: StartPr
     )
 
     again = start()
-    wait_for(lambda: is_up(again))
+    await_true(lambda: is_up(again))
     assert json.loads(again.control.read_text())["mode"] == "healthy"
 
 
@@ -1104,13 +1092,13 @@ def test_corrupt_ends_every_start(start: StartProgram, tmp_path: Path) -> None:
 
 def test_a_kill_leaves_a_wal_the_next_start_takes_in(start: StartProgram, movies: Path) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     program.ask(f"/library/sections?name=Movies&type=movie&location={quote(str(movies))}", method="POST")
     program.process.kill()
     program.process.wait(5)
 
     again = start()
-    wait_for(lambda: is_up(again))
+    await_true(lambda: is_up(again))
     log = (again.data / "Logs" / "Plex Media Server.log").read_text()
     assert re.search(r"INFO - SQLITE3:\(nil\), 283, recovered [1-9]\d* frames from WAL file /.*library\.db-wal\n", log)
     assert again.ask("/library/sections").json["size"] == 1
@@ -1118,7 +1106,7 @@ def test_a_kill_leaves_a_wal_the_next_start_takes_in(start: StartProgram, movies
 
 def test_term_ends_a_hung_program_cleanly(start: StartProgram) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     program.switch("mode=hung")
     with socket.create_connection(("127.0.0.1", program.port)) as connection:
         connection.sendall(b"GET /identity HTTP/1.1\r\n\r\n")
@@ -1137,7 +1125,7 @@ def test_what_ends_by_itself_is_written_back(data: Path, tmp_path: Path) -> None
         assert plex.mode == "healthy", "a start cures a pause"
         control.write_text('{"mode": "pause", "duration_s": 0.5, "plex_pass": false}')
         assert plex.mode == "pause"
-        wait_for(lambda: plex.mode == "healthy")
+        await_true(lambda: plex.mode == "healthy")
     assert json.loads(control.read_text()) == {"mode": "healthy", "duration_s": 0.5, "plex_pass": False}
 
 
@@ -1155,7 +1143,7 @@ def test_a_cancelled_scan_has_marked_and_not_emptied(plex: PlexSimulator, librar
     plex.set(scan_s=20)
     ask(plex, f"/library/sections/{library}/refresh")
     marked = "SELECT title FROM metadata_items WHERE deleted_at IS NOT NULL"
-    wait_for(lambda: rows(plex, marked))
+    await_true(lambda: rows(plex, marked))
     plex.restart()
 
     assert f"Scanner: scanning in {movies} was cancelled" in (plex.log_file.parent / "Plex Media Scanner.log").read_text()
@@ -1181,7 +1169,7 @@ def test_the_unit_is_that_of_the_package() -> None:
 
 def test_term_can_be_ignored(start: StartProgram) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     program.switch("ignore_term=true")
     program.process.terminate()
     with pytest.raises(subprocess.TimeoutExpired):
@@ -1192,7 +1180,7 @@ def test_term_can_be_ignored(start: StartProgram) -> None:
 
 def test_stopping_can_take_a_while(start: StartProgram) -> None:
     program = start()
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     program.switch("stop_delay_s=0.5")
     started = time.monotonic()
     assert program.end() == 0
@@ -1206,7 +1194,7 @@ def test_a_copy_alone_runs_under_the_name_of_plex(start: StartProgram, tmp_path:
     shutil.copy2(PACKAGE / "plex-media-server", executable)
     program = start([str(executable)])
 
-    wait_for(lambda: is_up(program))
+    await_true(lambda: is_up(program))
     assert Path(f"/proc/{program.process.pid}/comm").read_text() == "Plex Media Serv\n"
     assert not list(installed.rglob("__pycache__"))
     assert program.end() == 0
@@ -1224,14 +1212,14 @@ def test_a_process_that_may_not_read_a_file_loses_it(start: StartProgram) -> Non
         shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
         write_media(folder / "movies", "Dune.mkv", "Heat.mkv")
         program = start([sys.executable, "-B", str(package / "server.py")], folder=home, user=NOBODY)
-        wait_for(lambda: is_up(program))
+        await_true(lambda: is_up(program))
         program.ask(f"/library/sections?name=Movies&type=movie&location={folder / 'movies'}", method="POST")
 
         def scan() -> int:
             before = program.ask("/library/sections").json["Directory"][0]["contentChangedAt"]
             program.ask("/library/sections/1/refresh")
-            wait_for(lambda: program.ask("/library/sections").json["Directory"][0]["contentChangedAt"] > before)
-            wait_for(lambda: not program.ask("/library/sections").json["Directory"][0]["refreshing"])
+            await_true(lambda: program.ask("/library/sections").json["Directory"][0]["contentChangedAt"] > before)
+            await_true(lambda: not program.ask("/library/sections").json["Directory"][0]["refreshing"])
             total: int = program.ask("/library/sections/1/all?X-Plex-Container-Size=0").json["totalSize"]
             return total
 

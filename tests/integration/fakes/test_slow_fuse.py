@@ -17,6 +17,7 @@ from plexguard.core.mounts import read_mounts
 from tests.fakes import names
 from tests.fakes.slow_fuse import SlowFuse
 from tests.integration.perms_audit.support import NOBODY, make_file, make_folder, mode_of, needs_mounts, run_child
+from tests.waiting import await_true
 
 pytestmark = needs_mounts
 REPOSITORY = Path(__file__).parents[3]
@@ -77,13 +78,6 @@ def fork(work: Callable[[], object]) -> int:
         finally:
             os._exit(0)
     return pid
-
-
-def await_fact(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # -- what it shows ----------------------------------------------------------------------------------------------------
@@ -239,7 +233,7 @@ def test_a_hung_one_holds_even_the_killed_until_it_is_unmounted(place: Path) -> 
     with SlowFuse(place / "source", place / "mount") as disk:
         disk.hang()
         pid = fork(lambda: os.stat(disk.target / "Show"))
-        await_fact(lambda: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "SD")
+        await_true(lambda: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "SD")
         os.kill(pid, signal.SIGKILL)
         time.sleep(0.2)
 
@@ -257,7 +251,7 @@ def test_a_stopped_one_holds_who_asks_and_lets_the_killed_go(place: Path) -> Non
 
         os.kill(pid, signal.SIGKILL)
 
-        await_fact(lambda: os.waitpid(pid, os.WNOHANG) == (pid, signal.SIGKILL))
+        await_true(lambda: os.waitpid(pid, os.WNOHANG) == (pid, signal.SIGKILL))
 
 
 def test_it_can_hang_for_a_while(disk: SlowFuse) -> None:
@@ -303,4 +297,4 @@ def test_nothing_stays_mounted_when_its_test_is_killed(place: Path) -> None:
     test.kill()
     test.wait()
 
-    await_fact(lambda: not is_mounted(place / "mount"))
+    await_true(lambda: not is_mounted(place / "mount"))

@@ -43,7 +43,7 @@ full_calendar = "Mon..Fri *-*-* 03:15:00 America/New_York"
 [plex-probe]
 interval = "45s"
 [log-watch]
-proxy_unit = "haproxy.service"
+proxy_unit = ""
 """
 
 

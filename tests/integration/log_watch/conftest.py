@@ -13,6 +13,7 @@ import pytest
 
 from plexguard.core import perms_request
 from plexguard.core.clock import Clock, SystemClock
+from plexguard.core.guarded import NONE_GUARDED
 from plexguard.core.perms_request import Answer, Verdict
 from plexguard.core.state import StateFile
 from plexguard.log_watch.act import STATE_SCHEMA, State, Watcher, World
@@ -98,6 +99,8 @@ class Site:
             open_library=Database,
             open_proxy=NoProxy,
             ask=lambda path, timeout_s: perms_request.ask(path, timeout_s=timeout_s, address=self.address),
+            read_guarded=lambda: NONE_GUARDED,
+            hint=lambda _name: None,
         )
         file = StateFile(state or self.folder / "state.json", State, schema=STATE_SCHEMA, journal=self.journal)
         watcher = Watcher(Config(), fake_ports(journal=self.journal, clock=clock or SystemClock()), world, file)

@@ -17,9 +17,10 @@ def test_it_tells_its_manager_what_it_follows_and_ends_when_asked(tmp_path: Path
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(address)
         manager.settimeout(20)
-        (tmp_path / "empty.toml").write_text("")
+        # There need not be a journal here.
+        (tmp_path / "some.toml").write_text('[log-watch]\nproxy_unit = ""\n')
         process = subprocess.Popen(
-            [*COMMAND, "--config", str(tmp_path / "empty.toml")],
+            [*COMMAND, "--config", str(tmp_path / "some.toml")],
             env=environment(NOTIFY_SOCKET=address, STATE_DIRECTORY=str(tmp_path)),
             stderr=subprocess.PIPE,
             text=True,

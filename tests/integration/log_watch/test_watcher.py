@@ -14,6 +14,7 @@ from plexguard.core.perms_request import Answer, Verdict, to_packet
 from tests.fakes.ports import FakeClock
 from tests.integration.log_watch.conftest import Site
 from tests.unit.log_watch.lines import completed, denied, line
+from tests.waiting import await_true
 
 
 class QuickClock(FakeClock):
@@ -58,12 +59,9 @@ def test_the_line_and_the_404_of_one_playback_are_one_question(site: Site) -> No
     watcher = site.watch(clock=FakeClock())
     film.chmod(0o000)
     play(site, film)
-    text = site.plex.log_file.read_text()
-    deadline = time.monotonic() + 10
-    while "404 GET /library/parts/" not in text and time.monotonic() < deadline:
-        text = site.plex.log_file.read_text()  # the request ends a moment after its answer
-    assert "Error opening file" in text
-    assert "404 GET /library/parts/" in text
+    # The request ends a moment after its answer.
+    await_true(lambda: "404 GET /library/parts/" in site.plex.log_file.read_text(), what=site.plex.log_file.read_text)
+    assert "Error opening file" in site.plex.log_file.read_text()
 
     for _ in range(3):
         watcher.cycle()

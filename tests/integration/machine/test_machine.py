@@ -8,7 +8,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from tests.machine.inside import entries_from_json, properties_from_show
 from tests.machine.keeper import start_time
 from tests.machine.layer import remove_stale
 from tests.machine.tree import cache_folder, debian_sources
+from tests.waiting import await_true
 
 REASON = can_run()
 if REASON and os.environ.get("CI") == "true":
@@ -321,8 +322,26 @@ def test_unit_watches_a_whole_volume_with_fanotify(machine: Machine) -> None:
     assert machine.run(["systemd-run", "--wait", "--pipe", "-q", "python3", "/opt/watch.py"]).stdout == "True\n"
 
 
-def test_every_user_may_mount_with_fuse(machine: Machine) -> None:
-    assert machine.run(["sh", "-c", "exec 3<>/dev/fuse"], user="daemon").returncode == 0
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_every_user_may_mount_with_fuse_and_sees_what_waits_there(suite: str) -> None:
+    with Machine(READY.on(suite)) as machine:
+        assert machine.run(["sh", "-c", "exec 3<>/dev/fuse"], user="daemon").returncode == 0
+        machine.run(["install", "-d", "-o", "daemon", "/tmp/from", "/tmp/to"])
+        machine.run(["rclone", "mount", "--daemon", "/tmp/from", "/tmp/to"], user="daemon")
+
+        device = machine.run(["findmnt", "-n", "-o", "MAJ:MIN", "/tmp/to"]).stdout.strip()
+        connection = f"/sys/fs/fuse/connections/{device.partition(':')[2]}"
+
+        assert machine.run(["cat", f"{connection}/waiting"], user="daemon").stdout == "0\n"
+        machine.run(["sh", "-c", f"echo 1 > {connection}/abort"], user="daemon")
+        machine.wait_for(
+            lambda: (
+                "not connected" in machine.run(["ls", "/tmp/to"], check=False).stderr
+                or not machine.run(["findmnt", "/tmp/to"], check=False).stdout
+            ),
+            timeout_s=10,
+            what="the mount is dead",
+        )
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
@@ -483,7 +502,7 @@ def test_nothing_is_left_when_the_owner_is_ended_by(number: signal.Signals) -> N
     owner.send_signal(number)
 
     owner.wait(timeout=20)
-    wait_until(lambda: not any(start_time(pid) for pid in processes) and not traces_of(owner.pid), timeout_s=10)
+    await_true(lambda: not any(start_time(pid) for pid in processes) and not traces_of(owner.pid), timeout_s=10)
 
 
 def test_killed_keeper_takes_its_machine_along_and_the_next_one_sweeps() -> None:
@@ -495,7 +514,7 @@ def test_killed_keeper_takes_its_machine_along_and_the_next_one_sweeps() -> None
     owner.kill()
     owner.wait(timeout=20)
 
-    wait_until(lambda: not any(start_time(pid) for pid in processes), timeout_s=10)
+    await_true(lambda: not any(start_time(pid) for pid in processes), timeout_s=10)
     with Machine(BASE):
         pass
     assert traces_of(owner.pid) == []
@@ -517,13 +536,8 @@ def descendants(pid: int) -> list[int]:
 def traces_of(owner_pid: int) -> list[str]:
     """Return what of the machines of one process is in the system: cgroups, and mounts that reached our namespace."""
     cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/plexguard-testbed-{owner_pid}-*")]
-    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "/run/machine" in line]
+    mounts = [
+        line for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines() if "/run/machine" in line
+    ]
     nspawn = [str(path) for path in Path("/run/systemd").glob("nspawn/*/*")]
     return cgroups + mounts + nspawn
-
-
-def wait_until(is_so: Callable[[], object], *, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s"
-        time.sleep(0.1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.machine.test_machine import descendants, wait_until
+from tests.integration.machine.test_machine import descendants
 from tests.machine import Machine, MachineError, can_run
 from tests.machine.keeper import start_time
 from tests.machine.managers import (
@@ -31,6 +31,7 @@ from tests.machine.managers import (
     set_interface_down,
 )
 from tests.machine.network import ENDPOINTS, GATEWAY, PLAYER, WEB, Fault, Lan, can_run_network
+from tests.waiting import await_true
 
 REASON = can_run() or can_run_network()
 if REASON and os.environ.get("CI") == "true":
@@ -292,4 +293,4 @@ def test_nothing_is_left_when_the_owner_is_ended_by(number: signal.Signals) -> N
     owner.send_signal(number)
 
     owner.wait(timeout=20)
-    wait_until(lambda: not any(start_time(pid) for pid in processes), timeout_s=10)
+    await_true(lambda: not any(start_time(pid) for pid in processes))

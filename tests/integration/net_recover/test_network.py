@@ -9,6 +9,7 @@ import pytest
 
 from plexguard.net_recover.links import read_link
 from plexguard.net_recover.network import ICMP, Reply, SystemNetwork, Target
+from tests.loopback import free_port
 
 NETWORK = SystemNetwork()
 NEEDS_RAW = pytest.mark.skipif(os.geteuid() != 0, reason="a raw socket needs root")
@@ -39,12 +40,6 @@ def silent() -> Iterator[int]:
 
 def ask(*targets: Target, timeout_s: float = 5.0, whole: bool = True) -> list[Reply]:
     return [answer.reply for answer in NETWORK.ask(targets, timeout_s=timeout_s, whole=whole)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_who_listens_answers_and_who_does_not_refuses(listener: int) -> None:

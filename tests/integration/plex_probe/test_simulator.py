@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.clock import SystemClock
+from plexguard.core.events import Tell
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Unit
-from plexguard.core.plex import HttpPlex, PlexBroken
+from plexguard.core.plex import PlexBroken
+from plexguard.core.plex_http import HttpPlex
 from plexguard.core.secret import Secret
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import Plan, State, decide
-from plexguard.plex_probe.ladder import AskRestart, Tell
+from plexguard.plex_probe.ladder import AskRestart
 from plexguard.plex_probe.look import Answer, take_look
 from plexguard.plex_probe.observe import observe
 from plexguard.plex_probe.restart.act import await_answer

@@ -9,7 +9,7 @@ import pytest
 from plexguard.core.errors import IoFailed
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.manager import Unit
-from plexguard.discover.act import link_preferences, reload, tell_changes
+from plexguard.discover.act import link_preferences, pass_on_address, reload, tell_changes
 from tests.fakes.ports import FakeJournal, FakeManager
 
 UNIT = FoundPlex(server=Server.UNIT, name="plexmediaserver.service", url="http://127.0.0.1:32400", folders=("/srv/media",))
@@ -175,3 +175,35 @@ def test_services_that_run_are_restarted_when_their_drop_ins_changed(tmp_path: P
     reload(manager, tmp_path)
 
     assert manager.asked == [("daemon-reload", ""), ("try-restart", "plexguard-log-watch.service")]
+
+
+FRONT, PICTURES = "plexguard-proxy.service", "plexguard-proxy-pictures.service"
+ELSEWHERE = dataclasses.replace(UNIT, url="http://127.0.0.1:32500")
+
+
+def reloaded(now: FoundPlex, past: FoundPlex | None, **states: str) -> list[tuple[str, str]]:
+    units = {FRONT: states.get("front", "active"), PICTURES: states.get("pictures", "active")}
+    manager = FakeManager(*(Unit(name=name, load_state="loaded", active_state=state) for name, state in units.items()))
+    pass_on_address(now, past, manager)
+    return manager.asked
+
+
+def test_services_that_lead_to_plex_are_reloaded_when_it_answers_elsewhere() -> None:
+    both = [("try-reload", PICTURES), ("try-reload", FRONT)]
+
+    assert reloaded(ELSEWHERE, UNIT) == both
+    assert reloaded(ELSEWHERE, None) == both
+    assert reloaded(NONE, ELSEWHERE) == both
+    # It is started with what was read a moment before.
+    assert reloaded(ELSEWHERE, UNIT, front="activating") == both
+
+
+def test_nothing_is_reloaded_for_what_they_do_not_read() -> None:
+    assert reloaded(dataclasses.replace(UNIT, folders=("/srv/other",), name="plex.service"), UNIT) == []
+    # What is taken before anything is found is the usual address.
+    assert reloaded(UNIT, None) == []
+    assert reloaded(NONE, UNIT) == []
+
+
+def test_a_proxy_that_is_off_stays_off() -> None:
+    assert reloaded(ELSEWHERE, UNIT, front="inactive", pictures="failed") == []

@@ -187,3 +187,22 @@ def test_a_plex_that_says_it_has_no_libraries_has_none() -> None:
 
 def test_folders_of_another_machine_are_nothing_here() -> None:
     assert add_folders(FoundPlex(server=Server.REMOTE, name="x"), ("/srv/media",), None, None).folders == ()
+
+
+def test_where_a_folder_lies_is_said_where_its_path_says_otherwise() -> None:
+    places = {"/srv/films/": "/mnt/cloud/Films", "/srv/shows/": "/srv/shows"}
+
+    found = add_folders(UNIT, ("/srv/films/", "/srv/shows/"), None, None, places)
+
+    assert found.links == {"/srv/films": "/mnt/cloud/Films"}
+    assert found.places == ("/mnt/cloud/Films", "/srv/shows")
+    assert found.follow("/srv/films/Film/a.mkv") == "/mnt/cloud/Films/Film/a.mkv"
+    assert found.follow("/srv/films2") == "/srv/films2"
+    assert add_folders(UNIT, None, None, found).places == found.places
+
+
+def test_where_a_folder_of_a_container_lies_is_said_by_its_path_on_the_host() -> None:
+    found = add_folders(IN_CONTAINER, ("/tv", "/data"), PLEX, None, {"/tv": "/mnt/cloud/TV", "/data": "/mnt/tank"})
+
+    assert found.links == {"/srv/tv": "/mnt/cloud/TV"}
+    assert found.places == ("/mnt/cloud/TV", "/mnt/tank")

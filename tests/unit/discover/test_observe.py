@@ -8,9 +8,10 @@ import pytest
 
 from plexguard.core.found import FoundContainer, Mount
 from plexguard.core.manager import Unit
+from plexguard.core.mounts import MountPoint
 from plexguard.core.plex import Library, PlexError, PlexMaintenance, PlexRefused, PlexTimeout, PlexUnauthorized
 from plexguard.core.plex_config import PlexConfig
-from plexguard.discover.observe import Observation, ask_folders, observe
+from plexguard.discover.observe import Observation, ask_folders, find_places, observe
 from tests.fakes.ports import FakeClock, FakeManager, FakePlex
 
 NAME = "plexmediaserver.service"
@@ -176,3 +177,48 @@ def test_a_plex_that_is_just_being_claimed_is_asked_again_for_a_moment() -> None
 def test_a_plex_without_a_library_is_asked_again_and_believed_in_the_end() -> None:
     assert ask((), (), (library("/a"),), wait_s=60.0) == ("/a",)
     assert ask((), wait_s=5.0) == ()
+
+
+# -- where they lie ---------------------------------------------------------------------------------------------------
+
+TABLE = (MountPoint(path="/", type="ext4"),)
+
+
+def test_a_folder_lies_behind_all_links(tmp_path: Path) -> None:
+    (tmp_path / "plex").symlink_to(tmp_path / "media")
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media/films").symlink_to("/mnt/cloud/Films")
+    (tmp_path / "media/round").symlink_to("round")
+
+    places = find_places([f"{tmp_path}/plex/{name}" for name in ("films", "shows", "round")], None, TABLE)
+
+    assert places == {
+        f"{tmp_path}/plex/films": "/mnt/cloud/Films",
+        f"{tmp_path}/plex/shows": f"{tmp_path}/media/shows",
+        f"{tmp_path}/plex/round": f"{tmp_path}/plex/round",
+    }
+
+
+def test_a_folder_of_a_container_lies_where_links_lead_in_its_eyes(tmp_path: Path) -> None:
+    # given: on the host a link to what the container is shown, and in that a link as the container names its target
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "shown").symlink_to("disk")
+    (tmp_path / "disk/films").symlink_to("/cloud/Films")
+    (tmp_path / "disk/image").symlink_to("/usr/films")
+    binds = (Mount(source=f"{tmp_path}/shown", destination="/data"), Mount(source="/mnt/cloud", destination="/cloud"))
+
+    places = find_places(["/data/films", "/data/shows", "/data/image", "/other"], binds, TABLE)
+
+    assert places == {"/data/films": "/mnt/cloud/Films", "/data/shows": f"{tmp_path}/disk/shows"}
+    assert find_places(["/data/films"], (), TABLE) == {}
+
+
+def test_links_on_a_mount_that_may_hang_are_not_asked(tmp_path: Path) -> None:
+    (tmp_path / "nas").mkdir()
+    (tmp_path / "nas/films").symlink_to("/elsewhere")
+    (tmp_path / "shown").symlink_to("nas")
+    table = (*TABLE, MountPoint(path=str(tmp_path / "nas"), type="nfs4"))
+
+    assert find_places([f"{tmp_path}/shown/films"], None, table) == {f"{tmp_path}/shown/films": f"{tmp_path}/nas/films"}
+    bind = Mount(source=f"{tmp_path}/shown", destination="/data")
+    assert find_places(["/data/films"], (bind,), table) == {"/data/films": f"{tmp_path}/nas/films"}

@@ -1,14 +1,15 @@
 """The watch's cycles over real files, with an audit, a library and a proxy that do what they are told."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 from plexguard.core.errors import PeerError, PlexguardError, SystemRefused, TryAgain, Unavailable
-from plexguard.core.found import Mount
+from plexguard.core.found import FoundPlex, Mount, Server
+from plexguard.core.guarded import NONE_GUARDED, Guarded, Unproven
 from plexguard.core.journal import StderrJournal
 from plexguard.core.mounts import MountPoint
 from plexguard.core.perms_request import Answer, Verdict
@@ -101,6 +102,7 @@ class Scene:
         self.audit, self.library, self.proxy = FakeAudit(), FakeLibrary(), FakeProxy()
         self.file = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=self.journal)
         self.config = Config()
+        self.guarded, self.hints = NONE_GUARDED, list[str]()
         self.start()
 
     def start(self, **ports: object) -> None:
@@ -111,6 +113,8 @@ class Scene:
             open_library=self.library,
             open_proxy=self.proxy,
             ask=self.audit,
+            read_guarded=lambda: self.guarded,
+            hint=self.hints.append,
         )
         given = fake_ports(**{"clock": self.clock, "journal": self.journal, **ports})
         self.watcher = Watcher(self.config, given, world, self.file)
@@ -239,6 +243,53 @@ def test_a_dead_mount_is_told_once_for_all_its_files_and_nobody_is_asked(scene: 
 
     assert scene.audit.asked == []
     assert [told["path"] for told in scene.told("logs.mount-dead")] == ["/mnt/cloud/0.mkv", "/mnt/nas/0.mkv"]
+
+
+def guard(scene: Scene, *, verdict: str = "") -> None:
+    dead = Unproven(name="cloud", mount_point="/mnt/cloud", verdict=verdict, why=verdict)
+    scene.guarded = Guarded(mount_points={"cloud": "/mnt/cloud", "more": "/mnt/more"}, unproven=(dead,) if verdict else ())
+    scene.watcher.cycle()
+
+
+def test_who_proves_a_mount_is_told_to_look_when_plex_meets_it_dead_and_not_at_every_line(scene: Scene) -> None:
+    guard(scene)
+
+    scene.cycle(*(line("ERROR", DEAD.format(f"/mnt/cloud/{number}.mkv")) for number in range(3000)))
+    assert scene.hints == ["cloud"]
+    scene.clock.pass_time(30)
+    scene.cycle(line("ERROR", DEAD.format("/mnt/cloud/again.mkv")), line("ERROR", DEAD.format("/mnt/nas/other.mkv")))
+
+    assert scene.hints == ["cloud", "cloud"]
+    assert [told["path"] for told in scene.told("logs.mount-dead")] == ["/mnt/cloud/0.mkv", "/mnt/nas/other.mkv"]
+
+
+def test_a_refusal_on_a_mount_that_is_not_proven_is_a_dead_mount_and_no_matter_of_modes(scene: Scene) -> None:
+    guard(scene, verdict="absent")
+
+    scene.cycle(*(denied(f"/mnt/cloud/{number}.mkv") for number in range(100)))
+
+    assert (scene.audit.asked, scene.hints) == ([], ["cloud"])
+    assert [told["fault"] for told in scene.told("logs.mount-dead")] == ["Permission denied"]
+
+
+@pytest.mark.parametrize("complaint", [denied, lambda path: line("ERROR", DEAD.format(path))], ids=["refused", "dead"])
+def test_a_mount_is_known_by_where_a_link_to_it_leads(scene: Scene, complaint: Callable[[str], str]) -> None:
+    linked = FoundPlex(server=Server.UNIT, links={"/srv/films": "/mnt/cloud/Films"})
+    scene.sources = dataclasses.replace(scene.sources, found=linked)
+    guard(scene, verdict="absent")
+
+    scene.cycle(complaint("/srv/films/film.mkv"))
+
+    assert (scene.audit.asked, scene.hints) == ([], ["cloud"])
+    assert [told["path"] for told in scene.told("logs.mount-dead")] == ["/srv/films/film.mkv"]
+
+
+def test_a_refusal_on_a_mount_that_is_proven_is_handed_on(scene: Scene) -> None:
+    guard(scene)
+
+    scene.cycle(denied("/mnt/cloud/film.mkv"))
+
+    assert (scene.audit.asked, scene.hints) == (["/mnt/cloud/film.mkv"], [])
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------
@@ -551,7 +602,8 @@ def test_a_journal_that_cannot_be_read_is_told_once_and_opened_again(scene: Scen
 
 
 def test_without_a_proxy_no_journal_is_opened(scene: Scene) -> None:
+    scene.config = Config(proxy_unit="")
     scene.proxy.fault = SystemRefused("never")
-    scene.cycle()
+    scene.start()
 
     assert scene.journal.names == []

@@ -3,6 +3,7 @@
 import pytest
 
 from plexguard.core.mounts import MountPoint
+from plexguard.core.suite import daemon_units
 from plexguard.core.units import Site, quote_path
 from plexguard.log_watch.config import Config
 from plexguard.log_watch.units import drop_ins
@@ -60,6 +61,12 @@ def test_a_group_whose_members_can_become_root_is_not_given(group: tuple[int, st
 
 
 def test_the_journal_may_be_read_only_for_a_proxy() -> None:
-    assert drop_ins(Config(proxy_unit="haproxy.service"), Site(folders=(), mounts=())) == {
-        NAME: "[Service]\nSupplementaryGroups=systemd-journal\n"
-    }
+    assert drop_ins(Config(proxy_unit="haproxy.service"), Site(folders=(), mounts=())) == {}
+    assert drop_ins(Config(proxy_unit=""), Site(folders=(), mounts=())) == {NAME: "[Service]\nSupplementaryGroups=\n"}
+    assert drop_ins(Config(proxy_unit=""), site(groups={997: "plex"}))[NAME].endswith(
+        "\nSupplementaryGroups=\nSupplementaryGroups=997\n"
+    )
+
+
+def test_what_is_followed_by_default_is_the_suites_own_door() -> None:
+    assert Config().proxy_unit in daemon_units()

@@ -12,13 +12,14 @@ from plexguard.core.clock import Moment
 from plexguard.core.errors import IoFailed
 from plexguard.core.found import FoundPlex, Server
 from plexguard.core.program import Ports
+from plexguard.core.published import RebootSeen
 from plexguard.core.state import StateFile
 from plexguard.net_recover import __main__ as command
 from plexguard.net_recover.config import Config
 from plexguard.net_recover.decide import State
 from plexguard.net_recover.history import Record, open_history
 from plexguard.net_recover.ladder import Problem
-from plexguard.net_recover.reboot.decide import Budget, Notice, Reboot
+from plexguard.net_recover.reboot.decide import Budget, Notice
 from plexguard.net_recover.states import Verdict
 from tests.fakes.ports import FakeJournal, FakeNotifier
 from tests.unit.net_recover.world import World, WorldHost, WorldManager
@@ -129,7 +130,7 @@ def test_the_history_is_what_was_told(installed: Installed, capsys: pytest.Captu
 
 def leave(installed: Installed) -> Moment:
     now = installed.world.clock.moment()
-    installed.save_budget(Budget(reboots=(Reboot(at=now, is_dated=True),), notice=Notice(at=now, reason="no-gateway: x")))
+    installed.save_budget(Budget(reboots=(RebootSeen(at=now, is_dated=True),), notice=Notice(at=now, reason="no-gateway: x")))
     return now
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.errors import IoFailed
+from plexguard.core.events import Tell
 from plexguard.core.host import CommandFailed
 from plexguard.core.state import StateFile
 from plexguard.plex_probe import events
 from plexguard.plex_probe.act import carry_out
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import Plan, State, decide
-from plexguard.plex_probe.ladder import AskRestart, Problem, Tell
+from plexguard.plex_probe.ladder import AskRestart, Problem
 from plexguard.plex_probe.look import Answer
 from plexguard.plex_probe.states import Verdict
 from tests.fakes.ports import FakeClock, FakeJournal, FakeManager

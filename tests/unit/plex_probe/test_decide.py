@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from plexguard.core.clock import Moment
+from plexguard.core.events import Tell
+from plexguard.core.guarded import Unproven
 from plexguard.core.records import decode, encode
 from plexguard.plex_probe import events
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import Plan, State, decide
-from plexguard.plex_probe.ladder import AskRestart, Problem, Tell
+from plexguard.plex_probe.ladder import AskRestart, Problem
 from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.progress import Marks
@@ -49,6 +51,8 @@ class Checks:
         slow_s: float = 0.0,
         writing: bool | None = False,
         viewers: int | None = None,
+        mounts: tuple[Unproven, ...] = (),
+        connections: int = 0,
     ) -> Verdict:
         self.clock.pass_time(after_s)
         began = self.clock.moment()
@@ -56,7 +60,14 @@ class Checks:
         seen = see(*answers, server=server, update=update, version=version, latencies={"identity": slow_s})
         marks = Marks() if progress is None else Marks(log="log", database=f"database {progress}")
         seen = dataclasses.replace(
-            seen, marks=marks, ask_was_put_off=put_off, ask_was_refused=refused, database_moves=writing, viewers=viewers
+            seen,
+            marks=marks,
+            ask_was_put_off=put_off,
+            ask_was_refused=refused,
+            database_moves=writing,
+            viewers=viewers,
+            mounts=mounts,
+            connections=connections,
         )
         plan = decide(seen, self.config, self.state, began, self.clock.moment())
         self.state = decode(State, encode(plan.state))
@@ -777,6 +788,63 @@ def test_a_database_that_was_written_to_once_more_is_waited_for_anew() -> None:
         checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=0, writing=True)
 
     assert checks.restarts == 0
+
+
+# -- mounts of its libraries ------------------------------------------------------------------------------------------
+
+
+def dead(verdict: str) -> tuple[Unproven, ...]:
+    return (Unproven(name="media", mount_point="/mnt/media", verdict=verdict, why=verdict),)
+
+
+@pytest.mark.parametrize("verdict", ["hung", "degraded", "refusing"])
+def test_a_plex_that_hangs_with_its_mount_is_not_restarted_and_the_mount_is_named(verdict: str) -> None:
+    checks = Checks()
+
+    for _ in range(40):
+        checks.check(Answer.SILENT, mounts=dead(verdict))
+
+    assert (checks.told, checks.restarts) == (["plex.hung"], 0)
+    assert f"/mnt/media, which is {verdict}" in str(checks.values[0]["server"])
+    assert "/mnt/media" in checks.state.detail
+
+
+def test_a_plex_that_still_hangs_when_its_mount_is_proven_again_is_restarted_then() -> None:
+    checks = Checks()
+
+    checks.check(Answer.SILENT, mounts=dead("hung"))
+    assert checks.restarts == 0
+    checks.check(Answer.SILENT)
+
+    assert (checks.told, checks.restarts) == (["plex.hung", "plex.restart-asked"], 1)
+
+
+def test_a_database_that_is_stuck_with_its_mount_is_waited_for() -> None:
+    checks = Checks()
+
+    for _ in range(round(CONFIG.blocked_limit.total_seconds() / 30) + 2):
+        checks.check(Answer.DATABASE_SILENT, took_s=0, viewers=0, mounts=dead("hung"))
+
+    assert (checks.told, checks.restarts) == (["plex.database-blocked"], 0)
+
+
+@pytest.mark.parametrize("verdict", ["stale", "absent", "empty", "foreign", "unknown"])
+def test_a_mount_that_makes_nobody_wait_excuses_nothing(verdict: str) -> None:
+    checks = Checks()
+
+    checks.check(Answer.SILENT, mounts=dead(verdict))
+
+    assert checks.restarts == 1
+
+
+@pytest.mark.parametrize("answer", [Answer.REFUSED, Answer.FAILING], ids=["down", "deadlocked"])
+def test_what_is_certainly_another_fault_is_cured_whatever_its_mount_does(answer: Answer) -> None:
+    checks = Checks()
+
+    server = ServerState.DOWN if answer is Answer.REFUSED else ServerState.RUNNING
+    checks.check(answer, server=server, mounts=dead("hung"), connections=5000)
+
+    assert checks.restarts == 1
 
 
 # -- what looks like an outage and is none ----------------------------------------------------------------------------

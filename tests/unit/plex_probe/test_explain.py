@@ -6,12 +6,16 @@ import os
 import pytest
 
 from plexguard.core.found import FoundPlex, Server
+from plexguard.core.guarded import Unproven
+from plexguard.core.published import ProxySeen
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import State, decide
-from plexguard.plex_probe.explain import describe, explain_check
+from plexguard.plex_probe.explain import describe, describe_door, explain_check
+from plexguard.plex_probe.ladder import Problem
 from plexguard.plex_probe.look import Answer, Level, Look
 from plexguard.plex_probe.observe import Observation
 from plexguard.plex_probe.server import SeenServer, ServerState
+from plexguard.plex_probe.states import Verdict
 from tests.fakes.ports import FakeClock
 from tests.unit.plex_probe.samples import see
 
@@ -116,3 +120,38 @@ def test_one_line_tells_version_verdict_times_and_what_failed() -> None:
         describe(decide(well, CONFIG, State(answered=""), now, now).state) == "Plex 1.43: healthy (identity 2 ms, database 20 ms)"
     )
     assert describe(decide(hung, CONFIG, State(answered=""), now, now).state) == "Plex: hung (/identity: no whole answer in time)"
+
+
+def test_the_front_door_is_told_as_far_as_it_is_known() -> None:
+    clock = FakeClock()
+    then = clock.moment()
+    shut = ProxySeen(phase="open", opened=then, trigger="checks", text="Plex is down", seen=then)
+    clock.pass_time(40)
+
+    assert describe_door(None, clock.moment()) == ""
+    assert describe_door(ProxySeen(phase="closed", seen=then), clock.moment()) == "requests pass to Plex"
+    assert describe_door(shut, clock.moment()) == "open for 40 s, callers are turned away: Plex is down (checks)"
+    clock.pass_time(60)
+    assert describe_door(shut, clock.moment()) == "not known: its breaker has not looked for 100 s"
+
+
+def test_the_front_door_has_a_row() -> None:
+    seen, now, past = see(Answer.WELL), FakeClock().moment(), State(answered="")
+    plan = decide(seen, CONFIG, past, now, now)
+
+    assert "\ndoor        shut\n" in explain_check(FOUND, seen, plan, CONFIG, past=past, in_day=0, door="shut")
+    assert "\ndoor" not in explain_check(FOUND, seen, plan, CONFIG, past=past, in_day=0)
+
+
+def test_a_mount_that_is_not_proven_is_named_with_what_follows_from_it() -> None:
+    mount = Unproven(name="media", mount_point="/mnt/media", verdict="hung", why="hung: no answer for 40 s")
+    seen = dataclasses.replace(see(Answer.SILENT), mounts=(mount,))
+    past = State(
+        answered="", verdict=Verdict.HUNG, problem=Problem(verdict=Verdict.HUNG, began=FakeClock().moment(), told=(Verdict.HUNG,))
+    )
+
+    rows = explain(seen, past=past)
+
+    assert rows["mounts"] == ["/mnt/media is not proven (hung: no answer for 40 s)"]
+    assert rows["follows"] == ["nothing: no restart brings back /mnt/media"]
+    assert explain(see(Answer.WELL))["mounts"] == ["none of its libraries is on a guarded mount that is not proven"]

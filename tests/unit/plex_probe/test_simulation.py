@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from plexguard.core.clock import Moment
+from plexguard.core.events import Tell
 from plexguard.core.found import FoundContainer, FoundPlex, Server
 from plexguard.core.manager import Unit
 from plexguard.core.plex import Identity, Library, PlexMaintenance, PlexRefused, PlexTimeout, Session
@@ -21,7 +22,7 @@ from plexguard.plex_probe import observe as observe_module
 from plexguard.plex_probe import server as server_module
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import State, decide
-from plexguard.plex_probe.ladder import AskRestart, Tell
+from plexguard.plex_probe.ladder import AskRestart
 from plexguard.plex_probe.observe import RESTART_UNIT, observe
 from plexguard.plex_probe.progress import Marks
 from plexguard.plex_probe.restart import observe as restart_observe_module

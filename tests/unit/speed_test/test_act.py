@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.errors import IoFailed
+from plexguard.core.events import Tell
 from plexguard.core.host import CommandMissing, CommandTimeout, Completed
+from plexguard.core.published import SpeedDay
 from plexguard.core.state import History, StateFile
 from plexguard.speed_test import events
 from plexguard.speed_test.act import carry_out, keep, make_test
 from plexguard.speed_test.config import Config
-from plexguard.speed_test.decide import Day, Failed, Missing, Plan, State, Tell
+from plexguard.speed_test.decide import Failed, Missing, Plan, State
 from plexguard.speed_test.result import Record, Result
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal
 from tests.unit.speed_test.samples import SPEEDTEST_CLI, changed, record
@@ -137,7 +139,7 @@ def test_a_command_that_cannot_be_run_is_missing() -> None:
 
 # -- on disk ----------------------------------------------------------------------------------------------------------
 
-COUNTED = State(days={"2026-03-01": Day(attempts=1)})
+COUNTED = State(days={"2026-03-01": SpeedDay(attempts=1)})
 PUT_OFF = Tell(events.PUT_OFF, {"reason": "somebody watches"})
 RESULT = Tell(events.RESULT, {"download_mbit_s": 1.0, "upload_mbit_s": 1.0, "ping_ms": 1.0, "server": "x"})
 

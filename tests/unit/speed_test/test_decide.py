@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from plexguard.core.published import SpeedDay
 from plexguard.speed_test import events
 from plexguard.speed_test.config import Config
 from plexguard.speed_test.decide import (
-    Day,
     Due,
     Failed,
     Missing,
@@ -31,8 +31,8 @@ from tests.unit.speed_test.samples import FREE, NEW_YORK, VIEWER, at, failure, r
 
 CONFIG = Config()
 NIGHT = "2026-03-01"
-FULL = State(days={NIGHT: Day(attempts=4)})
-DONE = State(days={NIGHT: Day(attempts=1, tested=True)})
+FULL = State(days={NIGHT: SpeedDay(attempts=4)})
+DONE = State(days={NIGHT: SpeedDay(attempts=1, tested=True)})
 TWO = at(NIGHT, "02:00")
 EVENING = at(NIGHT, "20:00")
 BY_TIMER, BY_UNIT, BY_PERSON = (Due(day=NIGHT, starter=starter) for starter in Starter)
@@ -105,7 +105,7 @@ def test_at_night_a_test_is_made_and_counted_first() -> None:
     plan = plan_at(TWO)
 
     assert (plan.attempt, plan.steps, plan.code) == (1, (), 0)
-    assert plan.state.days == {NIGHT: Day(attempts=1)}
+    assert plan.state.days == {NIGHT: SpeedDay(attempts=1)}
 
 
 def test_after_a_failure_the_next_hour_makes_the_next_attempt() -> None:
@@ -116,7 +116,7 @@ def test_after_a_failure_the_next_hour_makes_the_next_attempt() -> None:
         past = settle(Failed(reason="x", code=69), plan.state, (), CONFIG, FakeClock().moment(), due=BY_TIMER).state
 
     assert attempts == [1, 2, 3, 4]
-    assert past.days == {NIGHT: Day(attempts=4)}
+    assert past.days == {NIGHT: SpeedDay(attempts=4)}
 
 
 @pytest.mark.parametrize("past", [FULL, DONE], ids=["attempts spent", "tested"])
@@ -239,12 +239,12 @@ def test_a_missing_command_is_told_to_who_asks_by_hand_every_time() -> None:
 
 
 def test_days_are_kept_for_two_weeks_and_today_always() -> None:
-    old = State(days={f"2099-01-{day:02}": Day(attempts=1) for day in range(1, 21)})
+    old = State(days={f"2099-01-{day:02}": SpeedDay(attempts=1) for day in range(1, 21)})
 
     days = plan_at(TWO, old).state.days
 
     assert len(days) == 15
-    assert days[NIGHT] == Day(attempts=1)
+    assert days[NIGHT] == SpeedDay(attempts=1)
     assert "2099-01-20" in days
 
 
@@ -254,7 +254,7 @@ def test_days_are_kept_for_two_weeks_and_today_always() -> None:
 def settled(
     outcome: Outcome, history: tuple[Record, ...] = (), past: State | None = None, *, config: Config = CONFIG, due: Due = BY_TIMER
 ) -> Plan:
-    counted = past or State(days={NIGHT: Day(attempts=1)})
+    counted = past or State(days={NIGHT: SpeedDay(attempts=1)})
     return settle(outcome, counted, history, config, FakeClock().moment(), due=due)
 
 
@@ -271,7 +271,7 @@ USUAL = (record(),) * 5
 def test_a_result_ends_the_day_and_is_told_with_its_figures() -> None:
     plan = settled(result(93.4e6, 20e6))
 
-    assert plan.state.days == {NIGHT: Day(attempts=1, tested=True)}
+    assert plan.state.days == {NIGHT: SpeedDay(attempts=1, tested=True)}
     assert (plan.code, told(plan)) == (0, ["speed.result"])
     assert plan.steps[0].values == {"download_mbit_s": 93.4, "upload_mbit_s": 20.0, "ping_ms": 10.0, "server": "Example (Here)"}
 
@@ -283,7 +283,7 @@ def test_a_person_reads_the_result_where_it_is_printed() -> None:
 
 
 def test_a_failure_is_told_with_its_reason_and_its_number() -> None:
-    plan = settled(Failed(reason="exit code 1", code=76), past=State(days={NIGHT: Day(attempts=3)}))
+    plan = settled(Failed(reason="exit code 1", code=76), past=State(days={NIGHT: SpeedDay(attempts=3)}))
 
     assert (plan.code, told(plan)) == (76, ["speed.failed"])
     assert plan.steps[0].values == {"reason": "exit code 1", "attempt": 3, "limit": 4, "day": NIGHT}

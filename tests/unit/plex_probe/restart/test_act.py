@@ -1,16 +1,22 @@
-"""A restart, step by step: graceful first, killed only when stuck, watched until Plex answers."""
+"""A restart, step by step: counted first, graceful, killed only when stuck, watched until Plex answers."""
 
+import dataclasses
+import os
 import signal
+from pathlib import Path
 
 import pytest
 
+from plexguard.core.errors import IoFailed
 from plexguard.core.found import Server
 from plexguard.core.host import CommandFailed, CommandTimeout, Completed
 from plexguard.core.manager import Unit
 from plexguard.core.plex import PlexMaintenance, PlexRefused, PlexTimeout
-from plexguard.plex_probe.restart.act import await_answer, carry_out
-from plexguard.plex_probe.restart.decide import Budget, Restart
-from tests.fakes.ports import IDENTITY, FakeClock, FakeHost, FakeJournal, FakeManager, FakePlex
+from plexguard.core.program import Ports
+from plexguard.core.state import StateFile
+from plexguard.plex_probe.restart.act import await_answer, carry_out, refuse, restart
+from plexguard.plex_probe.restart.decide import Budget, Refuse, Restart
+from tests.fakes.ports import IDENTITY, FakeClock, FakeHost, FakeJournal, FakeManager, FakePlex, fake_ports
 
 NAME = "plexmediaserver.service"
 GONE = Unit(name=NAME, load_state="loaded")
@@ -146,3 +152,86 @@ def test_a_plex_that_does_not_answer_in_time_is_told_as_a_restart_that_failed(fa
     values = bench.journal.values("plex.restart-failed")
     assert values["reason"] == str(fault)
     assert 90.0 <= float(str(values["seconds"])) < 95.0
+
+
+# -- what is counted and told around it -------------------------------------------------------------------------------
+
+
+class Office:
+    """The ports and the budget on disk, as the command has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.journal, self.manager = FakeClock(), FakeJournal(), FakeManager(GONE)
+        self.ports: Ports = fake_ports(clock=self.clock, journal=self.journal, manager=self.manager)
+        self.plex = FakePlex(self.clock)
+        self.file = StateFile(folder / "state.json", Budget, schema=1, journal=self.journal)
+
+    def restart(self) -> int:
+        now = self.clock.moment()
+        counted = dataclasses.replace(step(), budget=dataclasses.replace(Budget().spend(now), unfinished=now))
+        return restart(counted, now, self.ports, plex=self.plex, file=self.file, limit=6)
+
+    def refuse(self, refusal: Refuse) -> int:
+        return refuse(refusal, self.file.load() or Budget(), self.clock.moment(), self.ports, file=self.file)
+
+
+def test_a_restart_is_counted_and_told_before_it_is_made(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    seen: list[tuple[Budget | None, list[str]]] = []
+    office.manager.on = lambda verb, _name: (
+        seen.append((office.file.load(), list(office.journal.names))) if verb == "restart" else None
+    )
+
+    assert office.restart() == 0
+
+    ((budget, told),) = seen
+    assert budget is not None and (len(budget.restarts), budget.unfinished) == (1, budget.restarts[0])
+    assert told == ["plex.restarting"]
+    assert (office.journal.values("plex.restarting")["in_day"], office.journal.values("plex.restarting")["limit"]) == (1, 6)
+
+
+def test_a_restart_that_cannot_be_counted_is_not_made(tmp_path: Path) -> None:
+    office = Office(tmp_path / "away")
+
+    with pytest.raises(IoFailed):
+        office.restart()
+
+    assert (office.manager.asked, office.journal.names) == ([], [])
+
+
+def test_a_plex_that_came_back_was_not_left_stopped_by_us_and_one_that_did_not_was(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+
+    assert office.restart() == 0
+    assert (office.file.load() or Budget()).unfinished is None
+
+    office.plex.identities = [PlexRefused("gone")]
+    assert office.restart() == 1
+    assert (office.file.load() or Budget()).unfinished is not None
+
+
+@pytest.mark.parametrize("fault", [None, PlexRefused("gone")], ids=["back", "not back"])
+def test_the_probe_looks_at_once_at_what_came_of_it(fault: PlexRefused | None, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.plex.identities = [fault or IDENTITY]
+
+    office.restart()
+
+    assert office.manager.asked[-1] == ("start", "plexguard-plex-probe.service")
+
+
+def test_a_refusal_that_passes_says_try_again_and_one_for_good_does_not(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+
+    assert office.refuse(Refuse("somebody watches", passing=True)) == os.EX_TEMPFAIL
+    assert office.refuse(Refuse("restart = false", passing=False)) == os.EX_UNAVAILABLE
+
+
+def test_the_same_refusal_is_told_once_an_hour_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+
+    for _ in range(120):
+        office.refuse(Refuse("somebody watches", passing=True))
+        office.clock.pass_time(60)
+
+    assert office.journal.names == ["plex.restart-refused"] * 2

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from plexguard.core.found import FoundPlex, Server
+from plexguard.core.guarded import Unproven
 from plexguard.core.records import decode, encode
 from plexguard.plex_probe.config import Config
 from plexguard.plex_probe.decide import State
@@ -440,3 +441,28 @@ def test_a_restart_of_ours_is_known_for_an_hour() -> None:
     clock.pass_time(3600)
     assert not budget.was_ours(clock.moment())
     assert not Budget().was_ours(clock.moment())
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"), [(Answer.SILENT, Level.IDENTITY), (Answer.DATABASE_SILENT, Level.DATABASE)], ids=["hung", "stuck"]
+)
+def test_a_plex_that_may_wait_for_its_mount_is_left_until_that_is_back(answer: Answer, level: Level) -> None:
+    mount = Unproven(name="media", mount_point="/mnt/media", verdict="hung", why="hung")
+
+    refused = refuse(meet(answer, level=level, is_in_use=False, mounts=(mount,)))
+
+    assert (refused.reason, refused.passing) == ("it may wait for its mount /mnt/media, which is hung", True)
+
+
+@pytest.mark.parametrize("verdict", ["stale", "unknown"])
+def test_a_mount_that_makes_nobody_wait_is_no_reason_against_a_restart(verdict: str) -> None:
+    mount = Unproven(name="media", mount_point="/mnt/media", verdict=verdict, why=verdict)
+
+    assert isinstance(decide(meet(mounts=(mount,)), CONFIG, Budget(), Told(), FakeClock().moment()), Restart)
+
+
+def test_a_plex_that_is_gone_is_started_whatever_its_mount_does() -> None:
+    mount = Unproven(name="media", mount_point="/mnt/media", verdict="hung", why="hung")
+    gone = meet(Answer.REFUSED, server=ServerState.DOWN, mounts=(mount,))
+
+    assert isinstance(decide(gone, CONFIG, Budget(), Told(), FakeClock().moment()), Restart)
