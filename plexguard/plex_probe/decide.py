@@ -235,8 +235,10 @@ def _recover(seen: Observation, past: State, state: State, now: Moment) -> Plan:
 
 
 def _tell_recovery(problem: Problem, now: Moment) -> Tell:
+    # What it suffered from is over, and not the maintenance or the slow answers of the start that cured it.
+    worst = next((verdict for verdict in reversed(problem.told) if verdict in OUTAGES), problem.verdict)
     downtime_s = now.seconds_since(problem.began)
-    return Tell(events.RECOVERED, {"problem": problem.verdict.value, "downtime_s": downtime_s, "restarts": problem.restarts})
+    return Tell(events.RECOVERED, {"problem": worst.value, "downtime_s": downtime_s, "restarts": problem.restarts})
 
 
 def _values(seen: Observation, problem: Problem, now: Moment) -> dict[str, object]:

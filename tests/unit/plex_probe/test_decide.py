@@ -287,6 +287,18 @@ def test_a_stop_on_purpose_that_ends_well_is_a_pair_too() -> None:
     assert checks.values[-1] == {"problem": "stopped", "downtime_s": 60.0, "restarts": 0}
 
 
+def test_a_recovery_names_the_outage_and_not_the_start_that_cured_it() -> None:
+    checks = Checks()
+    checks.check(Answer.WELL, took_s=0)
+    checks.check(Answer.SILENT, took_s=15)
+    checks.check(Answer.MAINTENANCE, took_s=0, after_s=30)
+
+    checks.check(Answer.WELL, took_s=0, after_s=30)
+
+    assert checks.told == ["plex.hung", "plex.restart-asked", "plex.maintenance", "plex.recovered"]
+    assert checks.values[-1] == {"problem": "hung", "downtime_s": 75.0, "restarts": 1}
+
+
 def test_maintenance_however_long_is_never_restarted_and_is_told_once() -> None:
     checks = Checks()
 
