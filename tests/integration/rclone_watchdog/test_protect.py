@@ -100,6 +100,16 @@ class Stand:
         self.control().scan(self.library(library), timeout_s=5.0)
         await_true(lambda: self.library(library).scanning)
 
+    def begin_scan_of_files(self, library: int) -> None:
+        """Begin a scan, and return when it has listed the films and is on its way through them."""
+        listed = f"Processing directory {self.mount / 'Films'}\n"
+        before = self.scanner_log().count(listed)
+        self.begin_scan(library)
+        await_true(lambda: self.scanner_log().count(listed) > before)
+
+    def scanner_log(self) -> str:
+        return self.plex.logs.scanner.path.read_text()
+
     def library(self, key: int):  # type: ignore[no-untyped-def]
         return next(entry for entry in self.control().libraries(timeout_s=5.0) if entry.key == str(key))
 
@@ -139,8 +149,8 @@ def protecting(stand: Stand) -> Iterator[tuple[Protector, Callable[[str], None]]
 @pytest.mark.parametrize("cancel", ["ignored", "works", "late"])
 def test_a_scan_of_a_mount_that_goes_loses_nothing_however_plex_takes_a_cancel(stand: Stand, cancel: str) -> None:
     # Some seconds, of which the hold takes a tenth where the machine is not at work for others.
-    stand.plex.set(file_s=0.2, cancel="ignored" if cancel == "ignored" else "works", cancel_s=0.5 if cancel == "late" else 0.0)
-    stand.begin_scan(stand.films)
+    stand.plex.set(file_s=0.4, cancel="ignored" if cancel == "ignored" else "works", cancel_s=0.5 if cancel == "late" else 0.0)
+    stand.begin_scan_of_files(stand.films)
     stand.lose()
     with protecting(stand) as (_, call):
         await_true(lambda: stand.hold().is_set, timeout_s=10.0)
