@@ -1,1 +1,1 @@
-"""plexguard-db-export: snapshots of Plex's database while it lives, checked, kept, and brought back."""
+"""plexguard-db-export: Plex's databases copied while they live, checked, repaired, restored, and their paths rewritten."""

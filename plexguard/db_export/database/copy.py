@@ -1,0 +1,27 @@
+"""Copy a database that somebody writes to."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from plexguard.db_export.database.sqlite import reading, translate
+
+
+def snapshot(source: Path, target: Path) -> None:
+    """Copy a database as it is at one moment into a file that does not exist yet, by SQLite's online backup in one step.
+
+    One step and not many: with a limited number of pages, each write of Plex's begins the copy anew. The source is only read
+    meanwhile: who writes goes on in the -wal. The target has neither journal nor sync until it is whole: who needs it after a
+    power cut syncs it. Raises DatabaseDamaged, NotADatabase, DatabaseBusy, DiskFull, IoFailed; then there is no target.
+    """
+    try:
+        with reading(source) as here, contextlib.closing(sqlite3.connect(target, isolation_level=None)) as there:
+            there.execute("PRAGMA journal_mode=OFF")
+            there.execute("PRAGMA synchronous=OFF")
+            try:
+                here.backup(there, pages=-1)
+            except sqlite3.Error as error:
+                raise translate(error, source) from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
