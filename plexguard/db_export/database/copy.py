@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from plexguard.db_export.database.sqlite import reading, translate
+from plexguard.db_export.database.sqlite import reading
 
 
 def snapshot(source: Path, target: Path) -> None:
@@ -14,14 +14,10 @@ def snapshot(source: Path, target: Path) -> None:
     meanwhile: who writes goes on in the -wal. The target has neither journal nor sync until it is whole: who needs it after a
     power cut syncs it. Raises DatabaseDamaged, NotADatabase, DatabaseBusy, DiskFull, IoFailed; then there is no target.
     """
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(target.unlink, missing_ok=True)
         with reading(source) as here, contextlib.closing(sqlite3.connect(target, isolation_level=None)) as there:
             there.execute("PRAGMA journal_mode=OFF")
             there.execute("PRAGMA synchronous=OFF")
-            try:
-                here.backup(there, pages=-1)
-            except sqlite3.Error as error:
-                raise translate(error, source) from error
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+            here.backup(there, pages=-1)
+        undo.pop_all()
