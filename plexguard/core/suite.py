@@ -55,6 +55,7 @@ PROGRAMS = (
     Program(name="status", daemon=True),
     Program(name="proxy", services=("proxy-breaker",), reloads=("proxy", "proxy-pictures")),
     Program(name="rclone-watchdog", sections=("rclone",)),
+    Program(name="db-export"),
 )
 
 

@@ -11,7 +11,7 @@ from tests.system.conftest import assert_clean_journal, configure, install_again
 pytestmark = pytest.mark.machine
 
 _TIMERS = {"plexguard-discover", "plexguard-perms-audit", "plexguard-perms-audit-full", "plexguard-plex-probe"}
-_TIMERS |= {"plexguard-net-recover", "plexguard-speed-test"}
+_TIMERS |= {"plexguard-net-recover", "plexguard-speed-test", "plexguard-db-export"}
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
