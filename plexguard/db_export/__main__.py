@@ -7,7 +7,9 @@ import click
 
 from plexguard.core import program
 from plexguard.core.host import LocalHost
+from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.list import list_
+from plexguard.db_export.commands.verify import verify
 
 NAME = "db-export"
 
@@ -40,7 +42,9 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(export)
 cli.add_command(list_)
+cli.add_command(verify)
 
 
 def main() -> NoReturn:
