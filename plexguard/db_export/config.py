@@ -21,3 +21,4 @@ class Config:
     keep_daily: int = option(_KEPT, 7, "Of how many days the last good archive is kept; days without one do not count.")
     keep_weekly: int = option(_KEPT, 4, "The same of weeks.")
     keep_monthly: int = option(_KEPT, 6, "The same of months.")
+    undo_keep: int = option(count(1, 1000), 3, "How many generations stay of what restore, repair, remap and undo replaced.")

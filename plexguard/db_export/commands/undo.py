@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # --help needs no more than names
 @program.format_option
 @click.pass_obj
 def undo(config_path: Path, generation: int | None, is_list: bool, data: Path | None, output: str) -> int:
-    """Put back what was there before a restore, repair or remap: the newest, or GENERATION."""
+    """Put back what was there before the last change."""
     config, ports = program.load_config(config_path, Config), program.open_ports(Config.SECTION)
     place, found = find_plex_data(data, config, ports)
     if is_list:

@@ -12,9 +12,10 @@ from plexguard.core.clock import Clock
 from plexguard.core.errors import DataError, IoFailed, NoPermission, PlexguardError
 from plexguard.db_export.archive.manifest import PREFERENCES, TREES, Manifest
 from plexguard.db_export.archive.preferences import machine_identifier, read_preferences
+from plexguard.db_export.archive.progress import Progress
 from plexguard.db_export.archive.read import Archive, Part, open_archive
 from plexguard.db_export.database.files import BLOBS, LIBRARY, PlexData, with_sides
-from plexguard.db_export.database.schema import schema_version, version_key
+from plexguard.db_export.database.schema import count_rows, schema_version, version_key
 from plexguard.db_export.database.sqlite import reading, writing
 from plexguard.db_export.restore.preferences import combine
 from plexguard.db_export.restore.watch_state import Merged, merge_watch_state
@@ -48,6 +49,16 @@ class Restored:
     parts: tuple[str, ...]
     merged: Merged | None
 
+    @property
+    def made_text(self) -> str:
+        return f"{self.made:%Y-%m-%d %H:%M} UTC" if self.made is not None else "a time that it does not say"
+
+
+def check_sound(copy: Path) -> None:
+    """Raise DatabaseDamaged for a copy in which not every row can be read."""
+    with reading(copy, immutable=True) as connection:
+        count_rows(connection)
+
 
 def restore(
     data: PlexData,
@@ -56,7 +67,8 @@ def restore(
     *,
     keep: int,
     clock: Clock,
-    check: Callable[[Path], None],
+    progress: Progress | None = None,
+    check: Callable[[Path], None] = check_sound,
     look: Look = check_unused,
 ) -> Restored:
     """Put the databases of an archive in place of Plex's, with all else that is in it.
@@ -71,20 +83,20 @@ def restore(
             _refuse_identity(path, has_identity=archive.manifest.with_identity, wanted=wanted)
             _refuse_other_machine(path, archive.manifest.machine_identifier, data, wanted)
             _refuse_newer(path, archive.manifest.databases[LIBRARY].schema_version, data, wanted)
-        archive.extract(work, _parts(archive))
-        new = {name: work / name for name in (LIBRARY, BLOBS) if (work / name).exists()}
-        for database in new.values():
+        archive.extract(work, _parts(archive), progress=progress)
+        # Blobs belong to their library: without those of the archive there are none, and Plex makes them anew.
+        new = {name: path if (path := work / name).exists() else None for name in (LIBRARY, BLOBS)}
+        databases = [path for path in new.values() if path is not None]
+        for database in databases:
             settle(database)
             check(database)
         if archive.manifest is None:
             _judge_old(path, work, data, wanted)
         merged = merge_watch_state(data.library, work / LIBRARY) if wanted.merge_watch_state and data.library.exists() else None
         others = _prepare_others(work, data, wanted)
-        generation = replace(
-            data, {LIBRARY: None, BLOBS: None} | new, reason="restore", keep=keep, clock=clock, others=others, look=look
-        )
+        generation = replace(data, new, reason="restore", keep=keep, clock=clock, others=others, look=look)
     made = archive.manifest.made if archive.manifest is not None else None
-    return Restored(generation=generation, made=made, parts=(*new, *others), merged=merged)
+    return Restored(generation=generation, made=made, parts=(*(path.name for path in databases), *others), merged=merged)
 
 
 @contextlib.contextmanager

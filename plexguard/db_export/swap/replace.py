@@ -81,10 +81,10 @@ def replace(
 ) -> Generation:
     """Put files in place of Plex's and return the generation of what was there.
 
-    new: ready files by the name of the database, on the same file system; they are moved. None: there is to be
-    no such database. Owner, mode and attributes are taken over from what was there. others: more files and folders, by the name in
-    the data folder. keep: how many generations stay. reason: a word. Call it within hold(), when Plex is proven to be stopped. Raises PlexRuns, SwapFailed, SystemRefused,
-    IoFailed and NoPermission: then all is as it was, or the next hold() makes it so.
+    new: ready files by the name of the database, on the same file system; they are moved. None: there is to be no such one. Owner,
+    mode and attributes are taken over from what was there. others: more files and folders, by the name in the data folder. keep:
+    how many generations stay. reason: a word. Call it within hold(), when Plex is proven to be stopped. Raises PlexRuns,
+    SwapFailed, SystemRefused, IoFailed and NoPermission: then all is as it was, or the next hold() makes it so.
     """
     wanted: dict[str, Path | None] = {str(_DATABASES / name): path for name, path in new.items()}
     wanted.update(others or {})
