@@ -9,6 +9,8 @@ from plexguard.core import program
 from plexguard.core.host import LocalHost
 from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.list import list_
+from plexguard.db_export.commands.restore import restore
+from plexguard.db_export.commands.undo import undo
 from plexguard.db_export.commands.verify import verify
 
 NAME = "db-export"
@@ -44,6 +46,9 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
 cli.add_command(export)
 cli.add_command(list_)
+cli.add_command(restore)
+cli.add_command(restore, "inject")
+cli.add_command(undo)
 cli.add_command(verify)
 
 
