@@ -22,12 +22,12 @@ from plexguard.db_export.database.sqlite import DatabaseDamaged, reading, writin
 from plexguard.db_export.restore.preferences import combine
 from plexguard.db_export.restore.watch_state import Merged, merge_watch_state
 from plexguard.db_export.swap.generations import Generation
-from plexguard.db_export.swap.replace import Look, replace
+from plexguard.db_export.swap.replace import WORK_PREFIX, Look, replace
 from plexguard.db_export.swap.users import check_unused
 
 # What is made anew from the rows: a database with such damage is better than none.
 _MENDED = (Kind.INDEX, Kind.FULL_TEXT)
-WORK = "plexguard-work-restore"
+WORK = f"{WORK_PREFIX}restore"
 
 
 class Mismatch(DataError):
@@ -46,8 +46,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What came of it. made: when the archive was, None where it does not say. merged: None when it was not asked for. damage: what repair
-    mends without a loss."""
+    """What came of it. made: when the archive was, None where it does not say. merged: None when it was not asked for. damage: what
+    repair mends without a loss."""
 
     generation: Generation
     made: datetime | None
@@ -63,7 +63,7 @@ class Restored:
 def check_sound(copy: Path) -> tuple[str, ...]:
     """Check a copy whole; return what is wrong with it that is mended without a loss. Raises DatabaseDamaged for anything worse."""
     found = [finding for finding in check_copy(copy).findings if finding.severity is Severity.DAMAGE]
-    worse = [finding for finding in found if finding.kind not in _MENDED or not finding.sure]
+    worse = [finding for finding in found if finding.kind not in _MENDED]
     if worse:
         reason = "; ".join(f"{finding.table or 'the file'}: {finding.detail}" for finding in worse[:3])
         raise DatabaseDamaged(
@@ -116,10 +116,9 @@ def restore(
 
 @contextlib.contextmanager
 def _work_folder(data: PlexData) -> Iterator[Path]:
-    """Make a folder on the file system that is written to; what a run that was killed left of it goes first."""
+    """Make a folder on the file system that is written to. hold() has removed what a run that was killed left of it."""
     work = data.databases / WORK
     try:
-        shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
     except PermissionError as error:
         raise NoPermission(f"Failed to make {work}: {error.strerror}", hint="run it as root") from error

@@ -4,10 +4,11 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -274,7 +275,7 @@ def _cut_everywhere(
         ended = cut(lambda data=data: put(data, archive, Wanted(merge_watch_state=True), check=unchecked), number)
         closed = data.library.is_symlink()
         with hold(data, look=unused):
-            pass
+            assert not (data.databases / WORK).exists()
         state = "old" if probe(data.library) == (3, 7777777) else "new"
         new = new or (probe(data.library) if state == "new" else None)
         assert probe(data.library) in ((3, 7777777), new)
@@ -305,6 +306,38 @@ def test_restore_on_a_disk_that_gets_full_leaves_the_old_or_the_new(folder: Path
     found = _cut_everywhere(folder, archive, home, cut, step=4)
 
     assert {"old", "new"} <= set(found)
+
+
+@contextmanager
+def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
+    """Mount a disk of that size on a folder."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)], check=True, timeout=20)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_disk_without_room_is_told_at_any_size_and_the_old_stays(tmp_path: Path, archive: Path, home: PlexData) -> None:
+    used = sum(path.stat().st_size for path in home.folder.rglob("*") if path.is_file())
+    refused = 0
+    for room in range(0, 4_000_000, 250_000):
+        with small_disk(tmp_path / f"disk-{room}", used + 200_000 + room) as disk:
+            data = PlexData(folder=disk / "plex")
+            shutil.copytree(home.folder, data.folder)
+            try:
+                put(data, archive, Wanted(merge_watch_state=True), check=unchecked)
+            except PlexguardError as error:
+                refused += 1
+                assert probe(data.library) == (3, 7777777), error
+                assert not (data.databases / WORK).exists()
+            else:
+                assert probe(data.library)[1] != 7777777
+                break
+    assert refused > 1
+    assert probe(home.library) == (3, 7777777)
 
 
 def test_command_says_what_it_did_and_undo_takes_it_back(home: PlexData, archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
