@@ -54,17 +54,12 @@ def run(path: Path, ports: Ports, *, deep: bool, output: str) -> int:
 def _check(path: Path) -> tuple[str, ...]:
     """Unpack the databases, check each, and return what is damaged, one line each."""
     import os
-    import tempfile
 
-    from plexguard.db_export.archive.read import open_archive
+    from plexguard.db_export.check.archived import check_archive
     from plexguard.db_export.check.findings import Severity
-    from plexguard.db_export.check.run import check_copy
-    from plexguard.db_export.database.files import NAMES
 
-    with tempfile.TemporaryDirectory(prefix="plexguard-verify-", dir=os.environ.get("TMPDIR", _WORK)) as work:
-        with open_archive(path) as archive:
-            copies = [copy for copy in archive.extract(Path(work)) if copy.name in NAMES]
-        found = [(copy.name, finding) for copy in copies for finding in check_copy(copy).findings]
+    reports = check_archive(path, work=Path(os.environ.get("TMPDIR", _WORK)))
+    found = ((name, finding) for name, report in reports.items() for finding in report.findings)
     return tuple(f"{name}: {finding.detail}" for name, finding in found if finding.severity is Severity.DAMAGE)
 
 

@@ -150,7 +150,7 @@ def test_deep_look_finds_what_was_damaged_when_it_was_written(call, plex, monkey
     damage(plex.library)
     code, out, _ = call("verify", call("export")[1].strip(), "--deep", "--format", "json")
     assert code == 1 and json.loads(out)["damage"]
-    assert not list(tmp_path.glob("plexguard-verify-*"))
+    assert not list(tmp_path.glob("check-*"))
 
 
 def test_help_loads_nothing_heavy():
