@@ -1,0 +1,92 @@
+"""Read the rows of damaged tables page by page: those in their place, then those in leaves that nothing leads to any more.
+
+Nothing is taken that was not there: a row from a page that is in doubt has to be known to the table's indexes, and one from a page
+without a place has to belong to a hole of exactly one table.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from plexguard.db_export.repair.pages import TABLE_LEAF, Cell, Leaf, PageFile
+from plexguard.db_export.repair.records import Value
+from plexguard.db_export.repair.shape import Table
+from plexguard.db_export.repair.survey import Seen, Survey
+from plexguard.db_export.repair.trees import EVERYTHING, Found, Hole, Range, read_row, walk_table
+from plexguard.db_export.repair.witness import Testimony, Witnesses
+
+Row = tuple[int, tuple[Value, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """pages: the file. found: what is known of it. witnesses: its indexes."""
+
+    pages: PageFile
+    found: Survey
+    witnesses: Witnesses
+
+    def placed(self, table: Table) -> Iterator[Row]:
+        """Yield the rows of a table that lie where they should."""
+        for found in walk_table(self.pages, table):
+            if not isinstance(found, Hole):
+                yield from self._rows_of(found, table)
+
+    def _rows_of(self, found: Found, table: Table) -> Iterator[Row]:
+        rows = [(cell, read_row(self.pages, cell, table)) for cell in found.leaf.cells if cell.rowid in found.range]
+        is_doubtful = (
+            found.leaf.is_flawed
+            or self.found.claims.is_shared(found.page)
+            or len(rows) < len(found.leaf.cells)
+            or any(values is None for _, values in rows)
+            or not _ascend(cell.rowid for cell, _ in rows)
+        )
+        for cell, values in rows:
+            if values is None:
+                continue
+            if not (is_doubtful or self._shares_pages(cell)) or self._is_known(table, cell.rowid, values):
+                yield cell.rowid, values
+
+    def _is_known(self, table: Table, rowid: int, values: tuple[Value, ...]) -> bool:
+        return self.witnesses.ask(table, rowid, values) in (Testimony.THERE, Testimony.SILENT)
+
+    def _shares_pages(self, cell: Cell) -> bool:
+        return bool(cell.overflow) and any(map(self.found.claims.is_shared, self.pages.chain(cell)))
+
+    def displaced(self, damaged: Iterable[Seen]) -> Iterator[tuple[Table, Row]]:
+        """Yield the rows in leaves that no tree leads to, each with the one table that it can belong to."""
+        wanting = [(seen, seen.holes or [EVERYTHING]) for seen in damaged if seen.holes or _is_short(seen)]
+        if not wanting:
+            return
+        for number in range(2, self.pages.count + 1):
+            if not self.found.claims.is_free(number) or number in self.found.free:
+                continue
+            leaf = self.pages.leaf(number) if self.pages.kind(number) == TABLE_LEAF else None
+            for cell in leaf.cells if leaf is not None else ():
+                yield from self._owner_of(cell, leaf, wanting)
+
+    def _owner_of(self, cell: Cell, leaf: Leaf | None, wanting: list[tuple[Seen, list[Range]]]) -> Iterator[tuple[Table, Row]]:
+        able = []
+        for seen, holes in wanting:
+            if not any(cell.rowid in hole for hole in holes):
+                continue
+            values = read_row(self.pages, cell, seen.table)
+            if values is not None:
+                able.append((seen, values, self.witnesses.ask(seen.table, cell.rowid, values)))
+        sure = [one for one in able if one[2] is Testimony.THERE]
+        silent = [one for one in able if one[2] is Testimony.SILENT]
+        # Without a witness a row is taken only into a hole that is known, from a page that cannot be a free one.
+        if not sure and len(able) == len(silent) == 1 and silent[0][0].holes and self.found.is_free_sound:
+            sure = silent
+        if len(sure) == 1:
+            seen, values, _ = sure[0]
+            yield seen.table, (cell.rowid, values)
+
+
+def _is_short(seen: Seen) -> bool:
+    return seen.entries is not None and seen.entries > seen.rows
+
+
+def _ascend(numbers: Iterable[int]) -> bool:
+    listed = list(numbers)
+    return all(before < after for before, after in pairwise(listed))
