@@ -5,7 +5,6 @@ Source: https://www.sqlite.org/fileformat2.html
 
 import os
 import struct
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -198,11 +197,15 @@ class PageFile:
         return Header(page_size=best, is_guessed=True) if self._count_trees(best) else None
 
     def _count_trees(self, size: int) -> int:
-        """Return how many places of this page size look like leaves of a tree, weighed by their size."""
+        """Return how many places of this page size look like leaves of a tree."""
         step = max(1, self.size // size // _SAMPLED)
         pages = (os.pread(self._fd, size, number * size) for number in range(1, self.size // size, step))
-        found = Counter(bool(leaf and leaf.cells and not leaf.is_flawed) for leaf in (parse_leaf(p, 2, size) for p in pages))
-        return found[True] * size * step
+        return sum(_fills_page(parse_leaf(page, 2, size), size) for page in pages) * step
+
+
+def _fills_page(leaf: Leaf | None, size: int) -> bool:
+    """Tell whether a leaf is sound and its cells reach the very end of a page: then that is where the page ends."""
+    return leaf is not None and not leaf.is_flawed and max((cell.end for cell in leaf.cells), default=0) == size
 
 
 def parse_leaf(page: bytes, number: int, usable: int) -> Leaf | None:
@@ -215,10 +218,13 @@ def parse_leaf(page: bytes, number: int, usable: int) -> Leaf | None:
     if first > usable:
         return None
     is_table = page[at] == TABLE_LEAF
-    pointers = struct.unpack_from(f">{count}H", page, at + 8)
+    raw = struct.unpack_from(f">{count}H", page, at + 8)
+    # What points beyond the page is wrong in its high bits at least; SQLite drops those, too.
+    pointers = [pointer & (len(page) - 1) for pointer in raw]
+    is_beyond = any(pointer >= len(page) for pointer in raw)
     cells = [_leaf_cell(page, pointer, usable, is_table=is_table) if pointer >= first else None for pointer in pointers]
     good = tuple(cell for cell in cells if cell is not None)
-    return Leaf(good, len(good) < count or _lie_over_each_other(good))
+    return Leaf(good, is_beyond or len(good) < count or _lie_over_each_other(good))
 
 
 def _lie_over_each_other(cells: tuple[Cell, ...]) -> bool:

@@ -12,13 +12,14 @@ from itertools import groupby, islice
 from pathlib import Path
 from urllib.parse import quote
 
+from plexguard.core.errors import DataError
 from plexguard.db_export.database.schema import quoted
 from plexguard.db_export.database.sqlite import DatabaseDamaged, translate
 from plexguard.db_export.repair.pages import Header, PageFile
 from plexguard.db_export.repair.records import RawText, Value
 from plexguard.db_export.repair.salvage import Row, Salvage
 from plexguard.db_export.repair.shape import Made, Schema, Table
-from plexguard.db_export.repair.survey import Survey, survey
+from plexguard.db_export.repair.survey import Survey
 from plexguard.db_export.repair.witness import Witnesses
 
 _ENCODINGS = {1: "UTF-8", 2: "UTF-16le", 3: "UTF-16be"}
@@ -57,15 +58,20 @@ def new_database(target: Path, header: Header) -> Iterator[sqlite3.Connection]:
         raise translate(error, target) from error
 
 
-def reload(source: Path, target: Path, *, is_readable: bool = True, by_page: frozenset[str] = frozenset()) -> Reloaded:
-    """Write the new database. is_readable: SQLite opens the old one; else every table is read page by page, as those of by_page
-    are. Raises what translate() makes of SQLite's errors, and DataError where nothing is left to read."""
+def reload(
+    source: Path, target: Path, *, found: Survey, is_readable: bool = True, by_page: frozenset[str] = frozenset()
+) -> Reloaded:
+    """Write the new database. found: what was seen of the old one. is_readable: SQLite opens it; else every table is read page by
+    page, as those of by_page are. Raises what translate() makes of SQLite's errors, and DataError where nothing is left to read."""
+    if not found.seen:
+        raise DataError(f"{source}: nothing is left of its schema")
     done = Reloaded()
+    for name in by_page & found.seen.keys():
+        found.seen[name].is_damaged = True
     scratch = target.with_name(f"{target.name}.witnesses")
     with PageFile(source) as pages, contextlib.closing(sqlite3.connect(scratch, isolation_level=None)) as kept:
         kept.execute("PRAGMA journal_mode=OFF")
         kept.execute("PRAGMA synchronous=OFF")
-        found = look_at(pages, by_page)
         salvage = Salvage(pages, found, Witnesses(pages, kept))
         with new_database(target, pages.header) as connection:
             _make_tables(connection, found.schema)
@@ -76,13 +82,6 @@ def reload(source: Path, target: Path, *, is_readable: bool = True, by_page: fro
             _be_like(connection, pages.header)
     scratch.unlink(missing_ok=True)
     return done
-
-
-def look_at(pages: PageFile, by_page: frozenset[str]) -> Survey:
-    found = survey(pages)
-    for name in by_page & found.seen.keys():
-        found.seen[name].is_damaged = True
-    return found
 
 
 def _make_tables(connection: sqlite3.Connection, schema: Schema) -> None:
@@ -184,10 +183,12 @@ def _remove_doubles(connection: sqlite3.Connection, table: Table, index: str) ->
 
 def _enter_the_rest(connection: sqlite3.Connection, schema: Schema) -> None:
     """Enter virtual tables, triggers and views as they stood in the schema: no statement would make them without Plex's SQLite."""
+    tables = {table.name for table in schema.tables}
+    hanging = [one for one in schema.made if one.kind == "view" or (one.kind == "trigger" and one.table in tables)]
     connection.execute("PRAGMA writable_schema=ON")
     connection.executemany(
         "INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) VALUES (?, ?, ?, 0, ?)",
-        [(one.kind, one.name, one.table, one.sql) for one in schema.made if one.is_virtual or one.kind in ("trigger", "view")],
+        [(one.kind, one.name, one.table, one.sql) for one in schema.made if one.is_virtual or one in hanging],
     )
     connection.execute("PRAGMA writable_schema=RESET")
 

@@ -33,21 +33,28 @@ class Salvage:
                 yield from self._rows_of(found, table)
 
     def _rows_of(self, found: Found, table: Table) -> Iterator[Row]:
-        rows = [(cell, read_row(self.pages, cell, table)) for cell in found.leaf.cells if cell.rowid in found.range]
+        rows = [(cell, read_row(self.pages, cell, table)) for cell in found.leaf.cells]
         is_doubtful = (
             found.leaf.is_flawed
             or self.found.claims.is_shared(found.page)
-            or len(rows) < len(found.leaf.cells)
             or any(values is None for _, values in rows)
             or not _ascend(cell.rowid for cell, _ in rows)
         )
         for cell, values in rows:
             if values is None:
                 continue
-            if not (is_doubtful or self._shares_pages(cell)) or self._is_known(table, cell.rowid, values):
+            if cell.rowid not in found.range:
+                # The row may be in the wrong place, or the page above may be wrong about the place.
+                is_good = self.witnesses.ask(table, cell.rowid, values) is Testimony.THERE
+            else:
+                is_good = not (is_doubtful or self._shares_pages(cell)) or self._is_known(table, cell.rowid, values)
+            if is_good:
                 yield cell.rowid, values
 
     def _is_known(self, table: Table, rowid: int, values: tuple[Value, ...]) -> bool:
+        # Zeros in a text are what a lost write leaves; Plex writes none.
+        if any(isinstance(value, str) and "\0" in value for value in values):
+            return False
         return self.witnesses.ask(table, rowid, values) in (Testimony.THERE, Testimony.SILENT)
 
     def _shares_pages(self, cell: Cell) -> bool:

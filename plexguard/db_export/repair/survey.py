@@ -1,6 +1,6 @@
 """Look at every table's tree once, without its values: which are sound, which pages nobody claims, and what the schema is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mode
 
 from plexguard.db_export.repair.pages import TABLE_LEAF, Cell, PageFile
@@ -47,15 +47,19 @@ class Survey:
     claims: Claims
     free: set[int]
     is_free_sound: bool
-    is_schema_whole: bool
 
 
-def survey(pages: PageFile) -> Survey:
-    """Look at every table and index of a file."""
+def survey(pages: PageFile, *, like: tuple[Made, ...] = ()) -> Survey:
+    """Look at every table and index of a file.
+
+    like: the schema of a database that has the same one, as Plex's two have: statements that this one has lost are taken from it.
+    """
     claims = Claims(pages.count)
     free, is_free_sound = pages.free_pages()
     made, is_whole = read_schema(pages, claims, free)
     schema = understand(made)
+    if not is_whole or schema.unclear:
+        schema = understand(complete(made, schema.unclear, like))
     seen = {table.name: look(pages, table, claims) for table in schema.tables}
     for one in seen.values():
         one.entries = _count_entries(pages, one.table)
@@ -64,7 +68,7 @@ def survey(pages: PageFile) -> Survey:
     # Only now it is known which pages two of them lay claim to.
     for one in seen.values():
         one.is_damaged = one.is_damaged or any(_is_shared(pages, one.table, claims))
-    return Survey(schema, seen, claims, free, is_free_sound, is_whole and not schema.unclear)
+    return Survey(schema, seen, claims, free, is_free_sound)
 
 
 def read_schema(pages: PageFile, claims: Claims, free: set[int]) -> tuple[tuple[Made, ...], bool]:
@@ -85,6 +89,17 @@ def read_schema(pages: PageFile, claims: Claims, free: set[int]) -> tuple[tuple[
                 _take_made(pages, leaf.cells, rows)
     unique = {(made.kind, made.name): made for _, made in sorted(rows.items())}
     return tuple(unique.values()), is_whole
+
+
+def complete(made: tuple[Made, ...], unclear: tuple[str, ...], like: tuple[Made, ...]) -> tuple[Made, ...]:
+    """Return the rows of a schema with what is missing or unclear in it taken from another. Where a table begins that is missing is
+    not known: it has no page, and its rows are those that nobody else's are."""
+    own = {(one.kind, one.name): one for one in made}
+    for one in like:
+        mine = own.get((one.kind, one.name))
+        if mine is None or one.name in unclear:
+            own[one.kind, one.name] = replace(one, root=mine.root if mine is not None else 0)
+    return tuple(own.values())
 
 
 def _take_made(pages: PageFile, cells: tuple[Cell, ...], rows: dict[int, Made]) -> None:

@@ -15,7 +15,7 @@ from plexguard.db_export.repair.shape import Index, Table
 from plexguard.db_export.repair.trees import walk_index
 
 # More of them say no more, and each costs as long as reading its part of the table.
-MAX_INDEXES = 4
+MAX_INDEXES = 6
 _CHUNK = 2_000
 
 
@@ -51,7 +51,7 @@ class Witnesses:
         if 2 * len(known) < len(said):
             return Testimony.NOT_THERE
         agreeing = sum(found == _hash(_key(values, table, index, rowid)) for index, found in known)
-        return Testimony.THERE if 2 * agreeing >= len(known) else Testimony.OTHERWISE
+        return Testimony.THERE if agreeing == len(known) else Testimony.OTHERWISE
 
     def _find(self, index: Index, rowid: int) -> int | None:
         row = self._kept.execute("SELECT hash FROM entries WHERE source = ? AND rowid_ = ?", (index.name, rowid)).fetchone()
