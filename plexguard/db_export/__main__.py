@@ -7,6 +7,7 @@ import click
 
 from plexguard.core import program
 from plexguard.db_export.commands.list import list_
+from plexguard.db_export.commands.repair import repair
 
 NAME = "db-export"
 
@@ -25,6 +26,7 @@ def cli(context: click.Context, config_path: Path) -> int:
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
 cli.add_command(list_)
+cli.add_command(repair)
 
 
 def main() -> NoReturn:

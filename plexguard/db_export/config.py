@@ -21,3 +21,5 @@ class Config:
     keep_daily: int = option(_KEPT, 7, "Of how many days the last good archive is kept; days without one do not count.")
     keep_weekly: int = option(_KEPT, 4, "The same of weeks.")
     keep_monthly: int = option(_KEPT, 6, "The same of months.")
+    max_loss: int = option(count(0, 1000), 1, "Of a thousand rows of a table, how many a repair may lose without --force.")
+    undo_keep: int = option(count(1, 1000), 3, "How many generations of what was there before stay, for undo.")

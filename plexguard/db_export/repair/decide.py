@@ -23,16 +23,18 @@ class Rung(Enum):
 _IN_PLACE = {Kind.INDEX, Kind.SEQUENCE, Kind.FULL_TEXT}
 
 
-def plan_rungs(findings: Iterable[Finding], *, has_wal: bool) -> tuple[Rung, ...]:
-    """Return what is worth trying, in order; () for a database that needs nothing. has_wal: a -wal lay beside it."""
+def plan_rungs(findings: Iterable[Finding]) -> tuple[Rung, ...]:
+    """Return what is worth trying, in order; () for a database that needs nothing."""
     wrong = {finding.kind for finding in findings if needs_mending(finding)}
     if not wrong:
         return ()
-    rungs = [Rung.WITHOUT_WAL] if Kind.WAL in wrong and has_wal else []
-    if wrong <= _IN_PLACE:
+    # What a -wal of another database would do to this one is left out of every copy.
+    rungs = [Rung.WITHOUT_WAL] if Kind.WAL in wrong else []
+    wrong -= {Kind.WAL}
+    if wrong and wrong <= _IN_PLACE:
         rungs.append(Rung.FULL_TEXT if Kind.FULL_TEXT in wrong else Rung.REINDEX)
     if wrong == {Kind.MISSING_TABLE}:
-        # Its pages have nothing that the schema speaks of.
+        # Its pages have nothing that the schema does not speak of.
         return (*rungs, Rung.SNAPSHOT)
     return (*rungs, Rung.RELOAD, Rung.SNAPSHOT)
 

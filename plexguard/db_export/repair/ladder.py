@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from plexguard.core.errors import DataError, PlexguardError
-from plexguard.db_export.check.findings import Finding, Kind, Report, damage
+from plexguard.db_export.check.findings import Finding, Kind, Report, Severity, damage
 from plexguard.db_export.database.schema import count_rows
 from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase, reading
 from plexguard.db_export.repair.decide import (
@@ -15,6 +15,7 @@ from plexguard.db_export.repair.decide import (
     Rung,
     damaged_tables,
     measure,
+    needs_mending,
     plan_rungs,
     rows_lost,
     too_much,
@@ -40,8 +41,8 @@ class Snapshot(Protocol):
         """Return how many rows its tables have."""
         ...
 
-    def extract(self, database: str, target: Path) -> None:
-        """Unpack a database. Raises DataError for an archive that is not what it says."""
+    def unpack(self, folder: Path) -> Mapping[str, Path]:
+        """Unpack its databases, by their names. Raises DataError for an archive that is not what it says."""
         ...
 
 
@@ -91,6 +92,7 @@ class Ladder:
 
     work: Path
     check: Check
+    look_beside: Callable[[Path], tuple[Finding, ...]]
     plex: PlexSqlite
     snapshots: tuple[Snapshot, ...] = ()
     max_loss: float = 0.001
@@ -101,10 +103,11 @@ class Ladder:
         """Mend a copy of a database. like: another one with the same schema. Raises PlexguardError for what is not its fault."""
         self.tell(f"copying {original.name}")
         source = self.work / original.name
-        unreadable = copy_whole(original, source)
+        beside = self.look_beside(original)
+        unreadable = copy_whole(original, source, with_wal=not any(_is_foreign_wal(finding) for finding in beside))
         self.tell(f"checking {original.name}")
-        findings = self._look(source)
-        rungs = plan_rungs(findings, has_wal=Path(f"{original}-wal").exists())
+        findings = (*(one for one in beside if one.kind is Kind.WAL), *self._look(source))
+        rungs = plan_rungs(findings)
         climb = Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
         if not rungs:
             return climb
@@ -157,7 +160,7 @@ class Ladder:
         try:
             match rung:
                 case Rung.WITHOUT_WAL:
-                    copy_file(original, target)
+                    copy_file(source, target)
                     yield Tried(rung=rung, file=target)
                 case Rung.REINDEX | Rung.FULL_TEXT:
                     yield self._mend(rung, source, target, found)
@@ -188,19 +191,19 @@ class Ladder:
         return Tried(rung=Rung.SALVAGE if done.read_by_page else Rung.RELOAD, file=target, to_do=to_do)
 
     def _unpack(self, name: str, target: Path) -> Iterator[Tried]:
-        for snapshot in self.snapshots:
+        for number, snapshot in enumerate(self.snapshots):
+            folder = target.with_name(f"{target.name}.{number}")
+            folder.mkdir()
             try:
-                target.unlink(missing_ok=True)
-                snapshot.extract(name, target)
-                yield Tried(rung=Rung.SNAPSHOT, file=target, archive=snapshot.name)
-            except DataError as error:
+                yield Tried(rung=Rung.SNAPSHOT, file=snapshot.unpack(folder)[name], archive=snapshot.name)
+            except (DataError, KeyError) as error:
                 yield Tried(rung=Rung.SNAPSHOT, failed=str(error), archive=snapshot.name)
 
     def _judge(self, made: Tried, known: Mapping[str, Known]) -> Tried:
         """Check what a rung made, and count what it kept."""
         if made.file is None:
             return made
-        bad = [finding for finding in self._look(made.file) if plan_rungs((finding,), has_wal=False)]
+        bad = [finding for finding in self._look(made.file) if needs_mending(finding)]
         if bad:
             made.file.unlink()
             return _failed(made, f"{bad[0].table}: {bad[0].detail}".removeprefix(": "))
@@ -224,6 +227,10 @@ def _with(climb: Climb, tried: list[Tried], taken: Tried | None) -> Climb:
 
 def _failed(made: Tried, reason: str) -> Tried:
     return Tried(rung=made.rung, failed=reason, archive=made.archive)
+
+
+def _is_foreign_wal(finding: Finding) -> bool:
+    return finding.kind is Kind.WAL and finding.severity is Severity.DAMAGE
 
 
 def read_like(path: Path | None) -> tuple[Made, ...]:

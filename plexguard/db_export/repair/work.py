@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from plexguard.core.errors import IoFailed, SystemRefused
+from plexguard.core.errors import DataError, IoFailed, SystemRefused
 from plexguard.db_export.database.files import PlexData, need_space
-from plexguard.db_export.database.sqlite import DiskFull
+from plexguard.db_export.database.sqlite import DiskFull, writing
 from plexguard.db_export.repair.wal import fold
 
-FOLDER = "plexguard-repair"
+FOLDER = "plexguard-work-repair"
 # The copy, what is made of it, and what SQLite sorts and we look up meanwhile.
 _TIMES = 3
 _MEMORY_BYTES = 200 * 1024 * 1024
@@ -64,11 +64,17 @@ def parse_available(meminfo: str) -> int | None:
     return None
 
 
-def copy_whole(source: Path, target: Path) -> int:
-    """Copy a database and fold its -wal into the copy; return how many bytes of it the disk would not give."""
+def copy_whole(source: Path, target: Path, *, with_wal: bool = True) -> int:
+    """Copy a database and fold what lies beside it into the copy; return how many bytes the disk would not give."""
     lost = copy_file(source, target)
-    wal = Path(f"{source}-wal")
-    if wal.exists():
+    journal, wal = Path(f"{source}-journal"), Path(f"{source}-wal")
+    if journal.exists():
+        # SQLite takes back what was cut off as soon as it reads the copy.
+        lost += copy_file(journal, Path(f"{target}-journal"))
+        with contextlib.suppress(DataError), writing(target) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        Path(f"{target}-journal").unlink(missing_ok=True)
+    if with_wal and wal.exists():
         aside = Path(f"{target}.wal-copy")
         lost += copy_file(wal, aside)
         fold(aside, target)
