@@ -23,6 +23,7 @@ from plexguard.db_export.repair.decide import (
 from plexguard.db_export.repair.mend import PlexSqlite, drop_indexes, make_plex_indexes, rebuild_full_text, reindex
 from plexguard.db_export.repair.pages import PageFile
 from plexguard.db_export.repair.reload import reload
+from plexguard.db_export.repair.salvage import salvaging
 from plexguard.db_export.repair.shape import Made
 from plexguard.db_export.repair.survey import Claims, Survey, read_schema, survey
 from plexguard.db_export.repair.trees import count_index
@@ -108,10 +109,12 @@ class Ladder:
         self.tell(f"checking {original.name}")
         findings = (*(one for one in beside if one.kind is Kind.WAL), *self._look(source))
         rungs = plan_rungs(findings)
-        climb = Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
         if not rungs:
-            return climb
+            return Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
         known, found = self._know(source, original.name, like)
+        findings += self._outvoted(source, found, findings)
+        rungs = plan_rungs(findings)
+        climb = Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
         tried: list[Tried] = []
         for rung in rungs:
             for one in self._try(rung, original, source, found, findings):
@@ -147,6 +150,15 @@ class Ladder:
             if table != "sqlite_sequence"
         }
         return known, found
+
+    def _outvoted(self, source: Path, found: Survey | None, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return the tables whose indexes are only blamed: making them anew would make wrong rows look right."""
+        if found is None:
+            return ()
+        blamed = {f.table for f in findings if f.kind is Kind.INDEX and f.severity is Severity.DAMAGE} & found.seen.keys()
+        with salvaging(source, found, scratch=self.work / "witnesses") as salvage:
+            wrong = [name for name in sorted(blamed) if salvage.is_outvoted(found.seen[name].table)]
+        return tuple(damage(Kind.TABLE, "has rows that most of its indexes know nothing of", table=name) for name in wrong)
 
     def _try(
         self, rung: Rung, original: Path, source: Path, found: Survey | None, findings: tuple[Finding, ...]

@@ -144,9 +144,15 @@ def _fits(value: Value, column: Column) -> bool:
             return not isinstance(value, int | float)
         case Affinity.INTEGER | Affinity.REAL | Affinity.NUMERIC:
             # A number that comes as text is turned into one when it is stored.
-            return not (isinstance(value, str) and _is_number(value))
+            return not isinstance(value, str) or (not _is_number(value) and (value[:1].isdigit() or _is_flag(value, column)))
     return True
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.strip().lstrip("+-").isdigit()
+
+
+def _is_flag(text: str, column: Column) -> bool:
+    """Tell whether a text can be in a column for numbers: 't' and 'f' are, and what has a type that is no number's at all. Dates of
+    older versions begin with their year."""
+    return column.affinity is Affinity.NUMERIC or len(text) <= 1

@@ -15,12 +15,11 @@ from urllib.parse import quote
 from plexguard.core.errors import DataError
 from plexguard.db_export.database.schema import quoted
 from plexguard.db_export.database.sqlite import DatabaseDamaged, translate
-from plexguard.db_export.repair.pages import Header, PageFile
+from plexguard.db_export.repair.pages import Header
 from plexguard.db_export.repair.records import RawText, Value
-from plexguard.db_export.repair.salvage import Row, Salvage
+from plexguard.db_export.repair.salvage import Row, Salvage, salvaging
 from plexguard.db_export.repair.shape import Made, Schema, Table
 from plexguard.db_export.repair.survey import Survey
-from plexguard.db_export.repair.witness import Witnesses
 
 _ENCODINGS = {1: "UTF-8", 2: "UTF-16le", 3: "UTF-16be"}
 _SEQUENCE = "sqlite_sequence"
@@ -67,20 +66,17 @@ def reload(
         raise DataError(f"{source}: nothing is left of its schema")
     done = Reloaded()
     for name in by_page & found.seen.keys():
-        found.seen[name].is_damaged = True
+        found.seen[name].is_damaged = found.seen[name].is_doubted = True
     scratch = target.with_name(f"{target.name}.witnesses")
-    with PageFile(source) as pages, contextlib.closing(sqlite3.connect(scratch, isolation_level=None)) as kept:
-        kept.execute("PRAGMA journal_mode=OFF")
-        kept.execute("PRAGMA synchronous=OFF")
-        salvage = Salvage(pages, found, Witnesses(pages, kept))
-        with new_database(target, pages.header) as connection:
+    with salvaging(source, found, scratch=scratch) as salvage:
+        header = salvage.pages.header
+        with new_database(target, header) as connection:
             _make_tables(connection, found.schema)
             _copy_all(connection, salvage, source if is_readable else None, done)
             _make_indexes(connection, found.schema, done)
             _enter_the_rest(connection, found.schema)
             _set_sequences(connection, salvage)
-            _be_like(connection, pages.header)
-    scratch.unlink(missing_ok=True)
+            _be_like(connection, header)
     return done
 
 

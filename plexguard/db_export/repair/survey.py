@@ -28,14 +28,18 @@ class Claims:
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of a table. rows: in pages that could be read. entries: what most of its indexes
-    count, None where none of them can be read wholly. is_damaged: something about it is not as it should be."""
+    """What was seen of a table.
+
+    rows: in pages that could be read. entries: what most of its indexes count, None where none of them can be read wholly.
+    is_damaged: something about it is not as it should be. is_doubted: so says the check.
+    """
 
     table: Table
     rows: int = 0
     entries: int | None = None
     holes: list[Range] = field(default_factory=list)
     is_damaged: bool = False
+    is_doubted: bool = False
 
 
 @dataclass(slots=True)

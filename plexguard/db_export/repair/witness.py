@@ -6,7 +6,7 @@ A page that nothing leads to may hold rows that were deleted long ago. Their ent
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from enum import Enum
+from dataclasses import dataclass
 from itertools import islice
 
 from plexguard.db_export.repair.pages import PageFile
@@ -19,14 +19,28 @@ MAX_INDEXES = 6
 _CHUNK = 2_000
 
 
-class Testimony(Enum):
-    """What the indexes say of a row."""
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What indexes say of a row. asked: how many there are that can be read; known: those that have a row of this number;
+    agreeing: those that have it with these values."""
 
-    THERE = "there"
-    OTHERWISE = "there, with other values"
-    NOT_THERE = "not there"
-    # None of them can be read.
-    SILENT = "silent"
+    asked: int
+    known: int = 0
+    agreeing: int = 0
+
+    @property
+    def is_silent(self) -> bool:
+        return self.asked == 0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is there for certain: known to most, and otherwise to none."""
+        return not self.is_silent and 2 * self.known >= self.asked and self.agreeing == self.known
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether several speak against it, and most do: then not an index is wrong but the row."""
+        return self.asked - self.agreeing >= 2 and 2 * self.agreeing < self.asked
 
 
 class Witnesses:
@@ -44,14 +58,10 @@ class Witnesses:
     def ask(self, table: Table, rowid: int, values: tuple[Value, ...]) -> Testimony:
         """Return what the indexes say of a row of these values."""
         indexes = self._call(table)
-        if not indexes:
-            return Testimony.SILENT
         said = [(index, self._find(index, rowid)) for index in indexes]
         known = [(index, found) for index, found in said if found is not None]
-        if 2 * len(known) < len(said):
-            return Testimony.NOT_THERE
         agreeing = sum(found == _hash(_key(values, table, index, rowid)) for index, found in known)
-        return Testimony.THERE if agreeing == len(known) else Testimony.OTHERWISE
+        return Testimony(len(said), len(known), agreeing)
 
     def _find(self, index: Index, rowid: int) -> int | None:
         row = self._kept.execute("SELECT hash FROM entries WHERE source = ? AND rowid_ = ?", (index.name, rowid)).fetchone()
@@ -59,7 +69,9 @@ class Witnesses:
 
     def _call(self, table: Table) -> list[Index]:
         if table.name not in self._called:
-            usable = sorted((index for index in table.indexes if index.columns), key=self._says_much, reverse=True)
+            said = [(self._says_much(index), index) for index in table.indexes if index.columns]
+            # One that is all NULL agrees with every row.
+            usable = [index for much, index in sorted(said, key=lambda one: -one[0]) if much]
             self._called[table.name] = list(islice((index for index in usable if self._read(index)), MAX_INDEXES))
         return self._called[table.name]
 
