@@ -1,7 +1,9 @@
 """What plexguard-db-export can tell the journal."""
 
 from plexguard.core.events import Event, FilePath, Priority
+from plexguard.db_export.repair import events as repair
 
+FURTHER = (repair,)
 _PAGE = "plexguard-db-export(8)"
 
 EXPORTED = Event(

@@ -14,7 +14,9 @@ def libraries(tmp_path_factory) -> dict[int, PlexData]:
     made = {}
     for size in (1024, 4096):
         films = 40 if size == 1024 else 120
-        data = make_plex(tmp_path_factory.mktemp("library") / "Plex Media Server", films=films, episodes=40, tracks=40, page_bytes=size)
+        data = make_plex(
+            tmp_path_factory.mktemp("library") / "Plex Media Server", films=films, episodes=40, tracks=40, page_bytes=size
+        )
         age(data)
         made[size] = data
     return made
