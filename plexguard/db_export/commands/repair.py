@@ -7,6 +7,7 @@ import click
 
 from plexguard.core import program
 from plexguard.db_export.arguments import data_option, find_plex_data
+from plexguard.db_export.commands.begin import begin
 from plexguard.db_export.config import ARCHIVES, Config
 
 
@@ -20,22 +21,19 @@ def repair(config_path: Path, data: Path | None, force: bool, dry_run: bool, out
     """Mend a damaged database. Plex must be stopped."""
     from plexguard.db_export.check.observe import look_at_files
     from plexguard.db_export.check.run import check_copy
-    from plexguard.db_export.database.files import check_file_system
     from plexguard.db_export.repair.act import repair as act
     from plexguard.db_export.repair.ladder import Ladder
     from plexguard.db_export.repair.mend import PlexSqlite
     from plexguard.db_export.repair.report import encode_repaired, show
     from plexguard.db_export.repair.snapshots import find_snapshots, read_identifier
     from plexguard.db_export.repair.tell import tell
-    from plexguard.db_export.swap.replace import hold
     from plexguard.db_export.swap.stopped import prove_stopped
 
     config = program.load_config(config_path, Config)
     ports = program.open_ports("db-export")
     plex_data, found = find_plex_data(data, config, ports)
-    check_file_system(plex_data.databases)
     max_loss = config.max_loss / 1000
-    with hold(plex_data):
+    with begin(plex_data, ports):
         prove_stopped(plex_data, found, manager=ports.manager, host=ports.host, clock=ports.clock)
         snapshots = find_snapshots(Path(config.archives or ARCHIVES), machine_identifier=read_identifier(plex_data.preferences))
         ladder = Ladder(

@@ -26,8 +26,8 @@ REPAIRED = Event(
         Both databases were put in place at once, each with its -wal and -shm. What was there before is kept in {path}.
         """,
     action="""
-        Start Plex, and look whether it has what it should have. The old files:
-          ls {path_quoted}
+        Start Plex, and look whether it has what it should have. To have the old files back:
+          plexguard-db-export undo
         If a database is damaged again, look at its disk and its memory:
           journalctl -k -p err
         """,
