@@ -7,6 +7,7 @@ import click
 
 from plexguard.core import program
 from plexguard.core.host import LocalHost
+from plexguard.db_export.commands.check import check
 from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.list import list_
 from plexguard.db_export.commands.repair import repair
@@ -45,6 +46,7 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(check)
 cli.add_command(export)
 cli.add_command(list_)
 cli.add_command(repair)
