@@ -9,10 +9,10 @@ export DEBIAN_FRONTEND := noninteractive
 export PATH := /usr/sbin:/usr/bin:/sbin:/bin
 
 PACKAGES := apprise bash-completion chromium chromium-driver curl debhelper dh-python dh-sequence-installsysusers dnsmasq-base \
-	fonts-dejavu-core fuse3 haproxy iproute2 lintian make man-db mmdebstrap nodejs prometheus pybuild-plugin-pyproject python3 \
-	python3-aiohttp python3-all python3-click python3-hypothesis python3-prometheus-client python3-psutil python3-pytest \
+	fonts-dejavu-core fuse3 haproxy iproute2 lintian make man-db mmdebstrap nodejs openssh-client openssh-server prometheus pybuild-plugin-pyproject \
+	python3 python3-aiohttp python3-all python3-click python3-hypothesis python3-paramiko python3-prometheus-client python3-psutil python3-pytest \
 	python3-pytest-xdist python3-requests python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml \
-	rclone shellcheck speedtest-cli systemd systemd-container systemd-journal-remote tzdata wrk
+	rclone rsync shellcheck speedtest-cli systemd systemd-container systemd-journal-remote tzdata wrk
 
 .PHONY: all deb check lint demo bench soak machine generate clean unit
 all: deb

@@ -1,21 +1,39 @@
 """plexguard-db-export: arguments and wiring. Without a command it lists the archives."""
 
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from plexguard.core import program
+from plexguard.core.host import LocalHost
+from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.list import list_
+from plexguard.db_export.commands.verify import verify
 
 NAME = "db-export"
 
 
-@click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-db-export")
+class HereOrThere(click.Group):
+    """A group whose commands run on the machine that --host names."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params["there"] is None:
+            return super().invoke(ctx)
+        from plexguard.db_export.remote.act import run_there
+
+        arguments = (*ctx.protected_args, *ctx.args) or ("list",)
+        return run_there(ctx.params["there"], NAME, self, arguments, LocalHost())
+
+
+@click.group(
+    cls=HereOrThere, context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-db-export"
+)
+@click.option("--host", "there", metavar="[USER@]HOST", help="Run the command on that machine.")
 @program.config_option
 @program.version_option(NAME)
 @click.pass_context
-def cli(context: click.Context, config_path: Path) -> int:
+def cli(context: click.Context, config_path: Path, there: str | None) -> int:
     """Copy, check and mend Plex's database. Alone: list its archives."""
     context.obj = config_path
     if context.invoked_subcommand:
@@ -24,7 +42,9 @@ def cli(context: click.Context, config_path: Path) -> int:
 
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(export)
 cli.add_command(list_)
+cli.add_command(verify)
 
 
 def main() -> NoReturn:

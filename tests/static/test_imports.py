@@ -12,6 +12,7 @@ ALLOWED: set[tuple[str, str]] = set()
 # What asks the time or waits outside of core/clock.py: deadlines of single calls, where a fake clock has no meaning.
 TIMERS = {
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
+    ("plexguard.core.ssh", "time.monotonic"),  # deadline of a command
     ("plexguard.core.plex_http", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.core.wire", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.notify.web", "time.monotonic"),  # deadline of one call

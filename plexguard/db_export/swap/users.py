@@ -1,5 +1,6 @@
 """Who has one of these files open: every process of the machine is asked, those in containers too, and the kernel for locks."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,10 +34,10 @@ def find_users(paths: Iterable[Path]) -> tuple[User, ...]:
 
     Raises NoPermission, IoFailed and TryAgain.
     """
-    there = tuple(path for path in paths if path.is_file())
+    every = tuple(paths)
     try:
         # In a process of its own: what somebody else has open may be on a mount that hangs.
-        return in_child(lambda: _find(there), timeout_s=_LOOK_TIMEOUT_S)
+        return in_child(lambda: _find(every), timeout_s=_LOOK_TIMEOUT_S)
     except PermissionError as error:
         raise _cannot_tell("who has Plex's databases open", error) from error
     except OSError as error:
@@ -48,11 +49,16 @@ def _cannot_tell(what: str, error: OSError) -> PlexguardError:
 
 
 def _find(paths: tuple[Path, ...]) -> tuple[User, ...]:
-    files = {(status.st_dev, status.st_ino): path.name for path in paths if (status := path.stat())}
+    files = {}
+    for path in paths:
+        # A Plex that closes its databases removes some of them just now; a bolt is nobody's.
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            files[status.st_dev, status.st_ino] = path.name
     opened = tuple(user for pid in _list_pids() for user in _opened_by(pid, files))
     # Who is seen with the file open says more than a lock.
     seen = {user.pid for user in opened}
-    locks = ((path, find_lock(path)) for path in paths if not path.name.endswith("-wal"))
+    locks = ((path, find_lock(path)) for path in paths if not path.name.endswith("-wal") and not path.is_symlink())
     held = (
         User(pid=pid, name=read_comm(pid) if pid else "", file=path.name, is_lock=True) for path, pid in locks if pid is not None
     )

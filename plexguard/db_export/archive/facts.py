@@ -1,0 +1,89 @@
+"""What is true of the copy of a database: its hash, its version, its rows. Reads the copy, which nobody changes."""
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from plexguard.core.errors import PlexguardError, SystemRefused
+from plexguard.db_export.archive.manifest import DatabaseFacts, Member, member_of
+from plexguard.db_export.archive.tape import CHUNK
+from plexguard.db_export.database.schema import count_table, list_tables, schema_version
+from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase, reading, translate
+
+
+class Survey:
+    """Takes the facts of copies while something else is done: hashing and counting leave the interpreter alone."""
+
+    def __init__(self, copies: tuple[Path, ...]) -> None:
+        self._members = [_Task(hash_file, copy) for copy in copies]
+        self._facts = [_Task(take_facts, copy) for copy in copies]
+        self._names = tuple(copy.name for copy in copies)
+
+    def members(self) -> tuple[Member, ...]:
+        """Wait for the hashes. Raises what their threads met."""
+        return tuple(task.result() for task in self._members)
+
+    def databases(self) -> dict[str, DatabaseFacts]:
+        return dict(zip(self._names, (task.result() for task in self._facts), strict=True))
+
+
+class _Task:
+    """One call in a thread of its own, which does not keep a process that ends early."""
+
+    def __init__(self, call: Callable[[Path], Any], path: Path) -> None:
+        self._call, self._path = call, path
+        self._result: Any = None
+        self._error: PlexguardError | OSError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._call(self._path)
+        except (PlexguardError, OSError) as error:
+            self._error = error
+
+    def result(self) -> Any:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+def hash_file(copy: Path) -> Member:
+    """Return a copied database as a member of an archive."""
+    digest, size, buffer = hashlib.sha256(), 0, memoryview(bytearray(CHUNK))
+    with open(copy, "rb", buffering=0) as file:
+        while found := file.readinto(buffer):
+            digest.update(buffer[:found])
+            size += found
+    return Member(name=member_of(copy.name), size=size, sha256=digest.hexdigest())
+
+
+def take_facts(copy: Path) -> DatabaseFacts:
+    """Return version and rows of a copied database. Damage that is met is one of the facts: what can be read is worth keeping."""
+    rows: dict[str, int] = {}
+    version, page_size, damage = "", 0, ""
+    try:
+        with reading(copy, immutable=True) as connection:
+            page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+            version = schema_version(connection)
+            for name in list_tables(connection).stored:
+                try:
+                    rows[name] = count_table(connection, name)
+                except sqlite3.DatabaseError as error:
+                    damage = damage or f"table {name}: {_damage_of(error, copy)}"
+    except (DatabaseDamaged, NotADatabase, SystemRefused) as error:  # the last: it is a database, and not Plex's
+        damage = damage or str(error).removeprefix(f"{copy}: ")
+    return DatabaseFacts(schema_version=version, page_size=page_size, rows=rows, damage=damage)
+
+
+def _damage_of(error: sqlite3.DatabaseError, copy: Path) -> str:
+    """Return what is damaged, as text. Raises what is no damage."""
+    known = translate(error, copy)
+    if not isinstance(known, DatabaseDamaged | NotADatabase):
+        raise known from error
+    return str(error)

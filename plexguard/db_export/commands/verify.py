@@ -1,0 +1,63 @@
+"""`verify`: whether an archive is what was written."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plexguard.core import program
+from plexguard.core.program import FOUND_PROBLEMS, Ports
+from plexguard.db_export.config import Config
+
+if TYPE_CHECKING:  # --help needs none of it
+    from plexguard.db_export.archive.manifest import Manifest
+
+
+@click.command()
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@program.format_option
+@click.pass_obj
+def verify(config_path: Path, archive: Path, output: str) -> int:
+    """Tell whether an archive is what was written."""
+    program.load_config(config_path, Config)
+    return run(archive, program.open_ports(Config.SECTION), output=output)
+
+
+def run(path: Path, ports: Ports, *, output: str) -> int:
+    from plexguard.db_export.archive.manifest import BadArchive
+    from plexguard.db_export.archive.read import open_archive
+    from plexguard.db_export.progress_shown import shown
+
+    manifest, fault = None, ""
+    try:
+        with open_archive(path) as archive, shown(ports) as progress:
+            archive.verify(progress=progress)
+            manifest = archive.manifest
+    except BadArchive as error:
+        fault = str(error)
+    if output == "json":
+        click.echo(json.dumps(_encode(path, manifest, fault)))
+    else:
+        click.echo(fault or _show(path, manifest))
+    return FOUND_PROBLEMS if fault or (manifest is not None and not manifest.is_good) else 0
+
+
+def _show(path: Path, manifest: "Manifest | None") -> str:
+    if manifest is None:
+        return f"{path}: can be unpacked, and has a library in it; it has no manifest to hold it against"
+    rows = sum(sum(facts.rows.values()) for facts in manifest.databases.values())
+    made = f"{manifest.made.astimezone():%Y-%m-%d %H:%M}"
+    if not manifest.is_good:
+        return f"{path}: is what was written on {made}, of a database that was damaged: {'; '.join(manifest.damage)}"
+    return f"{path}: is what was written on {made}: {len(manifest.databases)} databases, {rows} rows"
+
+
+def _encode(path: Path, manifest: "Manifest | None", fault: str) -> dict[str, object]:
+    return {
+        "path": str(path),
+        "verified": not fault,
+        "good": not fault and (manifest is None or manifest.is_good),
+        "fault": fault or None,
+        "manifest": None if manifest is None else json.loads(manifest.to_json()),
+    }

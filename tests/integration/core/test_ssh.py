@@ -1,0 +1,142 @@
+"""Commands on another machine: a real sshd and a real rsync."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plexguard.core import rsync
+from plexguard.core.errors import NoPermission, Unavailable
+from plexguard.core.host import CommandFailed, CommandMissing, CommandTimeout, LocalHost
+from plexguard.core.ssh import ConnectionLost, HostKeyRefused, SshHost, connect
+from tests.fakes.sshd import Sshd, running_sshd
+from tests.waiting import await_true
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with running_sshd(tmp_path_factory.mktemp("ssh") / "sshd") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def there(sshd: Sshd) -> Iterator[SshHost]:
+    with connect(sshd.login) as host:
+        yield host
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("printf", "%s|", "a b", "", "'", '"', "$HOME", "`id`", "*", "a\nb", "é", "\\", "-n"),
+        ("sh", "-c", "echo out; echo err >&2; exit 3"),
+        ("sh", "-c", 'echo "$LANG $LC_ALL"; cat'),
+        ("head", "-c", "300000", "/dev/zero"),
+    ],
+    ids=["words", "both outputs and a code", "language and no input", "much"],
+)
+def test_the_same_list_gives_the_same_result_on_both_machines(there: SshHost, argv: tuple[str, ...]) -> None:
+    assert there.run(argv, timeout_s=20, check=False) == LocalHost().run(argv, timeout_s=20, check=False)
+
+
+def test_the_same_errors_are_raised_on_both_machines(there: SshHost) -> None:
+    for host in (there, LocalHost()):
+        with pytest.raises(CommandFailed, match=r"exit code 4: last words"):
+            host.run(("sh", "-c", "echo last words >&2; exit 4"), timeout_s=20)
+        with pytest.raises(CommandMissing):
+            host.run(("no-such-command-anywhere",), timeout_s=20)
+        with pytest.raises(CommandTimeout, match=r"sleep 60: no end within 0.3 s"):
+            host.run(("sleep", "60"), timeout_s=0.3)
+
+
+def test_what_overran_its_time_is_ended_there_with_its_children(there: SshHost, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    with pytest.raises(CommandTimeout):
+        there.run(("sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"), timeout_s=1.0)
+
+    pid = int(pid_file.read_text())
+    await_true(lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text())
+
+
+def test_what_a_long_command_prints_comes_as_it_is_printed(there: SshHost, tmp_path: Path) -> None:
+    goes_on, heard = tmp_path / "goes on", bytearray()
+    script = f'echo one; while [ ! -e "{goes_on}" ]; do sleep 0.05; done; echo two; exit 5'
+    ended: list[int] = []
+
+    def run() -> None:
+        ended.append(there.run_through(("sh", "-c", script), out=heard.extend, err=heard.extend))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    await_true(lambda: bytes(heard) == b"one\n")
+    goes_on.touch()
+    thread.join(20)
+
+    assert (bytes(heard), ended) == (b"one\ntwo\n", [5])
+
+
+def test_a_machine_that_is_not_known_or_another_is_not_talked_to(sshd: Sshd, tmp_path: Path) -> None:
+    before = sshd.known_hosts.read_text()
+    try:
+        sshd.known_hosts.write_text("")
+        with pytest.raises(HostKeyRefused, match=r"in no known_hosts") as caught, connect(sshd.login):
+            pass
+        assert f"ssh -p {sshd.port} root@127.0.0.1" in caught.value.hint
+        sshd.know("other")
+        with pytest.raises(HostKeyRefused, match=r"not the one in known_hosts"), connect(sshd.login):
+            pass
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(CommandFailed):
+            rsync.send(LocalHost(), sshd.login, str(tmp_path / "file"), str(tmp_path / "copy"))
+        assert not (tmp_path / "copy").exists()
+    finally:
+        sshd.known_hosts.write_text(before)
+
+
+def test_who_is_not_let_in_and_who_is_not_there_are_told_apart(sshd: Sshd) -> None:
+    authorized = sshd.folder / "authorized"
+    before = authorized.read_text()
+    try:
+        authorized.write_text("")
+        with pytest.raises(NoPermission, match="refuses root"), connect(sshd.login):
+            pass
+    finally:
+        authorized.write_text(before)
+    away = sshd.login.__class__(name="away", address="127.0.0.1", user="root", port=1)
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1 port 1"), connect(away):
+        pass
+
+
+def test_a_connection_that_ends_in_the_middle_is_no_end_of_the_command(tmp_path: Path) -> None:
+    with running_sshd(tmp_path / "sshd") as sshd, connect(sshd.login) as there:
+        threading.Timer(0.5, sshd.kill).start()
+        with pytest.raises(ConnectionLost):
+            there.run(("sleep", "60"), timeout_s=50)
+        with pytest.raises(ConnectionLost):
+            there.run(("true",), timeout_s=5)
+
+
+def test_a_small_file_is_written_for_its_owner_alone_and_over_none(there: SshHost, tmp_path: Path) -> None:
+    there.put(b"secret", str(tmp_path / "a b"))
+
+    assert (tmp_path / "a b").read_bytes() == b"secret"
+    assert (tmp_path / "a b").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(ConnectionLost):
+        there.put(b"other", str(tmp_path / "a b"))
+    assert (tmp_path / "a b").read_bytes() == b"secret"
+
+
+def test_files_go_there_and_come_back_whatever_they_are_called(sshd: Sshd, tmp_path: Path) -> None:
+    source = tmp_path / "it's a $(name) *"
+    source.write_bytes(bytes(range(256)) * 1000)
+    folder = tmp_path / "folder of two"
+    folder.mkdir()
+    (folder / "x").write_text("x")
+
+    rsync.send(LocalHost(), sshd.login, str(source), str(tmp_path / "there it's"))
+    rsync.fetch(LocalHost(), sshd.login, str(tmp_path / "there it's"), str(tmp_path / "back"))
+    rsync.fetch(LocalHost(), sshd.login, f"{folder}/", f"{tmp_path / 'fetched'}/")
+
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+    assert (tmp_path / "fetched" / "x").read_text() == "x"

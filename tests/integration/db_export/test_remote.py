@@ -1,0 +1,48 @@
+"""Commands on another machine, which is this one behind a real sshd: the suite is carried there and runs on Debian's Python."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plexguard.core import program
+from plexguard.db_export.__main__ import cli
+from tests.fakes.sshd import Sshd, running_sshd
+
+
+@pytest.fixture
+def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    """A machine that the one who runs this calls "other"."""
+    with running_sshd(tmp_path / "sshd") as sshd:
+        home = tmp_path / "home"
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".ssh" / "config").write_text(
+            f"Host other\n HostName 127.0.0.1\n Port {sshd.port}\n User root\n IdentityFile {sshd.folder / 'user'}\n"
+        )
+        (home / ".ssh" / "known_hosts").write_text(sshd.known_hosts.read_text())
+        monkeypatch.setenv("HOME", str(home))
+        yield sshd
+
+
+def left_there() -> list[Path]:
+    return list(Path("/var/tmp").glob("plexguard-*"))
+
+
+def test_a_command_runs_there_and_says_there_what_it_would_say_here(other: Sshd, capfd: pytest.CaptureFixture[str]) -> None:
+    before = left_there()
+
+    here = program.run("db-export", cli, ["list", "--format", "json"]), capfd.readouterr().out
+    there = program.run("db-export", cli, ["--host", "other", "list", "--format", "json"]), capfd.readouterr().out
+
+    assert there == here
+    assert left_there() == before
+
+
+def test_a_mistake_in_the_command_is_told_before_anybody_is_called(capfd: pytest.CaptureFixture[str]) -> None:
+    assert program.run("db-export", cli, ["--host", "no.such.host.invalid", "list", "--no-such"]) == 64
+    assert "no.such.host" not in capfd.readouterr().err
+
+
+def test_a_host_that_is_not_there_is_unavailable(capfd: pytest.CaptureFixture[str]) -> None:
+    assert program.run("db-export", cli, ["--host", "127.0.0.1:1", "list"]) == 69
+    assert "127.0.0.1 port 1" in capfd.readouterr().err
