@@ -21,3 +21,7 @@ class Config:
     keep_daily: int = option(_KEPT, 7, "Of how many days the last good archive is kept; days without one do not count.")
     keep_weekly: int = option(_KEPT, 4, "The same of weeks.")
     keep_monthly: int = option(_KEPT, 6, "The same of months.")
+    shrink_percent: int = option(
+        count(0, 100), 5, "A library that has lost more than this share of its rows since the last archive, in per cent, is told."
+    )
+    undo_keep: int = option(count(1, 100), 3, "How often what was there before a repair, restore or remap is kept for undo.")

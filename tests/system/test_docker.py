@@ -44,8 +44,9 @@ def test_a_container_is_found_guarded_and_left_alone_when_it_is_stopped(containe
     assert events(machine, "perms.repaired")[-1]["PLEXGUARD_PATH"] == f"{docker_plex.FILMS}/Film 1.mkv"
 
     before = machine.run(["docker", "inspect", "-f", "{{.State.StartedAt}}", "plex"]).stdout
+    since = machine.cursor()
     docker_plex.set_plex(machine, mode="hung")
-    recovered = await_event(machine, "plex.recovered", timeout_s=120)
+    recovered = await_event(machine, "plex.recovered", timeout_s=120, since_cursor=since)
     assert recovered["PLEXGUARD_PROBLEM"] == "hung"
     assert machine.run(["docker", "inspect", "-f", "{{.State.StartedAt}}", "plex"]).stdout != before
     assert ask_plex(machine, "/identity") is not None
@@ -65,9 +66,10 @@ def test_a_container_is_found_guarded_and_left_alone_when_it_is_stopped(containe
 
 def test_a_container_that_crashed_is_started_again(container: Machine) -> None:
     machine = container
+    since = machine.cursor()
     docker_plex.set_plex(machine, mode="crash")
 
-    recovered = await_event(machine, "plex.recovered", timeout_s=120)
+    recovered = await_event(machine, "plex.recovered", timeout_s=120, since_cursor=since)
 
     assert (recovered["PLEXGUARD_PROBLEM"], recovered["PLEXGUARD_RESTARTS"]) == ("down", "1")
 
@@ -75,9 +77,10 @@ def test_a_container_that_crashed_is_started_again(container: Machine) -> None:
 def test_a_container_that_is_killed_from_outside_of_docker_is_started_again(container: Machine) -> None:
     machine = container
     pid = machine.run(["docker", "inspect", "-f", "{{.State.Pid}}", "plex"]).stdout.strip()
+    since = machine.cursor()
     machine.run(["sh", "-c", f"kill -KILL {pid}"])
 
-    recovered = await_event(machine, "plex.recovered", timeout_s=120)
+    recovered = await_event(machine, "plex.recovered", timeout_s=120, since_cursor=since)
 
     # The exit code is the one of `docker kill`, by which it would be left alone.
     assert (recovered["PLEXGUARD_PROBLEM"], recovered["PLEXGUARD_RESTARTS"]) == ("down", "1")
@@ -92,8 +95,9 @@ def test_a_container_with_another_name_is_found_by_its_image_and_followed_to_the
     found = await_container(machine, "media-plex-1")
     assert (found["server"], found["folders"]) == ("container", [docker_plex.FILMS])
     probe(machine, 'stop_timeout_hung = "3s"\n')
+    since = machine.cursor()
     docker_plex.set_plex(machine, mode="hung")
-    assert await_event(machine, "plex.recovered", timeout_s=120)["PLEXGUARD_PROBLEM"] == "hung"
+    assert await_event(machine, "plex.recovered", timeout_s=120, since_cursor=since)["PLEXGUARD_PROBLEM"] == "hung"
 
     machine.run(["docker", "rm", "-f", "media-plex-1"], timeout_s=60)
     docker_plex.run_plex(machine, name="plex-new")

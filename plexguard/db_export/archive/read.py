@@ -76,6 +76,7 @@ class Archive:
         self.path = path
         self._framed = framed
         self.manifest: Manifest | None = None if framed is None else from_json(framed)
+        self._limit_bytes = _limit_bytes(self.manifest, self.size)
 
     @property
     def size(self) -> int:
@@ -122,7 +123,7 @@ class Archive:
     ) -> tuple[Path, ...]:
         """Read the archive once, write what is wanted, and compare everything with what it should be."""
         judge = _Judge(self.manifest, self._framed)
-        limit = _limit_bytes(self.manifest, self.size)
+        limit = self._limit_bytes
         progress.begin("reading", limit if self.manifest is None else self.manifest.size)
         made = []
         with unpacking(self.path, expected_bytes=limit) as stream:

@@ -14,6 +14,7 @@ from plexguard.core import program
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.db_export.arguments import data_option, find_plex_data
 from plexguard.db_export.config import ARCHIVES, Config
+from plexguard.db_export.remote.carried import Brought
 
 if TYPE_CHECKING:  # a command that only shows its help needs none of it
     from plexguard.core.found import FoundPlex
@@ -25,7 +26,7 @@ _IDENTITY_TIMEOUT_S = 2.0
 
 @click.command()
 @data_option
-@click.option("--to", metavar="DIR", type=click.Path(path_type=Path), help="Make it in DIR; then none is removed.")
+@click.option("--to", metavar="DIR", type=Brought(file_okay=False, path_type=Path), help="Make it in DIR; then none is removed.")
 @click.option("--with-identity", is_flag=True, help="Take Plex's token and identity too.")
 @click.option("--with", "extra", type=click.Choice(["metadata", "media"]), multiple=True, help="Take this folder of Plex's too.")
 @program.format_option
@@ -45,6 +46,7 @@ def run(
     from plexguard.db_export.archive.write import Wanted
     from plexguard.db_export.archive.write import export as make
     from plexguard.db_export.progress_shown import shown
+    from plexguard.db_export.state import note_failed
 
     place, found = find_plex_data(data, config, ports)
     target = to or Path(config.archives or ARCHIVES)
@@ -59,10 +61,27 @@ def run(
         raise
     except PlexguardError as error:
         ports.journal.send(events.EXPORT_FAILED, reason=str(error), hint=error.hint or "man plexguard-db-export")
+        if to is None:
+            note_failed(ports.journal, str(error), ports.clock.now())
         return error.exit_code
     removed = _remove_old(target, config, ports, exported) if to is None else ()
     _print(exported, removed, output=output)
-    return _tell(exported, ports)
+    code = _tell(exported, ports)
+    if to is None:
+        _note(target, exported, ports)
+    return code
+
+
+def _note(target: Path, exported: "Exported", ports: Ports) -> None:
+    from plexguard.db_export.archive.keep import list_archives
+    from plexguard.db_export.state import note_failed, note_good
+
+    archives = list_archives(target)
+    newest = next((kept for kept in archives if kept.path == exported.path), None)
+    if newest is not None and newest.is_good:
+        note_good(ports.journal, newest, kept=sum(kept.is_good for kept in archives))
+    else:
+        note_failed(ports.journal, f"the database is damaged: {'; '.join(exported.manifest.damage)}", ports.clock.now())
 
 
 def _ask_version(found: "FoundPlex | None") -> str:

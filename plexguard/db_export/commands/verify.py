@@ -9,13 +9,14 @@ import click
 from plexguard.core import program
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.db_export.config import Config
+from plexguard.db_export.remote.carried import Carried
 
 if TYPE_CHECKING:  # --help needs none of it
     from plexguard.db_export.archive.manifest import Manifest
 
 
 @click.command()
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@click.argument("archive", metavar="ARCHIVE", type=Carried(path_type=Path))
 @program.format_option
 @click.pass_obj
 def verify(config_path: Path, archive: Path, output: str) -> int:
@@ -36,11 +37,23 @@ def run(path: Path, ports: Ports, *, output: str) -> int:
             manifest = archive.manifest
     except BadArchive as error:
         fault = str(error)
+        _note_bad(path, fault.removeprefix(f"{path}: "), ports)
     if output == "json":
         click.echo(json.dumps(_encode(path, manifest, fault)))
     else:
         click.echo(fault or _show(path, manifest))
     return FOUND_PROBLEMS if fault or (manifest is not None and not manifest.is_good) else 0
+
+
+def _note_bad(path: Path, reason: str, ports: Ports) -> None:
+    """Keep it for the status. By a unit it is an event too; a person reads what is printed."""
+    from plexguard.core.events import FilePath
+    from plexguard.db_export import events
+    from plexguard.db_export.state import note_bad
+
+    note_bad(ports.journal, path.absolute(), reason, ports.clock.now())
+    if not ports.by_hand:
+        ports.journal.send(events.ARCHIVE_BAD, path=FilePath(str(path)), reason=reason)
 
 
 def _show(path: Path, manifest: "Manifest | None") -> str:

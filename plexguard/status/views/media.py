@@ -14,7 +14,9 @@ from plexguard.status.views.words import ago, show_seconds, when, when_monotonic
 _AUDIT, _FULL = "plexguard-perms-audit", "plexguard-perms-audit-full"
 _GUARD, _LOGS = "plexguard-perms-guard.service", "plexguard-log-watch.service"
 _LATE = timedelta(minutes=30)
-_BACKUP_AGE = timedelta(days=2)
+_EXPORT = "plexguard-db-export"
+# A week between two archives, and what the timer's delay, a long export and one that is made up for add to it.
+_BACKUP_AGE = timedelta(days=9)
 
 
 def view_permissions(seen: Observation) -> Thing:
@@ -117,9 +119,9 @@ def view_logs(seen: Observation) -> Thing:
 
 
 def view_backups(seen: Observation) -> tuple[Thing, tuple[BackupView, ...]]:
-    more = "journalctl -x -e -u plexguard-db-export"
+    more = f"journalctl -x -e -u {_EXPORT}"
     if not seen.backups:
-        return Thing(name="backups", title="Backups", state=State.OFF, summary="no backup of the database is set up"), ()
+        return _tell_none(seen), ()
     views = tuple(_view_backup(seen, name, reading) for name, reading in seen.backups.items())
     worst = max(views, key=lambda view: view.state.gravity)
     details = tuple((view.name, view.detail) for view in views)
@@ -127,6 +129,14 @@ def view_backups(seen: Observation) -> tuple[Thing, tuple[BackupView, ...]]:
     return Thing(
         name="backups", title="Backups", state=worst.state, summary=summary, since=worst.made, details=details, command=more
     ), views
+
+
+def _tell_none(seen: Observation) -> Thing:
+    fault, command = find_timer_fault(seen, f"{_EXPORT}.timer")
+    if fault:
+        return Thing(name="backups", title="Backups", state=State.OFF, summary=f"none is made: {fault}", command=command)
+    start = f"systemctl start {_EXPORT}.service"
+    return Thing(name="backups", title="Backups", state=State.WARNING, summary="no archive was made yet", command=start)
 
 
 def _view_backup(seen: Observation, name: str, reading: Reading[BackupSeen]) -> BackupView:

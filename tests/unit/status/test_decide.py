@@ -321,18 +321,27 @@ def test_the_log_is_followed_or_not(changes: dict[str, Any], expected: State) ->
 # -- what comes with later parts --------------------------------------------------------------------------------------
 
 
-def test_without_mounts_backups_and_runs_each_is_off() -> None:
+def test_without_mounts_and_runs_each_is_off() -> None:
     found = overview()
 
-    assert (found.mounts, found.backups, found.cloud_runs) == ((), (), ())
-    assert {state(name) for name in ("mounts", "trash", "backups", "cloud", "notifications")} == {O}
+    assert (found.mounts, found.cloud_runs) == ((), ())
+    assert {state(name) for name in ("mounts", "trash", "cloud", "notifications")} == {O}
+
+
+def test_where_no_archive_was_made_yet_it_is_said_how_one_is() -> None:
+    never = thing("backups", backups={})
+    off = thing("backups", backups={}, units=with_unit("plexguard-db-export.timer", active_state="inactive", file_state="disabled"))
+
+    assert (never.state, never.command) == (W, "systemctl start plexguard-db-export.service")
+    assert (off.state, off.command) == (O, "systemctl enable --now plexguard-db-export.timer")
 
 
 @pytest.mark.parametrize(
     ("backup", "expected"),
     [
         (published.BackupSeen(database="library", made=wall(3_600), path="/b"), X),
-        (published.BackupSeen(database="library", made=wall(3 * 86_400)), W),
+        (published.BackupSeen(database="library", made=wall(8 * 86_400)), X),
+        (published.BackupSeen(database="library", made=wall(10 * 86_400)), W),
         (published.BackupSeen(database="library", made=wall(3_600), failure="disk full"), W),
         (published.BackupSeen(database="library"), P),
         (Reading(record=None), U),

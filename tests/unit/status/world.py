@@ -17,7 +17,7 @@ from tests.fakes.ports import BEGIN
 
 NOW_S = 10_000.0
 NOW = Moment(wall=BEGIN, boot_id="boot-1", uptime_s=NOW_S)
-TIMERS = ("discover", "net-recover", "perms-audit", "perms-audit-full", "plex-probe", "speed-test")
+TIMERS = ("db-export", "discover", "net-recover", "perms-audit", "perms-audit-full", "plex-probe", "speed-test")
 DAEMONS = ("log-watch", "perms-guard", "proxy")
 
 
@@ -82,7 +82,7 @@ def make_seen(**changes: Any) -> Observation:
         "notify": None,
         "logs": published.LogsSeen(folder="/var/lib/plex/Logs"),
         "mounts": {},
-        "backups": {},
+        "backups": {"library": published.BackupSeen(database="library", path="/b", made=wall(3_600), size_bytes=1_000, kept=3)},
         "cloud_runs": {},
         "hold": None,
         "trash": None,

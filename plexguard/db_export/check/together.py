@@ -1,0 +1,65 @@
+"""Run looks at one copy side by side, each with a connection of its own; SQLite leaves the interpreter to the others meanwhile."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Generic, TypeVar
+
+from plexguard.db_export.check.variant import opened
+
+T = TypeVar("T")
+# Two halves of the indexes: memory is bounded, and what else runs on the machine keeps its share.
+_MOST = 2
+# How often a look asks whether it shall stop, in steps of SQLite's machine.
+_STEPS = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look(Generic[T]):
+    """One look. changes: to the schema, as opened() takes them."""
+
+    take: Callable[[sqlite3.Connection], T]
+    changes: Mapping[str, str]
+
+
+def how_many() -> int:
+    """Return how many looks are worth taking side by side."""
+    return min(_MOST, len(os.sched_getaffinity(0)))
+
+
+def take_all(copy: Path, looks: Sequence[Look[T]]) -> list[T]:
+    """Take the looks and return what they saw, in order. Ends at once, and all of them, when the first one fails or when a person
+    ends the program. Raises what they raise."""
+    stop, connections = Event(), list[sqlite3.Connection]()
+    with ThreadPoolExecutor(how_many()) as pool:
+        futures = [pool.submit(_take, copy, look, stop, connections) for look in looks]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            stop.set()
+            for connection in connections:
+                with contextlib.suppress(sqlite3.ProgrammingError):
+                    connection.interrupt()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _take(copy: Path, look: Look[T], stop: Event, connections: list[sqlite3.Connection]) -> T:
+    with opened(copy, look.changes) as connection:
+        connections.append(connection)
+        connection.set_progress_handler(lambda: int(stop.is_set()), _STEPS)
+        try:
+            return look.take(connection)
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                connection.set_progress_handler(None, 0)
+
+
+def raise_if_stopped(error: sqlite3.DatabaseError) -> None:
+    """Raise the error on if it only tells that the look shall stop."""
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
+        raise error
