@@ -1,4 +1,4 @@
-"""Processes that look at folders, side by side. One that hangs is given up, and with it what it had in hand; nobody waits for it."""
+"""Processes that look at folders, side by side. One that hangs is given up, with what it had in hand; nobody waits for it."""
 
 import contextlib
 import os

@@ -34,7 +34,8 @@ class World:
 @dataclass(slots=True, kw_only=True)
 class Seen:
     """What was found of a place. here: its path on this machine. total: files that the database knows; checked: those that were
-    looked for. missing: names by folder. untold: how many could not be told, by the reason. root: what is wrong with the folder itself."""
+    looked for. missing: names by folder. untold: how many could not be told, by the reason. root: what is wrong
+    with the folder itself."""
 
     place: Place
     here: str

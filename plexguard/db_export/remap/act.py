@@ -1,17 +1,37 @@
 """Write the new paths into a copy of a database. Whoever is cut off here leaves a copy that nobody uses."""
 
+import contextlib
+import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from plexguard.core.errors import IoFailed
+from plexguard.db_export.database.files import PlexData
 from plexguard.db_export.database.schema import quoted
 from plexguard.db_export.database.sqlite import writing
 from plexguard.db_export.remap.columns import FILE, Column, find_columns
 from plexguard.db_export.remap.decide import Mover
 from plexguard.db_export.remap.observe import moves
+from plexguard.db_export.swap.generations import STAGING, undo_folder
 
 _CACHE_KB = 64 * 1024
+
+
+@contextlib.contextmanager
+def work_folder(data: PlexData) -> Iterator[Path]:
+    """Give a folder beside the generations, which is gone afterwards; of one who is killed the next run that writes removes it."""
+    folder = undo_folder(data) / f"remap{STAGING}"
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise IoFailed(f"Failed to make {folder}: {error.strerror}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

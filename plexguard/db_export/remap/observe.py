@@ -16,8 +16,8 @@ _FIRST_ROW = -(2**63)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """Values that a mapping would move, and that stay. is_closed: since only Plex's own SQLite can change them; else since nothing is
-    known of that column. example: the first of them."""
+    """Values that a mapping would move, and that stay. is_closed: since only Plex's own SQLite can change them; else since nothing
+    is known of that column. example: the first of them."""
 
     column: str
     count: int
@@ -144,3 +144,21 @@ def _read_files(connection: sqlite3.Connection) -> Iterator[str]:
     name = quoted(FILE.name)
     rows = connection.execute(f"SELECT DISTINCT {name} FROM {quoted(FILE.table)} WHERE {FILE.filter}")  # noqa: S608
     return (path for (path,) in rows)
+
+
+def sample_files(connection: sqlite3.Connection, folders: Iterable[str], *, most: int) -> tuple[str, ...]:
+    """Return some of the files below folders, or that are named themselves, spread evenly over all there are."""
+    found: list[str] = []
+    name, table = quoted(FILE.name), quoted(FILE.table)
+    for folder in sorted(set(folders)):
+        below = folder.rstrip("/")
+        ends = (f"{below}/".encode("utf-8", "surrogateescape"), f"{below}0".encode("utf-8", "surrogateescape"))
+        where = f"{name} >= CAST(? AS TEXT) AND {name} < CAST(? AS TEXT)"
+        (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}", ends).fetchone()  # noqa: S608
+        step = max(1, count // most)
+        rows = connection.execute(f"SELECT {name} FROM {table} WHERE {where} ORDER BY {name}", ends)  # noqa: S608
+        found += [path for n, (path,) in enumerate(rows) if n % step == 0]
+        same = f"SELECT {name} FROM {table} WHERE {name} = CAST(? AS TEXT) LIMIT 1"  # noqa: S608
+        found += [path for (path,) in connection.execute(same, (folder.encode("utf-8", "surrogateescape"),))]
+    step = max(1, len(found) // most)
+    return tuple(found[::step][:most])
