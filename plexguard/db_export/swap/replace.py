@@ -71,7 +71,7 @@ def hold(data: PlexData, *, look: Look = check_unused) -> Iterator[Finished | No
 
 def replace(
     data: PlexData,
-    new: Mapping[str, Path],
+    new: Mapping[str, Path | None],
     *,
     reason: str,
     keep: int,
@@ -81,19 +81,21 @@ def replace(
 ) -> Generation:
     """Put files in place of Plex's and return the generation of what was there.
 
-    new: ready files by the name of the database, on the same file system; they are moved. Owner, mode and attributes are taken
-    over from what was there. others: more files and folders, by the name in the data folder. keep: how many generations stay.
-    reason: a word. Call it within hold(), when Plex is proven to be stopped. Raises PlexRuns, SwapFailed, SystemRefused,
-    IoFailed and NoPermission: then all is as it was, or the next hold() makes it so.
+    new: ready files by the name of the database, on the same file system; they are moved. None: there is to be no such one. Owner,
+    mode and attributes are taken over from what was there. others: more files and folders, by the name in the data folder. keep:
+    how many generations stay. reason: a word. Call it within hold(), when Plex is proven to be stopped. Raises PlexRuns,
+    SwapFailed, SystemRefused, IoFailed and NoPermission: then all is as it was, or the next hold() makes it so.
     """
-    wanted = {str(_DATABASES / name): path for name, path in new.items()} | dict(others or {})
+    wanted: dict[str, Path | None] = {str(_DATABASES / name): path for name, path in new.items()}
+    wanted.update(others or {})
     _check(data, wanted)
     look(all_files(data))
     generation = begin_generation(data, Record(made=clock.now(), reason=reason, places=tuple(wanted)))
     staging = generation.folder.with_name(generation.folder.name + STAGING)
     try:
         for place, path in wanted.items():
-            _stage(data, place, path, staging)
+            if path is not None:
+                _stage(data, place, path, staging)
         swap = _describe(data, generation, staging=staging)
         _write_journal(data, swap)
     except PlexguardError:
@@ -195,14 +197,15 @@ def _clean(data: PlexData) -> None:
     sweep(data)
 
 
-def _check(data: PlexData, wanted: Mapping[str, Path]) -> None:
+def _check(data: PlexData, wanted: Mapping[str, Path | None]) -> None:
     """Refuse what can't be one swap. Raises SystemRefused."""
     device = data.databases.stat().st_dev
     for place, path in wanted.items():
         target = data.folder / place
         if target.is_symlink() and place.startswith(str(_DATABASES)) and not is_bolt(target):
             raise SystemRefused(f"{target}: is a symbolic link, which can't be swapped together with what is beside it")
-        if os.path.ismount(target) or {path.lstat().st_dev, target.parent.stat().st_dev} != {device}:
+        devices = {target.parent.stat().st_dev} | ({path.lstat().st_dev} if path is not None else set())
+        if os.path.ismount(target) or devices != {device}:
             raise SystemRefused(f"{target}: on another file system than {data.databases}; all that is swapped must be on one")
 
 

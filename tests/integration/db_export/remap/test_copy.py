@@ -79,7 +79,9 @@ def test_the_copy_is_sound_and_plex_can_go_on_with_it(library):
     with closing(database.connect(copy)) as connection:
         assert [tuple(row) for row in connection.execute("PRAGMA integrity_check")] == [("ok",)]
         database.check(connection)
-        found = connection.execute("SELECT count(*) FROM media_parts INDEXED BY index_media_parts_on_file WHERE file > '/srv/media/'")
+        found = connection.execute(
+            "SELECT count(*) FROM media_parts INDEXED BY index_media_parts_on_file WHERE file > '/srv/media/'"
+        )
         assert found.fetchone()[0] == 64
         connection.execute("UPDATE metadata_items SET title = 'Another' WHERE id = 3")
     with closing(sqlite3.connect(library)) as one, closing(sqlite3.connect(copy)) as other:
