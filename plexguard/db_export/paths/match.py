@@ -40,8 +40,8 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that is there, and that the database does not know. path: as the database would have it. sections: of which libraries it
-    can be, None for all."""
+    """A file that is there, and that the database does not know. path: as the database would have it. sections: of which libraries
+    it can be, None for all."""
 
     path: str
     below: str
@@ -59,7 +59,8 @@ class Match:
 
 def match(missing: Sequence[Missing], candidates: Sequence[Candidate]) -> tuple[Match, ...]:
     """Return which is which: each missing file once at most, and each candidate."""
-    clues = {one.path: read_clue(one.below) for one in (*missing, *candidates)}
+    every: tuple[Missing | Candidate, ...] = (*missing, *candidates)
+    clues = {one.path: read_clue(one.below) for one in every}
     index = _Index(candidates, clues)
     pairs = [pair for one in missing for pair in _find_pairs(one, index, clues)]
     return tuple(_settle(pairs))

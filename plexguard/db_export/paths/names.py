@@ -5,34 +5,32 @@ import unicodedata
 from dataclasses import dataclass
 
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50}
-_NUMBER = r"(?P<{}>\d{{1,3}}|[ivxl]+)"
 # What a season is called, in the languages of those who asked for it.
 _SEASON = r"season|saison|staffel|series|livre|book|volume|temporada|stagione"
+_LONG_SEASON = rf"(?<![a-z])(?:{_SEASON})[ ._-]*(?P<season>\d{{1,3}}|[ivxl]+)(?![a-z0-9])"
 _EPISODE = r"episode|episodio|épisode|folge|ep|part"
 _IN_NAME = (
     re.compile(r"(?<![a-z0-9])s(?P<season>\d{1,3})[ ._-]*e(?P<episode>\d{1,4})(?!\d)"),
     re.compile(r"(?<![a-z0-9])(?P<season>\d{1,2})x(?P<episode>\d{1,3})(?!\d)"),
-    re.compile(
-        rf"(?<![a-z])(?:{_SEASON})[ ._-]*{_NUMBER.format('season')}(?![a-z0-9])[ ._,-]*(?:{_EPISODE}|e)?[ ._-]*(?P<episode>\d{{1,3}})(?!\d)"
-    ),
+    re.compile(rf"{_LONG_SEASON}[ ._,-]*(?:{_EPISODE}|e)?[ ._-]*(?P<episode>\d{{1,3}})(?!\d)"),
     re.compile(rf"(?<![a-z])(?:{_EPISODE}|e)[ ._-]*(?P<episode>\d{{1,3}})(?!\d)"),
     re.compile(r"^(?P<episode>\d{1,3})(?=[ ._-])"),
 )
 _IN_FOLDER = (
-    re.compile(rf"(?<![a-z])(?:{_SEASON})[ ._-]*{_NUMBER.format('season')}(?![a-z0-9])"),
+    re.compile(_LONG_SEASON),
     re.compile(r"(?<![a-z0-9])s[ ._-]?(?P<season>\d{1,3})(?!\d)"),
 )
 _EXTRAS = frozenset({"specials", "special", "extras", "bonus"})
 _NOISE = frozenset(
-    {"the", "and", "les", "des", "der", "die", "das", "und", "1080p", "720p", "2160p", "x264", "x265", "hevc", "web", "bluray"}
+    ("the", "and", "les", "des", "der", "die", "das", "und", "1080p", "720p", "2160p", "x264", "x265", "hevc", "web", "bluray")
 )
 _WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clue:
-    """season, episode: None where the name says nothing. show: words of the folder below the library's, or of what stands before the
-    episode; title: the other words of the name."""
+    """season, episode: None where the name says nothing. show: words of the folder below the library's, or of what stands before
+    the episode; title: the other words of the name."""
 
     season: int | None
     episode: int | None
