@@ -10,7 +10,7 @@ from typing import Any
 from plexguard.core.errors import PlexguardError, SystemRefused
 from plexguard.db_export.archive.manifest import DatabaseFacts, Member, member_of
 from plexguard.db_export.archive.tape import CHUNK
-from plexguard.db_export.database.schema import count_table, list_tables, schema_version
+from plexguard.db_export.database.schema import count_sections, count_table, list_tables, schema_version
 from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase, reading, translate
 
 
@@ -66,6 +66,7 @@ def hash_file(copy: Path) -> Member:
 def take_facts(copy: Path) -> DatabaseFacts:
     """Return version and rows of a copied database. Damage that is met is one of the facts: what can be read is worth keeping."""
     rows: dict[str, int] = {}
+    sections: dict[str, int] = {}
     version, page_size, damage = "", 0, ""
     try:
         with reading(copy, immutable=True) as connection:
@@ -76,9 +77,11 @@ def take_facts(copy: Path) -> DatabaseFacts:
                     rows[name] = count_table(connection, name)
                 except sqlite3.DatabaseError as error:
                     damage = damage or f"table {name}: {_damage_of(error, copy)}"
+            if not damage and "metadata_items" in rows:
+                sections = count_sections(connection)
     except (DatabaseDamaged, NotADatabase, SystemRefused) as error:  # the last: it is a database, and not Plex's
         damage = damage or str(error).removeprefix(f"{copy}: ")
-    return DatabaseFacts(schema_version=version, page_size=page_size, rows=rows, damage=damage)
+    return DatabaseFacts(schema_version=version, page_size=page_size, rows=rows, sections=sections, damage=damage)
 
 
 def _damage_of(error: sqlite3.DatabaseError, copy: Path) -> str:

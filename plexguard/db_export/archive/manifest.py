@@ -44,11 +44,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
-    """rows: of each table, counted in the table itself. damage: what SQLite could not read meanwhile, "" if nothing."""
+    """rows: of each table, counted in the table itself. sections: how many items each library has, by its number. damage: what
+    SQLite could not read meanwhile, "" if nothing."""
 
     schema_version: str
     page_size: int
     rows: Mapping[str, int]
+    sections: Mapping[str, int] = field(default_factory=dict)
     damage: str = ""
 
 
@@ -125,7 +127,7 @@ def _find_fault(manifest: Manifest) -> str | None:
     if not set(manifest.trees) <= set(TREES):
         return "its folders are not those of an archive"
     numbers = [m.size for m in manifest.members] + [n for tree in manifest.trees.values() for n in (tree.size, tree.files)]
-    numbers += [rows for facts in manifest.databases.values() for rows in facts.rows.values()]
+    numbers += [rows for facts in manifest.databases.values() for rows in (*facts.rows.values(), *facts.sections.values())]
     if min(numbers) < 0 or manifest.format < 1:
         return "a number is negative"
     hashes = [m.sha256 for m in manifest.members] + [tree.sha256 for tree in manifest.trees.values()]

@@ -16,21 +16,13 @@ _STATISTICS = ("statistics_bandwidth", "statistics_media", "statistics_resources
 _LIBRARY = ("metadata_items", "media_items", "media_parts", "library_sections", "section_locations", "metadata_item_settings")
 
 
-def count_sections(connection: sqlite3.Connection) -> dict[str, int]:
-    """Return the items of each library as "section <id>". Counted in the table: an index can count what is gone."""
-    rows = connection.execute(
-        "SELECT +library_section_id, count(*) FROM metadata_items NOT INDEXED WHERE library_section_id > 0 GROUP BY 1 ORDER BY 1"
-    )
-    return {f"section {section}": int(number) for section, number in rows}
-
-
-def judge_rows(rows: Mapping[str, int], previous: Mapping[str, int], shrink_limit: float) -> Iterator[Finding]:
+def judge_rows(rows: Mapping[str, int], previous: Mapping[str, int], shrink_share: float) -> Iterator[Finding]:
     """Yield which libraries, and which of their tables, have lost more than a share of their rows. Pure."""
     for name, before in previous.items():
         now = rows.get(name, 0 if name.startswith("section ") else before)
-        if not (name.startswith("section ") or name in _LIBRARY) or before < _FEW or now >= before * (1 - shrink_limit):
+        if not (name.startswith("section ") or name in _LIBRARY) or before < _FEW or now >= before * (1 - shrink_share):
             continue
-        lost = f"{now} rows, {before} in the last snapshot: {100 * (before - now) / before:.0f} % fewer"
+        lost = f"{now} rows, {before} in the last archive: {100 * (before - now) / before:.0f} % fewer"
         yield warning(Kind.SHRUNK, f"library {name.removeprefix('section ')}: {lost}" if name not in _LIBRARY else lost, table=name)
 
 

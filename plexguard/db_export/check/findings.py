@@ -46,7 +46,7 @@ _CURES = {
     Kind.MISSING_TABLE: _RESTORE,
     Kind.PAGES: REPAIR,
     Kind.TABLE: REPAIR,
-    Kind.INDEX: f"{REPAIR}: the index is made anew, nothing is lost",
+    Kind.INDEX: f"{REPAIR}: an index can be made anew from its table",
     Kind.FULL_TEXT: f"{REPAIR}: only searching suffers, and the search index is made anew from the titles",
     Kind.WAL: "stop Plex, keep a copy of all three files, then check again without the -wal",
     Kind.JOURNAL: "start Plex once, so that it takes back what was cut off; then check again",
@@ -92,7 +92,6 @@ class Report:
 
     findings: tuple[Finding, ...]
     rows: dict[str, int] = field(default_factory=dict)
-    seconds: float
 
     @property
     def is_sound(self) -> bool:

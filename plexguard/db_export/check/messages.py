@@ -11,8 +11,17 @@ from plexguard.db_export.check.findings import Finding, Kind, damage, note
 
 # Shown of each group; the number of all of them follows.
 _SHOWN = 3
-_MISSING = re.compile(r"^(?:row \d+ (?:missing from|values differ from) index|wrong # of entries in index|non-unique entry in index"
-                      r"|rowid not at end-of-record for row \d+ of index) (.+)$")  # fmt: skip
+# What is said of an index, which is named last, and what that comes to.
+_OF_INDEX = tuple(
+    (re.compile(pattern + r" (?P<index>\S.*)$"), text)
+    for pattern, text in (
+        (r"^row (?P<row>\d+) missing from index", "row {} is missing"),
+        (r"^row (?P<row>\d+) values differ from index", "row {} differs"),
+        (r"^rowid not at end-of-record for row (?P<row>\d+) of index", "the entry of row {} is broken"),
+        (r"^wrong # of entries in index(?P<row>)", "the number of entries is wrong"),
+        (r"^non-unique entry in index(?P<row>)", "an entry is there twice"),
+    )
+)
 # Values that the type of their column would not let in today: Plex has changed types, and left what was stored.
 _OLD_VALUE = re.compile(r"^(?:TEXT|NUMERIC|non-\w+) value in (.+)\.[^.]+$")
 _WHOLE_FILE = re.compile(r"[Ff]reelist|never used|2nd reference|Bad ptr map|Failed to read ptrmap|max rootpage|incremental vacuum")
@@ -46,24 +55,33 @@ def without(messages: Iterable[str], masked: frozenset[str]) -> tuple[str, ...]:
 
 
 def judge(said: Said) -> Iterator[Finding]:
-    """Yield what the messages about one table, or the file, come to: an index, the table itself, its old values."""
+    """Yield what the messages about one table, or the file, come to: single indexes, or the table itself, and its old values."""
     indexes: dict[str, list[str]] = {}
     old, rest = [], []
     for message in said.messages:
-        if (index := _MISSING.match(message)) is not None:
-            indexes.setdefault(index[1], []).append(message)
+        if (found := _of_index(message)) is not None:
+            indexes.setdefault(found[0], []).append(found[1])
         elif _OLD_VALUE.match(message):
             old.append(message)
         else:
             rest.append(message)
     if said.failed:
         rest.append(said.failed)
-    for name, messages in indexes.items():
-        yield damage(Kind.INDEX, f"{name}: {shorten(messages)}", table=said.table)
     if rest:
-        yield damage(Kind.TABLE if said.table else Kind.PAGES, shorten(rest), table=said.table)
+        also = f"; {len(indexes)} of its indexes are of other rows" if indexes else ""
+        yield damage(Kind.TABLE if said.table else Kind.PAGES, shorten(rest) + also, table=said.table)
+    else:
+        yield from (damage(Kind.INDEX, f"{name}: {shorten(what)}", table=said.table) for name, what in indexes.items())
     if old:
         yield note(Kind.OLD_VALUES, shorten(old), table=said.table)
+
+
+def _of_index(message: str) -> tuple[str, str] | None:
+    """Return which index a message is about, and what it says of it."""
+    for pattern, text in _OF_INDEX:
+        if (found := pattern.match(message)) is not None:
+            return found["index"], text.format(found["row"])
+    return None
 
 
 def shorten(messages: Iterable[str]) -> str:

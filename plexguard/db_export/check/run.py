@@ -4,7 +4,6 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,23 +21,22 @@ from plexguard.db_export.check.together import Look, raise_if_stopped, take_all
 from plexguard.db_export.check.variant import as_table, is_icu, opened, stand_ins
 from plexguard.db_export.database.copy import snapshot
 from plexguard.db_export.database.files import check_file_system, need_space, with_sides
-from plexguard.db_export.database.schema import count_table, quoted
+from plexguard.db_export.database.schema import count_sections, count_table, quoted
 from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase
 
-# What a library may lose between two snapshots without a word.
-SHRINK_LIMIT = 0.05
+# Of its rows, what a library may lose between two archives without a word.
+SHRINK_PERCENT = 5.0
 _ROLLBACK_FORMATS = b"\x01\x01"
 
 
 def check_database(
-    path: Path, *, work: Path, previous: Mapping[str, int] | None = None, shrink_limit: float = SHRINK_LIMIT
+    path: Path, *, work: Path, previous: Mapping[str, int] | None = None, shrink_percent: float = SHRINK_PERCENT
 ) -> Report:
     """Check a database that may be in use: what lies beside it, then a copy of it as it is at one moment.
 
     work: a folder for the copy, which is removed in the end. previous: the rows of the last snapshot. Raises SystemRefused for one
     on a network file system, or where there is no room; MissingInput, DatabaseBusy, IoFailed.
     """
-    began_s = time.monotonic()
     check_file_system(path.parent)
     try:
         beside = look_at_files(path) if path.exists() else ()
@@ -47,7 +45,7 @@ def check_database(
         raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
     if any(finding.kind is Kind.LENGTH for finding in beside) and path.stat().st_size < HEADER_BYTES:
         # SQLite would take it for a new one.
-        return Report(findings=beside, seconds=time.monotonic() - began_s)
+        return Report(findings=beside)
     with tempfile.TemporaryDirectory(prefix="check-", dir=work) as folder:
         copy = Path(folder) / path.name
         try:
@@ -57,22 +55,21 @@ def check_database(
             if not any(finding.kind is Kind.JOURNAL for finding in beside):
                 raise
             half = damage(Kind.JOURNAL, f"it holds a change that was cut off half way: {_reason(error, path)}")
-            return Report(findings=(half,), seconds=time.monotonic() - began_s)
+            return Report(findings=(half,))
         except (DatabaseDamaged, NotADatabase) as error:
             reason = damage(Kind.UNREADABLE, f"it cannot be copied: {_reason(error, path)}")
-            return Report(findings=worst_first((*beside, reason)), seconds=time.monotonic() - began_s)
-        report = check_copy(copy, previous=previous, shrink_limit=shrink_limit)
-    return Report(findings=worst_first((*beside, *report.findings)), rows=report.rows, seconds=time.monotonic() - began_s)
+            return Report(findings=worst_first((*beside, reason)))
+        report = check_copy(copy, previous=previous, shrink_percent=shrink_percent)
+    return Report(findings=worst_first((*beside, *report.findings)), rows=report.rows)
 
 
 def _reason(error: PlexguardError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def check_copy(copy: Path, *, previous: Mapping[str, int] | None = None, shrink_limit: float = SHRINK_LIMIT) -> Report:
+def check_copy(copy: Path, *, previous: Mapping[str, int] | None = None, shrink_percent: float = SHRINK_PERCENT) -> Report:
     """Check a database that nobody uses and that has no -wal. Of the file, only the two bytes that say how it is written to are
     changed, to those of a database without a -wal."""
-    began_s = time.monotonic()
     with copy.open("rb") as file:
         raw = file.read(HEADER_BYTES)
         size_bytes = os.fstat(file.fileno()).st_size
@@ -84,8 +81,8 @@ def check_copy(copy: Path, *, previous: Mapping[str, int] | None = None, shrink_
             findings += _check_readable(copy, Header.from_bytes(raw), size_bytes, rows)
         except sqlite3.DatabaseError as error:
             findings.append(damage(Kind.UNREADABLE, str(error)))
-    findings += counts.judge_rows(rows, previous or {}, shrink_limit) if rows else ()
-    return Report(findings=worst_first(tuple(findings)), rows=rows, seconds=time.monotonic() - began_s)
+    findings += counts.judge_rows(rows, previous or {}, shrink_percent / 100) if rows else ()
+    return Report(findings=worst_first(tuple(findings)), rows=rows)
 
 
 def _leave_wal_mode(copy: Path, raw: bytes) -> None:
@@ -160,7 +157,7 @@ def _count(entries: Sequence[Entry], rows: dict[str, int], connection: sqlite3.C
             with _unless_stopped():
                 rows[entry.name] = count_table(connection, entry.name)
     with _unless_stopped():
-        rows.update(counts.count_sections(connection))
+        rows.update((f"section {section}", number) for section, number in count_sections(connection).items())
     return tuple(counts.find_low_sequences(connection))
 
 

@@ -7,6 +7,7 @@ What will change is on the disk before anything does. A swap that touched nothin
 import contextlib
 import json
 import os
+import shutil
 import signal
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ from plexguard.db_export.swap.plan import Kind, Piece, Swap, is_begun, is_over, 
 from plexguard.db_export.swap.users import check_unused
 
 JOURNAL = "plexguard-swap.json"
+# Folders beside the databases that runs work in, within hold().
+WORK_PREFIX = "plexguard-work-"
 _SCHEMA = 1
 # What SQLite keeps beside a database; -journal: of one that is not in WAL mode. A left-over goes into whatever is there then.
 _SIDES = ("-wal", "-shm", "-journal")
@@ -66,7 +69,11 @@ def hold(data: PlexData, *, look: Look = check_unused) -> Iterator[Finished | No
     except OSError as error:
         raise IoFailed(f"Failed to make {folder}: {error.strerror}") from error
     with exclusive_lock(folder / "lock"):
-        yield finish_or_undo(data, look=look)
+        finished = finish_or_undo(data, look=look)
+        for work in data.databases.glob(f"{WORK_PREFIX}*"):
+            # Of a run that was cut off: who is at work holds the lock.
+            shutil.rmtree(work, ignore_errors=True)
+        yield finished
 
 
 def replace(
