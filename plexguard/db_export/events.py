@@ -57,7 +57,8 @@ EXPORT_FAILED = Event(
         """,
     action="""
         {hint}
-        See how much room there is, and which archives there are:
+        See what is wrong with the database, how much room there is, and which archives there are:
+          plexguard-db-export check
           df -h /var/lib/plexguard/db-export
           plexguard-db-export list
         Then make one:
