@@ -10,6 +10,7 @@ from plexguard.core.host import LocalHost
 from plexguard.db_export.commands.check import check
 from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.list import list_
+from plexguard.db_export.commands.repair import repair
 from plexguard.db_export.commands.restore import restore
 from plexguard.db_export.commands.undo import undo
 from plexguard.db_export.commands.verify import verify
@@ -48,6 +49,7 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 cli.add_command(check)
 cli.add_command(export)
 cli.add_command(list_)
+cli.add_command(repair)
 cli.add_command(restore)
 cli.add_command(restore, "inject")
 cli.add_command(undo)

@@ -126,6 +126,7 @@ READY = BASE.with_packages(
     "python3-psutil",
     "python3-rich",
     "rclone",
+    "zstd",
     "man-db",
     "bash-completion",
     "curl",
