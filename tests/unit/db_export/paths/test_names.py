@@ -38,8 +38,10 @@ def test_season_and_episode_are_read(below, season, episode):
         ("S 2", 2),
         ("Bonus", 0),
         ("Six", None),
-    ]
-    + [("Livres I a VI", None), ("Simpsons", None), ("Vikings", None)],
+        ("Livres I a VI", None),
+        ("Simpsons", None),
+        ("Vikings", None),
+    ],
 )
 def test_a_folder_of_a_season_is_known(folder, season):
     assert read_season(folder) == season
