@@ -10,7 +10,11 @@ from plexguard.core.host import LocalHost
 from plexguard.db_export.commands.check import check
 from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.list import list_
+from plexguard.db_export.commands.paths import paths
+from plexguard.db_export.commands.remap import remap
+from plexguard.db_export.commands.repair import repair
 from plexguard.db_export.commands.restore import restore
+from plexguard.db_export.commands.suggest import suggest
 from plexguard.db_export.commands.undo import undo
 from plexguard.db_export.commands.verify import verify
 
@@ -48,8 +52,12 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 cli.add_command(check)
 cli.add_command(export)
 cli.add_command(list_)
+cli.add_command(paths)
+cli.add_command(remap)
+cli.add_command(repair)
 cli.add_command(restore)
 cli.add_command(restore, "inject")
+cli.add_command(suggest)
 cli.add_command(undo)
 cli.add_command(verify)
 

@@ -25,3 +25,4 @@ class Config:
         count(0, 100), 5, "A library that has lost more than this share of its rows since the last archive, in per cent, is told."
     )
     undo_keep: int = option(count(1, 100), 3, "How often what was there before a repair, restore or remap is kept for undo.")
+    max_loss: int = option(count(0, 1000), 1, "Of a thousand rows of a table, how many a repair may lose without --force.")

@@ -1,10 +1,12 @@
 """What plexguard-db-export can tell the journal."""
 
 from plexguard.core.events import Event, FilePath, Priority
+from plexguard.db_export.remap import events as remap
+from plexguard.db_export.repair import events as repair
 from plexguard.db_export.restore import events as restore
 from plexguard.db_export.swap import events as swap
 
-FURTHER = (restore, swap)
+FURTHER = (remap, repair, restore, swap)
 _PAGE = "plexguard-db-export(8)"
 
 EXPORTED = Event(
@@ -55,7 +57,8 @@ EXPORT_FAILED = Event(
         """,
     action="""
         {hint}
-        See how much room there is, and which archives there are:
+        See what is wrong with the database, how much room there is, and which archives there are:
+          plexguard-db-export check
           df -h /var/lib/plexguard/db-export
           plexguard-db-export list
         Then make one:

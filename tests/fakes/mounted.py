@@ -17,6 +17,7 @@ from tests.waiting import await_true, freeze
 # A read of a storage that is away fails within the patience of a test.
 QUICK = ("--timeout=5s", "--contimeout=2s", "--low-level-retries=1")
 USER, PASSWORD = "stand", "password-of-tests"
+CONNECTIONS = Path("/sys/fs/fuse/connections")
 
 
 @contextlib.contextmanager
@@ -29,6 +30,18 @@ def control_files(folder: Path) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=10)
+
+
+def give_control_files() -> None:
+    """Mount the control files where systemd has them on every machine with FUSE: what boots without it has an empty folder there."""
+    if not CONNECTIONS.is_mount():
+        # Another worker may be quicker; the kernel refuses a second mount of the same in the same place.
+        subprocess.run(["mount", "-t", "fusectl", "fusectl", str(CONNECTIONS)], check=False, capture_output=True, timeout=10)
+    assert CONNECTIONS.is_mount(), "no control files of FUSE: is this root, and the module fuse loaded?"
+
+
+def take_control_files() -> None:
+    subprocess.run(["umount", "--lazy", str(CONNECTIONS)], check=False, capture_output=True, timeout=10)
 
 
 class Mounted:

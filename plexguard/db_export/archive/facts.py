@@ -66,13 +66,16 @@ def hash_file(copy: Path) -> Member:
 def take_facts(copy: Path) -> DatabaseFacts:
     """Return version and rows of a copied database. Damage that is met is one of the facts: what can be read is worth keeping."""
     rows: dict[str, int] = {}
+    roots: dict[str, int] = {}
     sections: dict[str, int] = {}
     version, page_size, damage = "", 0, ""
     try:
         with reading(copy, immutable=True) as connection:
             page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
             version = schema_version(connection)
-            for name in list_tables(connection).stored:
+            tables = list_tables(connection).stored
+            roots = _find_roots(connection, frozenset(tables))
+            for name in tables:
                 try:
                     rows[name] = count_table(connection, name)
                 except sqlite3.DatabaseError as error:
@@ -81,7 +84,13 @@ def take_facts(copy: Path) -> DatabaseFacts:
                 sections = count_sections(connection)
     except (DatabaseDamaged, NotADatabase, SystemRefused) as error:  # the last: it is a database, and not Plex's
         damage = damage or str(error).removeprefix(f"{copy}: ")
-    return DatabaseFacts(schema_version=version, page_size=page_size, rows=rows, sections=sections, damage=damage)
+    return DatabaseFacts(schema_version=version, page_size=page_size, rows=rows, roots=roots, sections=sections, damage=damage)
+
+
+def _find_roots(connection: sqlite3.Connection, tables: frozenset[str]) -> dict[str, int]:
+    """Return the first page of each table; a table without row ids is kept as an index, and has none."""
+    found = connection.execute("SELECT name, rootpage, sql FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    return {name: root for name, root, sql in found if name in tables and "WITHOUT ROWID" not in (sql or "").upper()}
 
 
 def _damage_of(error: sqlite3.DatabaseError, copy: Path) -> str:

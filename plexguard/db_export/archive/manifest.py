@@ -44,12 +44,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
-    """rows: of each table, counted in the table itself. sections: how many items each library has, by its number. damage: what
-    SQLite could not read meanwhile, "" if nothing."""
+    """rows: of each table, counted in the table itself. roots: the page at which each begins. sections: how many items each library
+    has, by its number. damage: what SQLite could not read meanwhile, "" if nothing."""
 
     schema_version: str
     page_size: int
     rows: Mapping[str, int]
+    roots: Mapping[str, int] = field(default_factory=dict)
     sections: Mapping[str, int] = field(default_factory=dict)
     damage: str = ""
 

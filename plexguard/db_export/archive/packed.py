@@ -5,6 +5,7 @@ large, is known without unpacking it.
 """
 
 import contextlib
+import fcntl
 import os
 import struct
 import subprocess
@@ -33,6 +34,7 @@ _ZSTD = (0xFD2FB528).to_bytes(4, "little")
 # Slower than this nothing is that still works.
 _SLOWEST_BYTES_PER_S = 500_000
 _GRACE_S = 600.0
+_PIPE_BYTES = 1024 * 1024
 
 
 @contextlib.contextmanager
@@ -43,6 +45,7 @@ def packing(target: int, *, expected_bytes: int) -> Iterator[int]:
     with _child(argv, stdin=subprocess.PIPE, stdout=target, expected_bytes=expected_bytes) as (process, errors):
         assert process.stdin is not None
         fd = process.stdin.fileno()
+        _widen(fd)
         try:
             yield fd
             process.stdin.close()
@@ -73,6 +76,7 @@ def unpacking(path: Path, *, expected_bytes: int) -> Iterator[BinaryIO]:
             raise BadArchive("it is neither packed by zstd nor by gzip")
         with _child(argv, stdin=source.fileno(), stdout=subprocess.PIPE, expected_bytes=expected_bytes) as (process, errors):
             stream = cast("BinaryIO", process.stdout)
+            _widen(stream.fileno())
             try:
                 yield stream
             except CutShort as error:
@@ -113,6 +117,12 @@ def _child(argv: list[str], *, stdin: int, stdout: int, expected_bytes: int) -> 
                         pipe.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_S)
+
+
+def _widen(pipe: int) -> None:
+    """Let more through a pipe at once; a system that is short of such memory refuses, which only costs time."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _last_line(errors: BinaryIO) -> str:

@@ -6,9 +6,10 @@ Also what came before plexguard: a tar.gz of Plex's folder, or of its databases 
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 from plexguard.core.errors import IoFailed, MissingInput, NoPermission
 from plexguard.db_export.archive.manifest import (
@@ -22,6 +23,7 @@ from plexguard.db_export.archive.manifest import (
     member_of,
 )
 from plexguard.db_export.archive.packed import read_framed_manifest, unpacking
+from plexguard.db_export.archive.pages import PageCounter, find_difference
 from plexguard.db_export.archive.progress import NoProgress, Progress
 from plexguard.db_export.archive.tape import BLOCK, Entry, Tape, is_safe
 from plexguard.db_export.archive.trees import TreeSum
@@ -83,9 +85,14 @@ class Archive:
         """Of the file, in bytes."""
         return self.path.stat().st_size
 
-    def verify(self, *, progress: Progress | None = None) -> None:
-        """Read everything, and hold it against the manifest. Raises BadArchive."""
-        self._pass({}, None, progress or NoProgress())
+    def verify(self, *, count: bool = True, progress: Progress | None = None) -> None:
+        """Read everything, and hold it against the manifest. count: the rows of its tables too. Raises BadArchive."""
+        facts = self.manifest.databases if count and self.manifest is not None else {}
+        counters = {member_of(name): PageCounter(found.page_size) for name, found in facts.items() if not found.damage}
+        self._pass({}, None, progress or NoProgress(), counters=counters)
+        for name, found in facts.items():
+            if not found.damage and (difference := find_difference(counters[member_of(name)], found.roots, found.rows)):
+                raise BadArchive(f"{name}: {difference}")
 
     def extract(
         self, folder: Path, parts: Iterable[Part] = (Part.DATABASES,), *, progress: Progress | None = None
@@ -119,7 +126,13 @@ class Archive:
         )
 
     def _pass(
-        self, files: dict[str, Path], trees: "_Trees | None", progress: Progress, undo: contextlib.ExitStack | None = None
+        self,
+        files: dict[str, Path],
+        trees: "_Trees | None",
+        progress: Progress,
+        undo: contextlib.ExitStack | None = None,
+        *,
+        counters: Mapping[str, PageCounter] = MappingProxyType({}),
     ) -> tuple[Path, ...]:
         """Read the archive once, write what is wanted, and compare everything with what it should be."""
         judge = _Judge(self.manifest, self._framed)
@@ -132,10 +145,12 @@ class Archive:
                 if name is None:
                     continue
                 place = files.get(name) or (trees.place(name) if trees is not None else None)
-                digest, head = hashlib.sha256(), b""
+                digest, head, counter = hashlib.sha256(), b"", counters.get(name)
                 with _open_new(place, undo) as target:
                     for chunk in body:
                         digest.update(chunk)
+                        if counter is not None:
+                            counter.feed(chunk)
                         if target >= 0:
                             _write_all(target, chunk)
                         if name == MANIFEST:

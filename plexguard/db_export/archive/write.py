@@ -258,7 +258,7 @@ def _read_back(packed: Path, manifest: Manifest, progress: Progress) -> None:
     with open_archive(packed) as archive:
         if archive.manifest != manifest:
             raise DataError(f"{packed}: what was read back is another manifest than was written")
-        archive.verify(progress=progress)
+        archive.verify(count=False, progress=progress)
 
 
 def _give_name(packed: Path, target: Path, now: datetime) -> Path:

@@ -83,6 +83,8 @@ def _show(archive: Path, restored: "Restored") -> str:
         lines.append(f"carried over: {merged.changed} states of items changed, {merged.added} added, {merged.views} views added")
     if merged is not None and merged.unknown:
         lines.append(f"left out: {merged.left} rows of accounts that the archive does not know: {', '.join(merged.unknown)}")
+    if restored.damage:
+        lines += [*restored.damage, "nothing is lost with these; they are mended by: plexguard-db-export repair"]
     return "\n".join(lines)
 
 
@@ -91,6 +93,7 @@ def _encode(restored: "Restored") -> dict[str, object]:
     return {
         "made": restored.made.isoformat() if restored.made is not None else None,
         "parts": list(restored.parts),
+        "damage": list(restored.damage),
         "generation": {"number": restored.generation.number, "folder": str(restored.generation.folder)},
         "merged": None
         if merged is None

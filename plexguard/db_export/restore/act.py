@@ -14,16 +14,20 @@ from plexguard.db_export.archive.manifest import PREFERENCES, TREES, Manifest
 from plexguard.db_export.archive.preferences import machine_identifier, read_preferences
 from plexguard.db_export.archive.progress import Progress
 from plexguard.db_export.archive.read import Archive, Part, open_archive
+from plexguard.db_export.check.findings import Kind, Severity
+from plexguard.db_export.check.run import check_copy
 from plexguard.db_export.database.files import BLOBS, LIBRARY, PlexData, with_sides
-from plexguard.db_export.database.schema import count_rows, schema_version, version_key
-from plexguard.db_export.database.sqlite import reading, writing
+from plexguard.db_export.database.schema import schema_version, version_key
+from plexguard.db_export.database.sqlite import DatabaseDamaged, reading, writing
 from plexguard.db_export.restore.preferences import combine
 from plexguard.db_export.restore.watch_state import Merged, merge_watch_state
 from plexguard.db_export.swap.generations import Generation
-from plexguard.db_export.swap.replace import Look, replace
+from plexguard.db_export.swap.replace import WORK_PREFIX, Look, replace
 from plexguard.db_export.swap.users import check_unused
 
-WORK = "plexguard-work-restore"
+# What is made anew from the rows: a database with such damage is better than none.
+_MENDED = (Kind.INDEX, Kind.FULL_TEXT)
+WORK = f"{WORK_PREFIX}restore"
 
 
 class Mismatch(DataError):
@@ -42,22 +46,30 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What came of it. made: when the archive was, None where it does not say. merged: None when it was not asked for."""
+    """What came of it. made: when the archive was, None where it does not say. merged: None when it was not asked for. damage: what
+    repair mends without a loss."""
 
     generation: Generation
     made: datetime | None
     parts: tuple[str, ...]
     merged: Merged | None
+    damage: tuple[str, ...] = ()
 
     @property
     def made_text(self) -> str:
         return f"{self.made:%Y-%m-%d %H:%M} UTC" if self.made is not None else "a time that it does not say"
 
 
-def check_sound(copy: Path) -> None:
-    """Raise DatabaseDamaged for a copy in which not every row can be read."""
-    with reading(copy, immutable=True) as connection:
-        count_rows(connection)
+def check_sound(copy: Path) -> tuple[str, ...]:
+    """Check a copy whole; return what is wrong with it that is mended without a loss. Raises DatabaseDamaged for anything worse."""
+    found = [finding for finding in check_copy(copy).findings if finding.severity is Severity.DAMAGE]
+    worse = [finding for finding in found if finding.kind not in _MENDED]
+    if worse:
+        reason = "; ".join(f"{finding.table or 'the file'}: {finding.detail}" for finding in worse[:3])
+        raise DatabaseDamaged(
+            f"{copy.name} in the archive is damaged: {reason}", hint="restore another archive: plexguard-db-export list"
+        )
+    return tuple(f"{copy.name}: {finding.table}: {finding.detail}" for finding in found)
 
 
 def restore(
@@ -68,12 +80,12 @@ def restore(
     keep: int,
     clock: Clock,
     progress: Progress | None = None,
-    check: Callable[[Path], None] = check_sound,
+    check: Callable[[Path], tuple[str, ...]] = check_sound,
     look: Look = check_unused,
 ) -> Restored:
     """Put the databases of an archive in place of Plex's, with all else that is in it.
 
-    check: raises an error for a database that is damaged; it may change the copy it is given. Call it within hold(), when Plex is
+    check: raises an error for a database that is damaged, as check_sound() does. Call it within hold(), when Plex is
     proven to be stopped. Raises BadArchive, Mismatch, SystemRefused (no room), DiskFull, and what replace() raises: then all is as
     it was.
     """
@@ -87,24 +99,26 @@ def restore(
         # Blobs belong to their library: without those of the archive there are none, and Plex makes them anew.
         new = {name: path if (path := work / name).exists() else None for name in (LIBRARY, BLOBS)}
         databases = [path for path in new.values() if path is not None]
+        damage: list[str] = []
         for database in databases:
             settle(database)
-            check(database)
+            damage += check(database)
         if archive.manifest is None:
             _judge_old(path, work, data, wanted)
         merged = merge_watch_state(data.library, work / LIBRARY) if wanted.merge_watch_state and data.library.exists() else None
         others = _prepare_others(work, data, wanted)
         generation = replace(data, new, reason="restore", keep=keep, clock=clock, others=others, look=look)
     made = archive.manifest.made if archive.manifest is not None else None
-    return Restored(generation=generation, made=made, parts=(*(path.name for path in databases), *others), merged=merged)
+    return Restored(
+        generation=generation, made=made, parts=(*(path.name for path in databases), *others), merged=merged, damage=tuple(damage)
+    )
 
 
 @contextlib.contextmanager
 def _work_folder(data: PlexData) -> Iterator[Path]:
-    """Make a folder on the file system that is written to; what a run that was killed left of it goes first."""
+    """Make a folder on the file system that is written to. hold() has removed what a run that was killed left of it."""
     work = data.databases / WORK
     try:
-        shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
     except PermissionError as error:
         raise NoPermission(f"Failed to make {work}: {error.strerror}", hint="run it as root") from error

@@ -7,6 +7,7 @@ What will change is on the disk before anything does. A swap that touched nothin
 import contextlib
 import json
 import os
+import shutil
 import signal
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,8 @@ from plexguard.db_export.swap.plan import Kind, Piece, Swap, is_begun, is_over, 
 from plexguard.db_export.swap.users import check_unused
 
 JOURNAL = "plexguard-swap.json"
+# Folders beside the databases that runs work in, within hold().
+WORK_PREFIX = "plexguard-work-"
 _SCHEMA = 1
 # What SQLite keeps beside a database; -journal: of one that is not in WAL mode. A left-over goes into whatever is there then.
 _SIDES = ("-wal", "-shm", "-journal")
@@ -53,6 +56,10 @@ class Finished:
     is_complete: bool
     folder: Path
 
+    @property
+    def outcome(self) -> str:
+        return "completed" if self.is_complete else "taken back"
+
 
 @contextlib.contextmanager
 def hold(data: PlexData, *, look: Look = check_unused) -> Iterator[Finished | None]:
@@ -66,7 +73,11 @@ def hold(data: PlexData, *, look: Look = check_unused) -> Iterator[Finished | No
     except OSError as error:
         raise IoFailed(f"Failed to make {folder}: {error.strerror}") from error
     with exclusive_lock(folder / "lock"):
-        yield finish_or_undo(data, look=look)
+        finished = finish_or_undo(data, look=look)
+        for work in data.databases.glob(f"{WORK_PREFIX}*"):
+            # Of a run that was cut off: who is at work holds the lock.
+            shutil.rmtree(work, ignore_errors=True)
+        yield finished
 
 
 def replace(
@@ -102,7 +113,7 @@ def replace(
         sweep(data)
         raise
     _carry_out(data, swap, look=look)
-    prune(data, keep=keep)
+    _prune(data, keep=keep)
     return generation
 
 
@@ -123,8 +134,14 @@ def undo(
         sweep(data)
         raise
     _carry_out(data, swap, look=look)
-    prune(data, keep=keep)
+    _prune(data, keep=keep)
     return older, generation
+
+
+def _prune(data: PlexData, *, keep: int) -> None:
+    # All is in place by now; what could not be removed is removed the next time.
+    with contextlib.suppress(IoFailed):
+        prune(data, keep=keep)
 
 
 def finish_or_undo(data: PlexData, *, look: Look = check_unused) -> Finished | None:

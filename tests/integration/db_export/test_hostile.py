@@ -189,6 +189,10 @@ def lie(manifest, case):
             return replace(manifest, members=(*manifest.members, Member(name="../x", size=1, sha256="0" * 64)))
         case "member twice":
             return replace(manifest, members=(*manifest.members, first))
+        case "other rows":
+            facts = manifest.databases[LIBRARY]
+            rows = {**facts.rows, "metadata_items": facts.rows["metadata_items"] + 1}
+            return replace(manifest, databases={**manifest.databases, LIBRARY: replace(facts, rows=rows)})
         case "no library":
             return replace(manifest, members=tuple(others), databases={BLOBS: manifest.databases[BLOBS]})
         case "strange database":
@@ -209,6 +213,12 @@ def lie(manifest, case):
 )
 def test_manifest_that_lies(good, members, tmp_path, out, case):
     refuse(forge(tmp_path / "x", listed(members), lie(manifest_of(good), case)), out)
+
+
+def test_manifest_with_other_rows(good, members, tmp_path):
+    path = forge(tmp_path / "x", listed(members), lie(manifest_of(good), "other rows"))
+    with pytest.raises(BadArchive, match="metadata_items has 13 rows, and 14 by its manifest"), open_archive(path) as archive:
+        archive.verify()
 
 
 def test_bytes_after_the_end(good, members, tmp_path, out):

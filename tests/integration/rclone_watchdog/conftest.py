@@ -5,8 +5,14 @@ from typing import get_args
 
 import pytest
 
-from tests.fakes.mounted import Mounted
+from tests.fakes.mounted import Mounted, give_control_files
 from tests.fakes.storage import Kind, Storage, make_library
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernel_control_files() -> None:
+    """What the product asks of the kernel, it asks where systemd has it."""
+    give_control_files()
 
 
 @pytest.fixture(params=get_args(Kind))

@@ -4,10 +4,11 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ def unused(_paths: tuple[Path, ...]) -> None:
     """Nobody uses anything."""
 
 
+def unchecked(_copy: Path) -> tuple[str, ...]:
+    """Nothing is wrong."""
+    return ()
+
+
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> PlexData:
     """The server that the archive is from, with some art."""
@@ -64,9 +70,11 @@ def home(tmp_path: Path) -> PlexData:
     return data
 
 
-def put(data: PlexData, archive: Path, wanted: Wanted | None = None) -> Restored:
+def put(
+    data: PlexData, archive: Path, wanted: Wanted | None = None, *, check: Callable[[Path], tuple[str, ...]] = check_sound
+) -> Restored:
     with hold(data, look=unused):
-        return restore(data, archive, wanted or Wanted(), keep=3, clock=FakeClock(), look=unused)
+        return restore(data, archive, wanted or Wanted(), keep=3, clock=FakeClock(), look=unused, check=check)
 
 
 def probe(path: Path) -> tuple[int, int]:
@@ -149,7 +157,7 @@ def test_library_that_cannot_be_read_is_no_reason_against_a_restore(home: PlexDa
 
     restored = put(home, archive)
 
-    assert check_sound(home.library) is None
+    assert check_sound(home.library) == ()
     assert (restored.generation.folder / LIBRARY).read_bytes() == b"\0" * 4096
 
 
@@ -159,7 +167,7 @@ def test_folder_without_databases_takes_an_archive_and_gives_it_back(tmp_path: P
 
     put(data, archive)
 
-    assert check_sound(data.library) is None
+    assert check_sound(data.library) == ()
     assert "PlexOnlineToken" not in identity_of(data)
     assert stat.S_IMODE(data.library.stat().st_mode) == 0o644
 
@@ -196,6 +204,30 @@ def test_damaged_database_in_an_archive_of_the_time_before_is_refused(tmp_path: 
 
     assert probe(home.library) == (3, 7777777)
     assert not (home.databases / WORK).exists()
+
+
+def test_index_that_can_be_made_anew_is_told_and_no_reason_against_a_restore(
+    tmp_path: Path, home: PlexData, source: PlexData
+) -> None:
+    broken = tmp_path / LIBRARY
+    shutil.copy(source.library, broken)
+    with closing(sqlite3.connect(broken, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'index_media_parts_on_file'")
+        connection.execute("PRAGMA writable_schema=RESET")
+        connection.execute("UPDATE media_parts SET file = file || 'x'")
+        row = "SELECT type, name, tbl_name, rootpage, sql FROM s.sqlite_master WHERE name = 'index_media_parts_on_file'"
+        connection.execute("ATTACH ? AS s", (str(source.library),))
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(f"INSERT INTO main.sqlite_master {row}")
+    old = tmp_path / "plex_db.tar.gz"
+    with tarfile.open(old, "w:gz") as tar:
+        tar.add(broken, arcname=LIBRARY)
+
+    restored = put(home, old)
+
+    assert restored.damage
+    assert all("index" in line for line in restored.damage)
 
 
 @pytest.mark.parametrize("at", [0.2, 0.5, 0.9])
@@ -240,10 +272,10 @@ def _cut_everywhere(
     for number in range(1, 400, step):
         data = PlexData(folder=folder / str(number))
         shutil.copytree(home.folder, data.folder)
-        ended = cut(lambda data=data: put(data, archive, Wanted(merge_watch_state=True)), number)
+        ended = cut(lambda data=data: put(data, archive, Wanted(merge_watch_state=True), check=unchecked), number)
         closed = data.library.is_symlink()
         with hold(data, look=unused):
-            pass
+            assert not (data.databases / WORK).exists()
         state = "old" if probe(data.library) == (3, 7777777) else "new"
         new = new or (probe(data.library) if state == "new" else None)
         assert probe(data.library) in ((3, 7777777), new)
@@ -252,7 +284,7 @@ def _cut_everywhere(
         assert blobs == (3 if state == "old" else 9)
         assert (data.folder / "Metadata" / "Movies" / "a.bundle").exists() == (state == "new")
         found.append("closed" if closed else state)
-        put(data, archive)
+        put(data, archive, check=unchecked)
         assert not (data.databases / WORK).exists()
         shutil.rmtree(data.folder)
         if ended:
@@ -276,6 +308,38 @@ def test_restore_on_a_disk_that_gets_full_leaves_the_old_or_the_new(folder: Path
     assert {"old", "new"} <= set(found)
 
 
+@contextmanager
+def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
+    """Mount a disk of that size on a folder."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)], check=True, timeout=20)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_disk_without_room_is_told_at_any_size_and_the_old_stays(tmp_path: Path, archive: Path, home: PlexData) -> None:
+    used = sum(path.stat().st_size for path in home.folder.rglob("*") if path.is_file())
+    refused = 0
+    for room in range(0, 4_000_000, 250_000):
+        with small_disk(tmp_path / f"disk-{room}", used + 200_000 + room) as disk:
+            data = PlexData(folder=disk / "plex")
+            shutil.copytree(home.folder, data.folder)
+            try:
+                put(data, archive, Wanted(merge_watch_state=True), check=unchecked)
+            except PlexguardError as error:
+                refused += 1
+                assert probe(data.library) == (3, 7777777), error
+                assert not (data.databases / WORK).exists()
+            else:
+                assert probe(data.library)[1] != 7777777
+                break
+    assert refused > 1
+    assert probe(home.library) == (3, 7777777)
+
+
 def test_command_says_what_it_did_and_undo_takes_it_back(home: PlexData, archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ports = fake_ports(clock=SystemClock())
 
@@ -291,6 +355,25 @@ def test_command_says_what_it_did_and_undo_takes_it_back(home: PlexData, archive
 
     assert probe(home.library) == (3, 7777777)
     assert ports.journal.names == ["database.restored", "database.undone"]
+
+
+def test_command_ends_what_was_cut_off_and_tells_it(
+    folder: Path, home: PlexData, archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 200):
+        data = PlexData(folder=folder / str(number))
+        shutil.copytree(home.folder, data.folder)
+        run_and_kill(lambda data=data: put(data, archive, check=unchecked), before=number)
+        if data.library.is_symlink():
+            break
+    ports = fake_ports(clock=SystemClock())
+
+    assert undo_command.end(data, ports) == 0
+    assert undo_command.end(data, ports) == 0
+
+    assert ports.journal.values("database.swap-finished") == {"reason": "restore", "outcome": "completed"}
+    assert capsys.readouterr().out == "the restore that was cut off was completed\nnothing was cut off\n"
+    assert probe(data.library)[1] != 7777777
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

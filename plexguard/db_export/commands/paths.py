@@ -1,0 +1,50 @@
+"""`paths`: whether the files are there that Plex's database knows."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plexguard.core import program
+from plexguard.core.program import FOUND_PROBLEMS
+from plexguard.db_export.arguments import data_option
+from plexguard.db_export.commands.which import Which, find_which
+from plexguard.db_export.config import Config
+
+if TYPE_CHECKING:  # --help needs no more than names
+    from plexguard.db_export.paths.survey import Seen
+
+_LOOK_S = 60.0
+
+
+@click.command()
+@click.argument("db", metavar="[DB]", required=False, type=click.Path(path_type=Path))
+@click.option("--all", "every", is_flag=True, help="Look for all files, however long it takes.")
+@data_option
+@program.format_option
+@click.pass_obj
+def paths(config_path: Path, db: Path | None, every: bool, data: Path | None, output: str) -> int:
+    """Tell how many of the database's files are there."""
+    from plexguard.db_export.paths.report import as_json, show
+
+    config, ports = program.load_config(config_path, Config), program.open_ports(Config.SECTION)
+    found = look(find_which(db, data, config, ports), within_s=None if every else _LOOK_S)
+    if output == "json":
+        click.echo(json.dumps(as_json(found)))
+    else:
+        for line in show(found):
+            click.echo(line)
+    return FOUND_PROBLEMS if any(seen.missing_count or seen.untold_count for seen in found) else 0
+
+
+def look(which: Which, *, within_s: float | None) -> "tuple[Seen, ...]":
+    from plexguard.core.mounts import read_fstab, read_mounts
+    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.paths.observe import read_library
+    from plexguard.db_export.paths.survey import World, survey
+
+    with reading(which.library) as connection:
+        library = read_library(connection)
+    world = World(find_here=which.find_here, mounts=read_mounts(), fstab=read_fstab())
+    return survey(library.files, world, within_s=within_s)

@@ -1,0 +1,292 @@
+"""Go up the ladder for one database: try a rung, check what came of it, count what it kept, stop at the first good one."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from plexguard.core.errors import DataError, PlexguardError
+from plexguard.db_export.check.findings import Finding, Kind, Report, Severity, damage
+from plexguard.db_export.database.schema import count_rows
+from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase, reading
+from plexguard.db_export.repair.decide import (
+    Known,
+    Loss,
+    Rung,
+    damaged_tables,
+    measure,
+    needs_mending,
+    plan_rungs,
+    rows_lost,
+    too_much,
+)
+from plexguard.db_export.repair.mend import PlexSqlite, drop_indexes, make_plex_indexes, rebuild_full_text, reindex
+from plexguard.db_export.repair.pages import PageFile
+from plexguard.db_export.repair.reload import reload
+from plexguard.db_export.repair.salvage import salvaging
+from plexguard.db_export.repair.shape import Made
+from plexguard.db_export.repair.survey import Claims, Survey, read_schema, survey
+from plexguard.db_export.repair.trees import count_index
+from plexguard.db_export.repair.work import copy_file, copy_whole
+
+Check = Callable[[Path], Report]
+
+
+class Snapshot(Protocol):
+    """A kept archive that is good."""
+
+    @property
+    def name(self) -> str: ...
+
+    def rows(self, database: str) -> Mapping[str, int]:
+        """Return how many rows its tables have."""
+        ...
+
+    def unpack(self, folder: Path) -> Mapping[str, Path]:
+        """Unpack its databases, by their names. Raises DataError for an archive that is not what it says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A rung that was tried. file: what it made, if that passed the check. failed: why it is no good, "" else. kept: rows by table.
+    to_do: what a person has to run with Plex's own SQLite. archive: of a snapshot, which."""
+
+    rung: Rung
+    file: Path | None = None
+    failed: str = ""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    losses: tuple[Loss, ...] = ()
+    to_do: tuple[str, ...] = ()
+    archive: str = ""
+
+    @property
+    def lost(self) -> int:
+        return rows_lost(self.losses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Climb:
+    """What came of one database. taken: the rung that is to be put in place. best: of those that passed the check the one with the
+    least loss, also when that is too much."""
+
+    database: str
+    findings: tuple[Finding, ...]
+    tried: tuple[Tried, ...] = ()
+    taken: Tried | None = None
+    unreadable_bytes: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing was to be done."""
+        return not self.tried and self.taken is None
+
+    @property
+    def best(self) -> Tried | None:
+        passed = [tried for tried in self.tried if tried.file is not None]
+        return min(passed, key=lambda tried: tried.lost, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ladder:
+    """How a database is mended. snapshots: newest first. max_loss: the share of a table that may be lost unasked; forced: any."""
+
+    work: Path
+    check: Check
+    look_beside: Callable[[Path], tuple[Finding, ...]]
+    plex: PlexSqlite
+    snapshots: tuple[Snapshot, ...] = ()
+    max_loss: float = 0.001
+    forced: bool = False
+    tell: Callable[[str], None] = lambda _: None
+
+    def climb(self, original: Path, *, like: Path | None = None) -> Climb:
+        """Mend a copy of a database. like: another one with the same schema. Raises PlexguardError for what is not its fault."""
+        self.tell(f"copying {original.name}")
+        source = self.work / original.name
+        beside = self.look_beside(original)
+        unreadable = copy_whole(original, source, with_wal=not any(_is_foreign_wal(finding) for finding in beside))
+        self.tell(f"checking {original.name}")
+        findings = (*(one for one in beside if one.kind is Kind.WAL), *self._look(source))
+        rungs = plan_rungs(findings)
+        if not rungs:
+            return Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
+        known, found = self._know(source, original.name, like)
+        findings += self._outvoted(source, found, findings)
+        rungs = plan_rungs(findings)
+        climb = Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
+        tried: list[Tried] = []
+        for rung in rungs:
+            for one in self._try(rung, original, source, found, findings):
+                result = self._judge(one, known)
+                tried.append(result)
+                if result.file is not None and not too_much(result.losses, max_loss=self.max_loss):
+                    return _with(climb, tried, result)
+        done = _with(climb, tried, None)
+        return _with(climb, tried, done.best) if self.forced else done
+
+    def _look(self, copy: Path) -> tuple[Finding, ...]:
+        try:
+            return check_keeping_mode(self.check, copy).findings
+        except (DatabaseDamaged, NotADatabase) as error:
+            return (damage(Kind.UNREADABLE, str(error)),)
+
+    def _know(self, source: Path, name: str, like: Path | None) -> tuple[dict[str, Known], Survey | None]:
+        """Return how many rows each table should have, and what is known of the pages; None where nothing in them makes sense."""
+        archived = self.snapshots[0].rows(name) if self.snapshots else {}
+        try:
+            with PageFile(source) as pages:
+                found = survey(pages, like=read_like(like))
+        except DataError:
+            return {table: Known(rows=0, archived=rows) for table, rows in archived.items()}, None
+        known = {
+            table: Known(
+                rows=seen.rows,
+                entries=seen.entries,
+                archived=archived.get(table),
+                is_derived=seen.table.is_derived,
+            )
+            for table, seen in found.seen.items()
+            if table != "sqlite_sequence"
+        }
+        return known, found
+
+    def _outvoted(self, source: Path, found: Survey | None, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return the tables whose indexes are only blamed: making them anew would make wrong rows look right."""
+        if found is None:
+            return ()
+        blamed = {f.table for f in findings if f.kind is Kind.INDEX and f.severity is Severity.DAMAGE} & found.seen.keys()
+        with salvaging(source, found, scratch=self.work / "witnesses") as salvage:
+            wrong = [name for name in sorted(blamed) if salvage.is_outvoted(found.seen[name].table)]
+        return tuple(damage(Kind.TABLE, "has rows that most of its indexes know nothing of", table=name) for name in wrong)
+
+    def _try(
+        self, rung: Rung, original: Path, source: Path, found: Survey | None, findings: tuple[Finding, ...]
+    ) -> Iterator[Tried]:
+        """Yield what a rung makes: one file, or of snapshots one after the other."""
+        self.tell(f"{original.name}: {rung.value}")
+        target = self.work / f"{original.name}.{rung.name.lower()}"
+        if rung is Rung.SNAPSHOT:
+            yield from self._unpack(original.name, target)
+            return
+        try:
+            match rung:
+                case Rung.WITHOUT_WAL:
+                    copy_file(source, target)
+                    yield Tried(rung=rung, file=target)
+                case Rung.REINDEX | Rung.FULL_TEXT:
+                    yield self._mend(rung, source, target, found)
+                case _:
+                    yield self._reload(source, target, found, findings)
+        except DataError as error:
+            yield Tried(rung=rung, failed=str(error))
+
+    def _mend(self, rung: Rung, source: Path, target: Path, found: Survey | None) -> Tried:
+        copy_file(source, target)
+        bad = _bad_plex_only(source, found)
+        drop_indexes(target, bad)
+        reindex(target)
+        to_do = rebuild_full_text(target, self.plex) if rung is Rung.FULL_TEXT else ()
+        again = [made for made in found.schema.made if made.name in bad] if found is not None else []
+        return Tried(rung=rung, file=target, to_do=(*to_do, *make_plex_indexes(target, again, self.plex)))
+
+    def _reload(self, source: Path, target: Path, found: Survey | None, findings: tuple[Finding, ...]) -> Tried:
+        if found is None:
+            raise DataError("nothing in it looks like a page of a database")
+        is_readable = opens(source)
+        done = reload(source, target, found=found, is_readable=is_readable, by_page=damaged_tables(findings))
+        derived = {name for name, seen in found.seen.items() if seen.table.is_derived}
+        to_do: tuple[str, ...] = ()
+        if derived & set(done.read_by_page) or any(finding.kind is Kind.FULL_TEXT for finding in findings):
+            to_do = rebuild_full_text(target, self.plex)
+        to_do += make_plex_indexes(target, done.left_out, self.plex)
+        return Tried(rung=Rung.SALVAGE if done.read_by_page else Rung.RELOAD, file=target, to_do=to_do)
+
+    def _unpack(self, name: str, target: Path) -> Iterator[Tried]:
+        for number, snapshot in enumerate(self.snapshots):
+            folder = target.with_name(f"{target.name}.{number}")
+            folder.mkdir()
+            try:
+                yield Tried(rung=Rung.SNAPSHOT, file=snapshot.unpack(folder)[name], archive=snapshot.name)
+            except (DataError, KeyError) as error:
+                yield Tried(rung=Rung.SNAPSHOT, failed=str(error), archive=snapshot.name)
+
+    def _judge(self, made: Tried, known: Mapping[str, Known]) -> Tried:
+        """Check what a rung made, and count what it kept."""
+        if made.file is None:
+            return made
+        bad = [finding for finding in self._look(made.file) if needs_mending(finding)]
+        if bad:
+            made.file.unlink()
+            return _failed(made, f"{bad[0].table}: {bad[0].detail}".removeprefix(": "))
+        try:
+            with reading(made.file, immutable=True) as connection:
+                kept = count_rows(connection)
+        except PlexguardError as error:
+            return _failed(made, str(error))
+        return Tried(rung=made.rung, file=made.file, kept=kept, losses=measure(known, kept), to_do=made.to_do, archive=made.archive)
+
+
+def _with(climb: Climb, tried: list[Tried], taken: Tried | None) -> Climb:
+    return Climb(
+        database=climb.database,
+        findings=climb.findings,
+        tried=tuple(tried),
+        taken=taken,
+        unreadable_bytes=climb.unreadable_bytes,
+    )
+
+
+def _failed(made: Tried, reason: str) -> Tried:
+    return Tried(rung=made.rung, failed=reason, archive=made.archive)
+
+
+def _is_foreign_wal(finding: Finding) -> bool:
+    return finding.kind is Kind.WAL and finding.severity is Severity.DAMAGE
+
+
+def read_like(path: Path | None) -> tuple[Made, ...]:
+    """Return the schema of a database, () where it is not whole or there is none."""
+    if path is None or not path.exists():
+        return ()
+    try:
+        with PageFile(path) as pages:
+            made, is_whole = read_schema(pages, Claims(pages.count), set())
+    except (DataError, OSError):
+        return ()
+    return made if is_whole else ()
+
+
+def opens(path: Path) -> bool:
+    """Tell whether SQLite can open a database and read its schema."""
+    try:
+        with reading(path, immutable=True) as connection:
+            connection.execute("SELECT count(*), max(length(sql)) FROM sqlite_master").fetchone()
+    except (DatabaseDamaged, NotADatabase, PlexguardError):
+        return False
+    return True
+
+
+def check_keeping_mode(check: Check, copy: Path) -> Report:
+    """Check a copy. The check opens it without a -wal, and leaves that in its header: Plex's own mode is put back."""
+    with open(copy, "r+b") as file:
+        file.seek(18)
+        mode = file.read(2)
+        try:
+            return check(copy)
+        finally:
+            if mode == b"\x02\x02":
+                file.seek(18)
+                file.write(mode)
+
+
+def _bad_plex_only(source: Path, found: Survey | None) -> tuple[str, ...]:
+    """Return the indexes of Plex's own order that do not have an entry for each row: no check of ours looks into them."""
+    if found is None:
+        return ()
+    with PageFile(source) as pages:
+        return tuple(
+            made.name
+            for made in found.schema.plex_only
+            if made.table in found.seen and count_index(pages, made.root) != found.seen[made.table].rows
+        )
