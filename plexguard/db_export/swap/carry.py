@@ -38,7 +38,6 @@ class Carrier:
                     place=self._find(piece.place, can_be_bolted=piece.kind is Kind.DATABASE),
                     is_kept=_exists(self._at(piece.kept)),
                     is_staged=bool(piece.staged) and _exists(self._at(piece.staged)),
-                    is_same=_is_same(self._at(piece.place), self._at(piece.kept)),
                 )
                 for piece in self._swap.pieces
             }
@@ -116,6 +115,7 @@ def remove_bolts(folder: Path) -> None:
 
 def _move(source: Path, target: Path) -> None:
     if _is_same(source, target):
+        # Two names of one file: a rename would leave both.
         source.unlink()
         return
     try:

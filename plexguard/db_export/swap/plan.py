@@ -61,13 +61,11 @@ class Found(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Where a piece is found. is_kept, is_staged: whether there is something at these paths. is_same: the place and what is kept
-    are two names of one file."""
+    """Where a piece is found. is_kept, is_staged: whether there is something at these paths."""
 
     place: Found
     is_kept: bool = False
     is_staged: bool = False
-    is_same: bool = False
 
 
 class Do(Enum):
@@ -122,9 +120,15 @@ def plan_forward(swap: Swap, seen: Mapping[str, Seen]) -> Plan:
 
 
 def plan_back(swap: Swap, seen: Mapping[str, Seen]) -> Plan:
-    """Return what is left to do until all is as it was; the library, which was bolted first, comes back last."""
-    steps = [step for piece in reversed(swap.pieces) for step in _undo(piece, seen[piece.place])]
-    *rest, last = steps or [_SYNC]
+    """Return what is left to do until all is as it was; the library, which was bolted first, comes back last.
+
+    All that was put in place goes before the first old file comes back: who is cut off in between finds new files that were put,
+    or old ones that came back, and never some of each.
+    """
+    pieces = tuple(reversed(swap.pieces))
+    steps = [step for piece in pieces for step in _give_back(piece, seen[piece.place])]
+    steps += [_SYNC, *(step for piece in pieces for step in _return(piece, seen[piece.place]))]
+    *rest, last = steps
     return (*rest, _SYNC, last, _SYNC)
 
 
@@ -155,10 +159,6 @@ def _put(piece: Piece, seen: Seen) -> list[Step]:
     return [Step(Do.REMOVE, target=piece.place)] if piece.kind is Kind.DATABASE and not piece.staged else []
 
 
-def _undo(piece: Piece, seen: Seen) -> tuple[Step, ...]:
-    return (*_give_back(piece, seen), *_return(piece, seen))
-
-
 def _give_back(piece: Piece, seen: Seen) -> list[Step]:
     """What was put in place goes where it came from."""
     if not piece.staged or seen.is_staged or seen.place is not Found.SOMETHING:
@@ -169,6 +169,5 @@ def _give_back(piece: Piece, seen: Seen) -> list[Step]:
 
 def _return(piece: Piece, seen: Seen) -> list[Step]:
     if seen.is_kept:
-        # Two names of one file: a rename of one to the other would leave both.
-        return [Step(Do.REMOVE, target=piece.kept)] if seen.is_same else [Step(Do.MOVE, piece.kept, piece.place)]
+        return [Step(Do.MOVE, piece.kept, piece.place)]
     return [Step(Do.REMOVE, target=piece.place)] if seen.place is Found.BOLT else []

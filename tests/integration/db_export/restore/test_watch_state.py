@@ -84,6 +84,23 @@ def test_three_days_of_watching_are_not_forgotten_and_count_once(home: PlexData,
     assert rows(copy, "SELECT count(*) FROM metadata_item_views WHERE viewed_at = ?", LATER) == [(1,)]
 
 
+def test_item_that_was_watched_on_both_sides_counts_both(home: PlexData, copy: Path) -> None:
+    guid = guid_of(copy, 3)
+    for path, at in ((home.library, LATER), (copy, LATER + 5)):
+        change(
+            path,
+            ("UPDATE metadata_item_settings SET view_count = 1, updated_at = ?, last_viewed_at = ? WHERE guid = ?", (at, at, guid)),
+            view(guid, at=at),
+        )
+
+    merge_watch_state(home.library, copy)
+    merge_watch_state(home.library, copy)
+
+    found = rows(copy, "SELECT view_count, last_viewed_at FROM metadata_item_settings WHERE guid = ?", guid)
+    assert found == [(2, LATER + 5)]
+    assert rows(copy, "SELECT count(*) FROM metadata_item_views WHERE viewed_at >= ?", LATER) == [(2,)]
+
+
 def test_device_that_is_new_comes_along_and_one_with_another_id_is_found(home: PlexData, copy: Path) -> None:
     guid = guid_of(copy, 3)
     change(copy, ("UPDATE devices SET id = 55 WHERE id = 1", ()))

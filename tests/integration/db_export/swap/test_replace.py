@@ -1,5 +1,6 @@
 """Swaps of real files: cut off before every single change, on a full disk, and taken back."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.errors import MissingInput, PlexguardError, SystemRefused, TryAgain
+from plexguard.core.records import decode
 from plexguard.db_export.database.copy import snapshot
 from plexguard.db_export.database.files import BLOBS, LIBRARY, PlexData
 from plexguard.db_export.database.sqlite import reading
+from plexguard.db_export.swap.carry import Carrier
 from plexguard.db_export.swap.generations import list_generations
+from plexguard.db_export.swap.plan import Swap, is_over, plan_back, plan_forward
 from plexguard.db_export.swap.replace import JOURNAL, Finished, hold, replace, undo
 from plexguard.db_export.swap.users import PlexRuns
 from tests.fakes.cut_off import list_tree, run_and_kill, run_with_full_disk
@@ -211,6 +215,46 @@ def test_swap_on_a_full_disk_is_old_or_new_at_once_or_after_the_next_run(folder:
     assert {"old", "new"} <= states
 
 
+@pytest.mark.parametrize(("what", "step"), [(swap_within_hold, 1), (undo_within_hold, 2)], ids=["swap", "undo"])
+def test_all_goes_back_from_wherever_it_stands_without_a_moment_of_mixture(
+    folder: Path, what: Callable[[PlexData], None], step: int
+) -> None:
+    """A swap that is cut off anywhere, and then is taken back, cut off anywhere too, and then completed or taken back again."""
+    made = make_folder(folder / "made")
+    for number in range(1, MOST):
+        data = make_folder(folder / str(number))
+        if what is undo_within_hold:
+            swap_within_hold(data)
+        run_and_kill(lambda data=data: what(data), before=number)
+        if (data.databases / JOURNAL).exists():
+            break
+    for done in range(MOST):
+        for back in range(0, MOST, step):
+            shutil.rmtree(made.folder)
+            shutil.copytree(data.folder, made.folder, symlinks=True)
+            carrier = Carrier(made, swap_of(made), look=unused)
+            forward = plan_forward(swap_of(made), carrier.see())
+            carrier.carry_out(forward[:done])
+            if is_over(swap_of(made), carrier.see()):
+                assert done > 12
+                return
+            steps = plan_back(swap_of(made), carrier.see())
+            for one in steps[:back]:
+                carrier.carry(one)
+                state_of(made)
+            finish(made)
+            assert state_of(made) in ("old", "new")
+            assert_tidy(made)
+            if back >= len(steps):
+                break
+    raise AssertionError("the swap never came to its end")
+
+
+def swap_of(data: PlexData) -> Swap:
+    found = json.loads((data.databases / JOURNAL).read_bytes())
+    return decode(Swap, {name: value for name, value in found.items() if name != "schema"})
+
+
 def test_plex_that_came_in_between_is_seen_and_all_goes_back(folder: Path) -> None:
     data = make_folder(folder)
     looks = 0
@@ -242,6 +286,9 @@ def test_unfinished_swap_is_left_alone_while_somebody_uses_a_file(folder: Path) 
             break
     with pytest.raises(PlexRuns), hold(data, look=look):
         pass
+    with pytest.raises(MissingInput) as missing, reading(data.library):
+        pass
+    assert "undo --finish" in missing.value.hint
 
     assert state_of(data) == "closed"
     assert (data.databases / JOURNAL).exists()

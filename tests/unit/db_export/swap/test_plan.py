@@ -63,7 +63,7 @@ def test_swap_is_over_when_nothing_is_staged_and_nothing_bolted():
     ("seen", "begun"),
     [
         (BEFORE, False),
-        ({**BEFORE, "library": Seen(place=Found.SOMETHING, is_kept=True, is_staged=True, is_same=True)}, False),
+        ({**BEFORE, "library": Seen(place=Found.SOMETHING, is_kept=True, is_staged=True)}, False),
         ({**BEFORE, "library": BOLTED}, True),
         ({**AFTER, "library": BOLTED}, True),
     ],
@@ -80,21 +80,12 @@ def test_all_goes_back_with_the_library_last():
 
     assert plan == [
         Step(Do.LINK, "preferences", "new/preferences"),
+        Step(Do.MOVE, "blobs", "new/blobs"),
         Step(Do.MOVE, "old/preferences", "preferences"),
         Step(Do.MOVE, "old/wal", "wal"),
-        Step(Do.MOVE, "blobs", "new/blobs"),
         Step(Do.MOVE, "old/blobs", "blobs"),
         Step(Do.MOVE, "old/library", "library"),
     ]
-
-
-def test_second_name_of_the_same_file_is_removed_and_not_renamed():
-    linked = Seen(place=Found.SOMETHING, is_kept=True, is_staged=True, is_same=True)
-
-    plan = plan_back(SWAP, {**BEFORE, "library": linked})
-
-    assert Step(Do.REMOVE, target="old/library") in plan
-    assert all(step.target != "library" for step in plan)
 
 
 def test_database_that_was_not_there_is_unbolted_by_removing_the_bolt():

@@ -1,0 +1,106 @@
+"""The export of Plex's database on a booted machine: what its unit may do, what it makes, and what is told."""
+
+import json
+
+import pytest
+
+from tests.machine import Machine
+from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain
+from tests.system.native_plex import DATA, TOKEN, UNIT, ask_plex
+
+pytestmark = pytest.mark.machine
+
+SERVICE, TIMER = "plexguard-db-export.service", "plexguard-db-export.timer"
+ARCHIVES = "/var/lib/plexguard/db-export/archives"
+DATABASES = f"{DATA}/Plug-in Support/Databases"
+
+
+def archives(machine: Machine, folder: str = ARCHIVES) -> list[str]:
+    return machine.run(["find", folder, "-name", "plex-*.tar.zst"]).stdout.split()
+
+
+def files(machine: Machine) -> list[str]:
+    """Return whose the files beside the databases are, but for those that come and go with a connection."""
+    found = machine.run(["find", DATABASES, "-type", "f", "-printf", "%u %m %f\\n"]).stdout.splitlines()
+    return sorted(line for line in found if not line.endswith(("-wal", "-shm")))
+
+
+def strangers(machine: Machine) -> str:
+    """Return what in Plex's folder does not belong to Plex: it could not open it."""
+    return machine.run(["find", DATA, "!", "-user", "plex"]).stdout
+
+
+def test_timer_makes_an_archive_that_verifies_while_plex_runs(plex_machine: Machine) -> None:
+    machine = plex_machine
+    assert machine.unit(TIMER)["ActiveState"] == "active"
+    before = files(machine)
+
+    machine.systemctl("start", SERVICE)
+
+    (path,) = archives(machine)
+    told = await_event(machine, "database.exported", timeout_s=10)
+    assert told["PLEXGUARD_PATH"] == path and int(told["PLEXGUARD_ROWS"]) > 0
+    assert path in explain(machine, "database.exported")
+    report = json.loads(machine.run(["plexguard-db-export", "verify", "--deep", "--format", "json", path]).stdout)
+    assert report["good"] and report["damage"] == []
+    assert report["manifest"]["plex"] == (ask_plex(machine, "/identity") or {})["version"]
+    assert machine.run(["stat", "-c", "%a %U", path]).stdout.split() == ["600", "root"]
+    assert TOKEN not in machine.run(["sh", "-c", f"zstd -dc {path} | tar -xO Preferences.xml"]).stdout
+    assert (files(machine), strangers(machine)) == (before, "")
+    assert "MB, 1 kept" in machine.run(["plexguard-status"], check=False).stdout
+    assert_clean_journal(machine)
+
+
+def test_plex_that_is_stopped_is_exported_and_starts_again(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.systemctl("stop", UNIT)
+    left = machine.run(["find", DATABASES, "-type", "f"]).stdout
+
+    machine.systemctl("start", SERVICE)
+
+    assert len(archives(machine)) == 1
+    assert machine.run(["find", DATABASES, "-type", "f"]).stdout == left
+    # As root by hand, whose reading could leave files behind.
+    machine.run(["plexguard-db-export", "export", "--to", "/tmp/by-hand"])
+    assert strangers(machine) == ""
+    machine.systemctl("start", UNIT)
+    machine.wait_for(lambda: ask_plex(machine, "/library/sections") is not None, timeout_s=20, what="Plex answers")
+
+
+def test_folder_of_the_configuration_and_how_far_it_is(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["mkdir", "-p", "/srv/backup", f"{DATA}/Metadata"])
+    machine.run(["dd", "if=/dev/urandom", f"of={DATA}/Metadata/large", "bs=1M", "count=400"], timeout_s=60)
+    machine.run(["chown", "-R", "plex:plex", f"{DATA}/Metadata"])
+    configure(machine, '[db-export]\narchives = "/srv/backup"\nmetadata = true\n')
+
+    machine.systemctl("start", "--no-block", SERVICE)
+    seen = machine.wait_for(lambda: machine.unit(SERVICE)["StatusText"], timeout_s=20, what="it says how far it is")
+    await_event(machine, "database.exported", timeout_s=60)
+
+    assert seen.startswith(("copying", "packing", "reading")) and "%" in seen
+    assert len(archives(machine, "/srv/backup")) == 1
+
+
+def test_disk_that_is_full_is_told_once_and_over_when_there_is_room(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.run(["mkdir", "-p", "/srv/backup"])
+    machine.run(["mount", "-t", "tmpfs", "-o", "size=1M", "none", "/srv/backup"])
+    configure(machine, '[db-export]\narchives = "/srv/backup"\n')
+    machine.systemctl("start", SERVICE, check=False)
+
+    assert "needs" in await_event(machine, "database.export-failed", timeout_s=10)["PLEXGUARD_REASON"]
+    assert archives(machine, "/srv/backup") == []
+    machine.run(["mount", "-o", "remount,size=500M", "/srv/backup"])
+    machine.systemctl("start", SERVICE)
+
+    assert len(archives(machine, "/srv/backup")) == 1
+    assert len(events(machine, "database.exported")) == 1
+
+
+def test_machine_without_plex_says_so_and_fails_nothing(machine: Machine) -> None:
+    machine.systemctl("start", SERVICE)
+
+    assert machine.unit(SERVICE)["Result"] == "success"
+    assert machine.failed_units() == []
+    assert "plexguard-discover" in machine.journal_text("PLEXGUARD_EVENT=program.failed", f"_SYSTEMD_UNIT={SERVICE}")
