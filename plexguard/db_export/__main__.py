@@ -14,6 +14,7 @@ from plexguard.db_export.commands.paths import paths
 from plexguard.db_export.commands.remap import remap
 from plexguard.db_export.commands.repair import repair
 from plexguard.db_export.commands.restore import restore
+from plexguard.db_export.commands.suggest import suggest
 from plexguard.db_export.commands.undo import undo
 from plexguard.db_export.commands.verify import verify
 
@@ -56,6 +57,7 @@ cli.add_command(remap)
 cli.add_command(repair)
 cli.add_command(restore)
 cli.add_command(restore, "inject")
+cli.add_command(suggest)
 cli.add_command(undo)
 cli.add_command(verify)
 

@@ -11,8 +11,9 @@ from tests.static.tree import module_name, modules, parse
 ALLOWED: set[tuple[str, str]] = set()
 # What asks the time or waits outside of core/clock.py: deadlines of single calls, where a fake clock has no meaning.
 TIMERS = {
-    ("plexguard.db_export.paths.pool", "time.monotonic"),
-    ("plexguard.db_export.paths.survey", "time.monotonic"),
+    ("plexguard.db_export.paths.candidates", "time.monotonic"),  # inside children
+    ("plexguard.db_export.paths.pool", "time.monotonic"),  # whether a child is stuck
+    ("plexguard.db_export.paths.survey", "time.monotonic"),  # until when it looks
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
     ("plexguard.core.ssh", "time.monotonic"),  # deadline of a command
     ("plexguard.core.plex_http", "time.monotonic"),  # deadline of one HTTP answer

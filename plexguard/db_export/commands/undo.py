@@ -20,15 +20,18 @@ if TYPE_CHECKING:  # --help needs no more than names
 @click.command()
 @click.argument("generation", type=click.IntRange(min=1), required=False)
 @click.option("--list", "is_list", is_flag=True, help="List what can be put back.")
+@click.option("--finish", is_flag=True, help="Only end a change that was cut off.")
 @data_option
 @program.format_option
 @click.pass_obj
-def undo(config_path: Path, generation: int | None, is_list: bool, data: Path | None, output: str) -> int:
+def undo(config_path: Path, generation: int | None, is_list: bool, finish: bool, data: Path | None, output: str) -> int:
     """Put back what was there before the last change."""
     config, ports = program.load_config(config_path, Config), program.open_ports(Config.SECTION)
     place, found = find_plex_data(data, config, ports)
     if is_list:
         return _list(place, output=output)
+    if finish:
+        return end(place, ports, output=output)
     return run(place, found, generation, config, ports, output=output)
 
 
@@ -50,6 +53,17 @@ def run(
         click.echo(json.dumps({"undone": _describe(older), "kept": _describe(kept)}))
     else:
         click.echo(f"put back: what was there before the {older.reason} of {made}\nwhat was there until now: {kept.folder}")
+    return 0
+
+
+def end(data: "PlexData", ports: Ports, *, output: str = "text") -> int:
+    """Complete or take back what was cut off, which every command that writes does first."""
+    from plexguard.db_export.commands.begin import begin
+
+    with begin(data, ports) as finished:
+        pass
+    outcome = "nothing was cut off" if finished is None else f"the {finished.reason} that was cut off was {finished.outcome}"
+    click.echo(json.dumps({"outcome": finished.outcome if finished is not None else None}) if output == "json" else outcome)
     return 0
 
 

@@ -1,6 +1,7 @@
 """Open databases with the SQLite that Debian has, and say its errors in the suite's words."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,9 @@ def writing(path: Path, *, timeout_s: float = BUSY_S) -> Iterator[sqlite3.Connec
 
 @contextlib.contextmanager
 def _opened(path: Path, mode: str, timeout_s: float) -> Iterator[sqlite3.Connection]:
+    if path.is_symlink() and os.readlink(path) == path.name:
+        # swap/carry.py: while all files change places, and after that was cut off.
+        raise MissingInput(f"{path}: a change of it was cut off", hint="plexguard-db-export undo --finish")
     if not path.exists():
         raise MissingInput(f"{path}: no such file")
     try:

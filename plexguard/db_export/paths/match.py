@@ -108,7 +108,7 @@ def judge(missing: Missing, one: Candidate, clue: Clue, other: Clue) -> tuple[fl
     same_name = _name(missing.below) == _name(one.below)
     same_kind = _kind(missing.below) == _kind(one.below)
     # Equal folders above, a hair each: it parts those that are equal otherwise.
-    hair = 0.003 * _count_like_folders(missing.below, one.below)
+    hair = 0.006 * min(3, _count_like_folders(missing.below, one.below))
     if same_size and same_name:
         return min(0.99, 0.97 + hair), Why.SIZE_AND_NAME
     conflict = _is_other_episode(clue, other)

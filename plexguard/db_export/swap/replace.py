@@ -56,6 +56,10 @@ class Finished:
     is_complete: bool
     folder: Path
 
+    @property
+    def outcome(self) -> str:
+        return "completed" if self.is_complete else "taken back"
+
 
 @contextlib.contextmanager
 def hold(data: PlexData, *, look: Look = check_unused) -> Iterator[Finished | None]:
@@ -109,7 +113,7 @@ def replace(
         sweep(data)
         raise
     _carry_out(data, swap, look=look)
-    prune(data, keep=keep)
+    _prune(data, keep=keep)
     return generation
 
 
@@ -130,8 +134,14 @@ def undo(
         sweep(data)
         raise
     _carry_out(data, swap, look=look)
-    prune(data, keep=keep)
+    _prune(data, keep=keep)
     return older, generation
+
+
+def _prune(data: PlexData, *, keep: int) -> None:
+    # All is in place by now; what could not be removed is removed the next time.
+    with contextlib.suppress(IoFailed):
+        prune(data, keep=keep)
 
 
 def finish_or_undo(data: PlexData, *, look: Look = check_unused) -> Finished | None:

@@ -357,6 +357,25 @@ def test_command_says_what_it_did_and_undo_takes_it_back(home: PlexData, archive
     assert ports.journal.names == ["database.restored", "database.undone"]
 
 
+def test_command_ends_what_was_cut_off_and_tells_it(
+    folder: Path, home: PlexData, archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 200):
+        data = PlexData(folder=folder / str(number))
+        shutil.copytree(home.folder, data.folder)
+        run_and_kill(lambda data=data: put(data, archive, check=unchecked), before=number)
+        if data.library.is_symlink():
+            break
+    ports = fake_ports(clock=SystemClock())
+
+    assert undo_command.end(data, ports) == 0
+    assert undo_command.end(data, ports) == 0
+
+    assert ports.journal.values("database.swap-finished") == {"reason": "restore", "outcome": "completed"}
+    assert capsys.readouterr().out == "the restore that was cut off was completed\nnothing was cut off\n"
+    assert probe(data.library)[1] != 7777777
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_what_comes_belongs_to_whoever_plex_runs_as(home: PlexData, archive: Path) -> None:
     for path in (home.folder, home.databases, home.library, home.blobs, home.preferences):

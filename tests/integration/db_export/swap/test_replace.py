@@ -286,6 +286,9 @@ def test_unfinished_swap_is_left_alone_while_somebody_uses_a_file(folder: Path) 
             break
     with pytest.raises(PlexRuns), hold(data, look=look):
         pass
+    with pytest.raises(MissingInput) as missing, reading(data.library):
+        pass
+    assert "undo --finish" in missing.value.hint
 
     assert state_of(data) == "closed"
     assert (data.databases / JOURNAL).exists()

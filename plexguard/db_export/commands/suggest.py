@@ -1,0 +1,74 @@
+"""`suggest`: mappings for what is missing, in a file for a person to look through."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plexguard.core import program
+from plexguard.core.program import FOUND_PROBLEMS
+from plexguard.db_export.arguments import data_option
+from plexguard.db_export.commands.which import Which, find_which
+from plexguard.db_export.config import Config
+from plexguard.db_export.remote.carried import Brought
+
+if TYPE_CHECKING:  # --help needs no more than names
+    from plexguard.db_export.paths.proposal import Proposal
+
+
+@click.command()
+@click.argument("db", metavar="[DB]", required=False, type=click.Path(path_type=Path))
+@click.option("--output", "target", metavar="FILE", required=True, type=Brought(path_type=Path), help="Write the mappings there.")
+@click.option("--search", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="Look in DIR too, for all libraries.")
+@data_option
+@program.format_option
+@click.pass_obj
+def suggest(config_path: Path, db: Path | None, target: Path, search: tuple[Path, ...], data: Path | None, output: str) -> int:
+    """Suggest mappings for files that are missing."""
+    from plexguard.db_export.paths.proposal import as_json, show
+
+    config, ports = program.load_config(config_path, Config), program.open_ports(Config.SECTION)
+    _check_target(target)
+    proposal = run(find_which(db, data, config, ports), search)
+    if proposal.suggestions:
+        write(target, proposal)
+    if output == "json":
+        click.echo(json.dumps(as_json(proposal)))
+    else:
+        for line in show(proposal, str(target)):
+            click.echo(line)
+    return FOUND_PROBLEMS if proposal.unmatched or proposal.faults else 0
+
+
+def run(which: Which, search: tuple[Path, ...]) -> "Proposal":
+    from plexguard.core.mounts import read_fstab, read_mounts
+    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.paths.observe import read_library, read_parts
+    from plexguard.db_export.paths.proposal import propose
+    from plexguard.db_export.paths.survey import World, survey
+
+    world = World(find_here=which.find_here, mounts=read_mounts(), fstab=read_fstab())
+    with reading(which.library) as connection:
+        library = read_library(connection)
+        found = survey(library.files, world, within_s=None)
+        missing = {f"{folder}/{name}" for seen in found for folder, names in seen.missing.items() for name in names}
+        sizes = {path: size for path, size, _ in read_parts(connection) if path in missing}
+    return propose(
+        library, found, sizes, search=tuple(os.path.abspath(folder) for folder in search), world=world, find_there=which.find_there
+    )
+
+
+def _check_target(target: Path) -> None:
+    from plexguard.core.errors import UsageError
+
+    if target.exists():
+        raise UsageError(f"{target}: is there already, and may hold what somebody has chosen", hint="name another file")
+
+
+def write(target: Path, proposal: "Proposal") -> None:
+    from plexguard.core.state import write_atomic
+    from plexguard.db_export.paths.proposal import encode_file
+
+    write_atomic(target, encode_file(proposal), mode=0o644)
