@@ -444,6 +444,13 @@ def schema_row_of_another_table(connection: sqlite3.Connection) -> None:
 
 
 @kind
+@_raw
+def schema_name_that_is_no_text(pages: Pages) -> None:
+    at = pages.raw.find(b"media_grabs_on_created_at")
+    pages.raw[at + 12] = 0xEE
+
+
+@kind
 @_sql
 def schema_row_lost(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM sqlite_master WHERE name = 'section_locations'")

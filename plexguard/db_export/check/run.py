@@ -81,6 +81,9 @@ def check_copy(copy: Path, *, previous: Mapping[str, int] | None = None, shrink_
             findings += _check_readable(copy, Header.from_bytes(raw), size_bytes, rows)
         except sqlite3.DatabaseError as error:
             findings.append(damage(Kind.UNREADABLE, str(error)))
+        except UnicodeError:
+            # Nothing but names goes to SQLite as text, or comes in its errors.
+            findings.append(damage(Kind.SCHEMA, "a name in the schema is no text"))
     findings += counts.judge_rows(rows, previous or {}, shrink_percent / 100) if rows else ()
     return Report(findings=worst_first(tuple(findings)), rows=rows)
 
@@ -117,6 +120,8 @@ def _load_schema(copy: Path) -> Iterator[Finding]:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.DatabaseError as error:
             yield damage(Kind.SCHEMA, str(error))
+        except UnicodeError:
+            yield damage(Kind.SCHEMA, "SQLite cannot read it, and names something that is no text")
 
 
 def _estimate_rows(connection: sqlite3.Connection, entries: Sequence[Entry]) -> Iterator[tuple[str, int]]:

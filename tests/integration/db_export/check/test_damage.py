@@ -1,5 +1,6 @@
 """Every kind of damage is found: over a hundred of them, each made on a library that is sound without it."""
 
+import random
 import shutil
 from pathlib import Path
 
@@ -89,3 +90,15 @@ def test_damage_stands_before_what_is_only_odd(sound: Path, tmp_path: Path) -> N
     severities = [finding.severity for finding in report.findings]
     assert severities == sorted(severities, key=list(Severity).index)
     assert Severity.WARNING in severities
+
+
+@pytest.mark.parametrize("number", range(15))
+def test_whatever_is_broken_a_report_is_made(number: int, sound: Path, tmp_path: Path) -> None:
+    chance, raw = random.Random(number), bytearray(sound.read_bytes())
+    # Anywhere, but most of it where the schema and the header are.
+    for _ in range(20):
+        raw[chance.randrange(chance.choice((100, 14 * 1024, len(raw))))] = chance.randrange(256)
+    library = tmp_path / sound.name
+    library.write_bytes(raw)
+    library.with_name(f"{library.name}-wal").write_bytes(chance.randbytes(chance.choice((0, 10, 5_000))))
+    assert check_database(library, work=tmp_path).findings
