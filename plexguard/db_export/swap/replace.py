@@ -18,7 +18,7 @@ from plexguard.core.clock import Clock
 from plexguard.core.errors import DataError, IoFailed, NoPermission, PlexguardError, SystemRefused
 from plexguard.core.records import decode, encode
 from plexguard.core.state import exclusive_lock, sync_folder, write_atomic
-from plexguard.db_export.database.files import NAMES, PlexData
+from plexguard.db_export.database.files import NAMES, PlexData, mount_id
 from plexguard.db_export.swap.carry import Carrier, SwapFailed, is_bolt, remove_bolts
 from plexguard.db_export.swap.generations import (
     STAGING,
@@ -216,14 +216,14 @@ def _clean(data: PlexData) -> None:
 
 def _check(data: PlexData, wanted: Mapping[str, Path | None]) -> None:
     """Refuse what can't be one swap. Raises SystemRefused."""
-    device = data.databases.stat().st_dev
+    mount = mount_id(data.databases)
     for place, path in wanted.items():
         target = data.folder / place
         if target.is_symlink() and place.startswith(str(_DATABASES)) and not is_bolt(target):
             raise SystemRefused(f"{target}: is a symbolic link, which can't be swapped together with what is beside it")
-        devices = {target.parent.stat().st_dev} | ({path.lstat().st_dev} if path is not None else set())
-        if os.path.ismount(target) or devices != {device}:
-            raise SystemRefused(f"{target}: on another file system than {data.databases}; all that is swapped must be on one")
+        mounts = {mount_id(target.parent)} | ({mount_id(path)} if path is not None else set())
+        if os.path.ismount(target) or mounts != {mount}:
+            raise SystemRefused(f"{target}: on another mount than {data.databases}; all that is swapped must be on one")
 
 
 def _stage(data: PlexData, place: str, path: Path, staging: Path) -> None:
