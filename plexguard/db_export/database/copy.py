@@ -4,10 +4,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from plexguard.core.errors import NoPermission
-from plexguard.db_export.database.sqlite import DatabaseBusy, reading
-
-_TRIES = 3
+from plexguard.db_export.database.files import SIDES
+from plexguard.db_export.database.sqlite import reading
 
 
 def snapshot(source: Path, target: Path) -> None:
@@ -15,33 +13,31 @@ def snapshot(source: Path, target: Path) -> None:
 
     One step and not many: with a limited number of pages, each write of Plex's begins the copy anew. The source is only read
     meanwhile: who writes goes on in the -wal. The target has neither journal nor sync until it is whole: who needs it after a
-    power cut syncs it. Raises DatabaseDamaged, NotADatabase, DatabaseBusy, DiskFull, IoFailed, NoPermission; then there is no
-    target.
+    power cut syncs it. Raises DatabaseDamaged, NotADatabase, DatabaseBusy, DiskFull, IoFailed; then there is no target.
     """
-    for _ in range(_TRIES):
-        try:
-            return _copy(source, target)
-        except NoPermission:
-            # Nobody has it open, so that it has no -shm, and who may not write in its folder can make none.
-            if (before := _mark(source)) is None:
-                raise
+    # One that nobody uses is read as it lies there: to open it in any other way makes a -wal and a -shm beside it, for which a
+    # sandbox has no right, and which stay.
+    before = _mark_at_rest(source)
+    if before is not None:
         _copy(source, target, immutable=True)
-        if _mark(source) == before:
-            return None
-        # Somebody has opened it meanwhile: what was copied may be of two moments, and it can be read as a live one now.
+        if _mark_at_rest(source) == before:
+            return
         target.unlink()
-    raise DatabaseBusy(f"{source}: is opened and closed again and again")
+    _copy(source, target, immutable=False)
 
 
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    """Return by what a database that nobody has open is known to be the same, None for one that has a -wal."""
-    if Path(f"{path}-wal").exists():
+def _mark_at_rest(database: Path) -> tuple[int, int, int] | None:
+    """Return what changes when somebody writes to a database that has nothing beside it; None for one that may be in use."""
+    if any(Path(f"{database}{side}").exists() for side in (*SIDES, "-journal")):
         return None
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    try:
+        seen = database.stat()
+    except OSError:
+        return None  # opening it says what is wrong
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
-def _copy(source: Path, target: Path, *, immutable: bool = False) -> None:
+def _copy(source: Path, target: Path, *, immutable: bool) -> None:
     with contextlib.ExitStack() as undo:
         undo.callback(target.unlink, missing_ok=True)
         with (

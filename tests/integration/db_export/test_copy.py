@@ -1,18 +1,15 @@
 """Copies of a database that somebody writes to."""
 
-import shutil
 import sqlite3
-import subprocess
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from plexguard.core.errors import NoPermission
+from plexguard.db_export.database import copy
 from plexguard.db_export.database.copy import snapshot
-from plexguard.db_export.database.files import PlexData, with_sides
+from plexguard.db_export.database.files import with_sides
 from plexguard.db_export.database.sqlite import NotADatabase, reading
 from tests.fakes.libraries import make_plex
 
@@ -70,36 +67,29 @@ def test_of_what_is_no_database_nothing_is_left(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[PlexData]:
-    """Databases in WAL mode that nobody has open, in a folder that takes nothing: as a unit sees them that may only read."""
+def test_a_database_that_nobody_uses_is_copied_without_a_trace(tmp_path: Path) -> None:
     data = make_plex(tmp_path / "plex")
-    subprocess.run(["mount", "--bind", "-o", "ro", str(data.folder), str(data.folder)], check=True, timeout=10)
-    try:
-        yield data
-    finally:
-        subprocess.run(["umount", "--lazy", str(data.folder)], check=True, timeout=10)
+    before = sorted(path.name for path in data.databases.iterdir())
+
+    snapshot(data.library, tmp_path / "copy.db")
+
+    assert sorted(path.name for path in data.databases.iterdir()) == before
 
 
-def test_a_database_that_nobody_has_open_is_copied_by_who_may_only_read(read_only: PlexData, tmp_path: Path) -> None:
-    snapshot(read_only.blobs, tmp_path / "copy.db")
-
-    with reading(tmp_path / "copy.db", immutable=True) as connection:
-        assert connection.execute("SELECT count(*) FROM blobs").fetchone() == (30,)
-
-
-def test_what_stands_in_a_wal_is_not_left_out_because_nobody_may_read_it(tmp_path: Path) -> None:
+def test_a_database_that_comes_into_use_meanwhile_is_copied_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = make_plex(tmp_path / "plex")
+    plain, calls = copy._copy, []
     with closing(sqlite3.connect(data.library, isolation_level=None)) as writer:
-        writer.execute("PRAGMA wal_autocheckpoint=0")
-        writer.execute("UPDATE media_parts SET size = 77")
-        shutil.copytree(data.databases, tmp_path / "left")
-    left = tmp_path / "left" / data.library.name
-    Path(f"{left}-shm").unlink()
-    subprocess.run(["mount", "--bind", "-o", "ro", str(left.parent), str(left.parent)], check=True, timeout=10)
-    try:
-        with pytest.raises(NoPermission):
-            snapshot(left, tmp_path / "copy.db")
-    finally:
-        subprocess.run(["umount", "--lazy", str(left.parent)], check=True, timeout=10)
-    assert not (tmp_path / "copy.db").exists()
+
+        def copy_while_plex_starts(source: Path, target: Path, *, immutable: bool) -> None:
+            calls.append(immutable)
+            plain(source, target, immutable=immutable)
+            if len(calls) == 1:
+                writer.execute("UPDATE media_parts SET size = 77")
+
+        monkeypatch.setattr(copy, "_copy", copy_while_plex_starts)
+        snapshot(data.library, tmp_path / "copy.db")
+
+        with reading(tmp_path / "copy.db", immutable=True) as connection:
+            assert connection.execute("SELECT DISTINCT size FROM media_parts").fetchall() == [(77,)]
+    assert calls == [True, False]
