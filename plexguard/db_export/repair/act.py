@@ -10,7 +10,7 @@ from plexguard.db_export.repair.decide import Loss, Rung, too_much
 from plexguard.db_export.repair.ladder import Climb, Ladder
 from plexguard.db_export.repair.work import check_room, sync, work_folder
 from plexguard.db_export.swap.generations import Generation
-from plexguard.db_export.swap.replace import all_files
+from plexguard.db_export.swap.pieces import all_files
 from plexguard.db_export.swap.replace import replace as put_in_place
 
 REASON = "repair"

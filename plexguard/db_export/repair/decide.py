@@ -33,9 +33,6 @@ def plan_rungs(findings: Iterable[Finding]) -> tuple[Rung, ...]:
     wrong -= {Kind.WAL}
     if wrong and wrong <= _IN_PLACE:
         rungs.append(Rung.FULL_TEXT if Kind.FULL_TEXT in wrong else Rung.REINDEX)
-    if wrong == {Kind.MISSING_TABLE}:
-        # Its pages have nothing that the schema does not speak of.
-        return (*rungs, Rung.SNAPSHOT)
     return (*rungs, Rung.RELOAD, Rung.SNAPSHOT)
 
 
@@ -49,23 +46,34 @@ def damaged_tables(findings: Iterable[Finding]) -> frozenset[str]:
     return frozenset(f.table for f in findings if f.table and f.severity is Severity.DAMAGE and f.kind not in _IN_PLACE)
 
 
+def damaged_full_text(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the full-text tables that are damaged, or the tables of theirs."""
+    return frozenset(f.table for f in findings if f.severity is Severity.DAMAGE and f.kind is Kind.FULL_TEXT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of how many rows a table should have. rows: in its pages that can be read. entries: in its indexes, None where
-    none can be read. archived: in the last good archive, None where there is none. is_derived: it can be made again."""
+    """What is known of how many rows a table should have.
+
+    rows: in its pages that can be read. entries: in its indexes, None where none can be read. archived: in the last good archive,
+    None where there is none. given: how many numbers were ever given out, where a part of its pages cannot be found; else 0.
+    is_derived: it can be made again.
+    """
 
     rows: int
     entries: int | None = None
     archived: int | None = None
+    given: int = 0
     is_derived: bool = False
 
     @property
     def best(self) -> int:
-        """The best estimate. An index that is whole knows; without one the last archive does, older as it is.
-
-        Not sqlite_sequence: it counts what was ever there, and most libraries have deleted much.
-        """
-        return max(self.rows, self.entries if self.entries is not None else self.archived or 0)
+        """The best estimate. An index that is whole knows; without one the last archive does, older as it is; without that there
+        may have been as many as were given numbers. Most libraries have deleted much: that is the least certain."""
+        for known in (self.entries, self.archived):
+            if known is not None:
+                return max(self.rows, known)
+        return max(self.rows, self.given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

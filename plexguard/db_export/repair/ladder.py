@@ -13,6 +13,7 @@ from plexguard.db_export.repair.decide import (
     Known,
     Loss,
     Rung,
+    damaged_full_text,
     damaged_tables,
     measure,
     needs_mending,
@@ -24,8 +25,8 @@ from plexguard.db_export.repair.mend import PlexSqlite, drop_indexes, make_plex_
 from plexguard.db_export.repair.pages import PageFile
 from plexguard.db_export.repair.reload import reload
 from plexguard.db_export.repair.salvage import salvaging
-from plexguard.db_export.repair.shape import Made
-from plexguard.db_export.repair.survey import Claims, Survey, read_schema, survey
+from plexguard.db_export.repair.shape import SEQUENCE, Made
+from plexguard.db_export.repair.survey import Claims, Survey, read_schema, read_sequences, survey
 from plexguard.db_export.repair.trees import count_index
 from plexguard.db_export.repair.work import copy_file, copy_whole
 
@@ -137,6 +138,7 @@ class Ladder:
         try:
             with PageFile(source) as pages:
                 found = survey(pages, like=read_like(like))
+                given = read_sequences(pages, found.seen)
         except DataError:
             return {table: Known(rows=0, archived=rows) for table, rows in archived.items()}, None
         known = {
@@ -144,10 +146,11 @@ class Ladder:
                 rows=seen.rows,
                 entries=seen.entries,
                 archived=archived.get(table),
+                given=given.get(table, 0) if seen.holes else 0,
                 is_derived=seen.table.is_derived,
             )
             for table, seen in found.seen.items()
-            if table != "sqlite_sequence"
+            if table != SEQUENCE
         }
         return known, found
 
@@ -175,18 +178,18 @@ class Ladder:
                     copy_file(source, target)
                     yield Tried(rung=rung, file=target)
                 case Rung.REINDEX | Rung.FULL_TEXT:
-                    yield self._mend(rung, source, target, found)
+                    yield self._mend(rung, source, target, found, findings)
                 case _:
                     yield self._reload(source, target, found, findings)
         except DataError as error:
             yield Tried(rung=rung, failed=str(error))
 
-    def _mend(self, rung: Rung, source: Path, target: Path, found: Survey | None) -> Tried:
+    def _mend(self, rung: Rung, source: Path, target: Path, found: Survey | None, findings: tuple[Finding, ...]) -> Tried:
         copy_file(source, target)
-        bad = _bad_plex_only(source, found)
+        bad = _bad_plex_only(source, found, findings)
         drop_indexes(target, bad)
         reindex(target)
-        to_do = rebuild_full_text(target, self.plex) if rung is Rung.FULL_TEXT else ()
+        to_do = rebuild_full_text(target, damaged_full_text(findings), self.plex) if rung is Rung.FULL_TEXT else ()
         again = [made for made in found.schema.made if made.name in bad] if found is not None else []
         return Tried(rung=rung, file=target, to_do=(*to_do, *make_plex_indexes(target, again, self.plex)))
 
@@ -195,10 +198,8 @@ class Ladder:
             raise DataError("nothing in it looks like a page of a database")
         is_readable = opens(source)
         done = reload(source, target, found=found, is_readable=is_readable, by_page=damaged_tables(findings))
-        derived = {name for name, seen in found.seen.items() if seen.table.is_derived}
-        to_do: tuple[str, ...] = ()
-        if derived & set(done.read_by_page) or any(finding.kind is Kind.FULL_TEXT for finding in findings):
-            to_do = rebuild_full_text(target, self.plex)
+        derived = {name for name, seen in found.seen.items() if seen.table.is_derived and seen.is_damaged}
+        to_do = rebuild_full_text(target, derived | damaged_full_text(findings), self.plex)
         to_do += make_plex_indexes(target, done.left_out, self.plex)
         return Tried(rung=Rung.SALVAGE if done.read_by_page else Rung.RELOAD, file=target, to_do=to_do)
 
@@ -280,13 +281,17 @@ def check_keeping_mode(check: Check, copy: Path) -> Report:
                 file.write(mode)
 
 
-def _bad_plex_only(source: Path, found: Survey | None) -> tuple[str, ...]:
-    """Return the indexes of Plex's own order that do not have an entry for each row: no check of ours looks into them."""
+def _bad_plex_only(source: Path, found: Survey | None, findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """Return the indexes of Plex's own order that are damaged, or do not have an entry for each row."""
     if found is None:
         return ()
     with PageFile(source) as pages:
         return tuple(
             made.name
             for made in found.schema.plex_only
-            if made.table in found.seen and count_index(pages, made.root) != found.seen[made.table].rows
+            if made.table in found.seen
+            and (
+                count_index(pages, made.root) != found.seen[made.table].rows
+                or any(made.name in finding.detail for finding in findings if finding.severity is Severity.DAMAGE)
+            )
         )

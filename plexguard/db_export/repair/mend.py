@@ -2,9 +2,11 @@
 
 import re
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from plexguard.core.errors import DataError
 from plexguard.core.host import CommandError, Host
 from plexguard.db_export.database.schema import plex_only_indexes, quoted
 from plexguard.db_export.database.sqlite import writing
@@ -41,14 +43,19 @@ class PlexSqlite:
 
 
 def reindex(copy: Path) -> None:
-    """Make every index anew but those that only Plex's SQLite can order, and bring the sequences up to their tables."""
+    """Make every index anew but those that only Plex's SQLite can order, and bring the sequences up to their tables.
+
+    Raises DataError where rows are twice in a unique index."""
     with writing(copy) as connection:
         left = set(plex_only_indexes(connection))
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")]
         connection.execute("BEGIN IMMEDIATE")
-        for name in names:
-            if name not in left:
-                connection.execute(f"REINDEX {quoted(name)}")
+        try:
+            for name in names:
+                if name not in left:
+                    connection.execute(f"REINDEX {quoted(name)}")
+        except sqlite3.IntegrityError as error:
+            raise DataError(str(error)) from error
         raise_sequences(connection)
         connection.execute("COMMIT")
 
@@ -77,14 +84,16 @@ def make_plex_indexes(copy: Path, left_out: list[Made], plex: PlexSqlite) -> tup
     return tuple(_to_do(made.sql) for made in left_out if not plex.run(copy, made.sql))
 
 
-def rebuild_full_text(copy: Path, plex: PlexSqlite) -> tuple[str, ...]:
-    """Make what full-text tables hold anew from their texts; return what is left to do.
+def rebuild_full_text(copy: Path, damaged: Collection[str], plex: PlexSqlite) -> tuple[str, ...]:
+    """Make what full-text tables hold anew from their texts; return what is left to do. damaged: them, or tables that are theirs.
 
     One whose words only Plex's SQLite can tell apart is emptied where that is missing: then searching finds nothing by it, until it
     is rebuilt, but nothing fails on it either.
     """
     left = []
     for name, is_common in _full_text_tables(copy):
+        if not {name, *(f"{name}_{part}" for part in (*_MADE_OF_TEXTS, "content"))} & set(damaged):
+            continue
         statement = f"INSERT INTO {quoted(name)} ({quoted(name)}) VALUES ('rebuild');"  # noqa: S608
         if is_common:
             with writing(copy) as connection:

@@ -6,7 +6,7 @@ Source: https://www.sqlite.org/fileformat2.html
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,9 @@ _PAGE_SIZES = tuple(1 << power for power in range(9, 17))
 # The file is locked by bytes here; the page that holds them is never used.
 _LOCK_BYTE = 1 << 30
 # Pages that are looked at to guess a page size.
-_SAMPLED = 4000
+_SAMPLED = 400
+# The schema is near the beginning.
+_SCHEMA_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class PageFile:
         self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.size = os.fstat(self._fd).st_size
-        header = parse_header(os.pread(self._fd, HEADER_BYTES, 0)) or self._guess_header()
+        header = self._settle(parse_header(os.pread(self._fd, HEADER_BYTES, 0)))
         if header is None:
             self.close()
             raise DataError(f"{path}: nothing in it looks like a page of a database")
@@ -192,9 +194,17 @@ class PageFile:
             found.update(leaves)
         return found, len(found) == self.header.free_pages and not self.header.is_guessed
 
-    def _guess_header(self) -> Header | None:
-        best = max(_PAGE_SIZES, key=self._count_trees)
-        return Header(page_size=best, is_guessed=True) if self._count_trees(best) else None
+    def _settle(self, header: Header | None) -> Header | None:
+        """Return the header by what the pages look like, where they look otherwise than it says."""
+        counts = {size: self._count_trees(size) for size in _PAGE_SIZES}
+        best = max(counts, key=counts.__getitem__)
+        if header is None:
+            return Header(page_size=best, is_guessed=True) if counts[best] else None
+        if 2 * counts[header.page_size] < counts[best]:
+            header = replace(header, page_size=best, reserved=0, is_guessed=True)
+        # Plex writes UTF-8.
+        is_plain = header.encoding != 1 and b"CREATE TABLE " in os.pread(self._fd, _SCHEMA_BYTES, 0)
+        return replace(header, encoding=1) if is_plain else header
 
     def _count_trees(self, size: int) -> int:
         """Return how many places of this page size look like leaves of a tree."""
@@ -224,11 +234,24 @@ def parse_leaf(page: bytes, number: int, usable: int) -> Leaf | None:
     is_beyond = any(pointer >= len(page) for pointer in raw)
     cells = [_leaf_cell(page, pointer, usable, is_table=is_table) if pointer >= first else None for pointer in pointers]
     good = tuple(cell for cell in cells if cell is not None)
-    return Leaf(good, is_beyond or len(good) < count or _lie_over_each_other(good))
+    holes = _free_blocks(page, at, usable)
+    return Leaf(good, is_beyond or len(good) < count or holes is None or _lie_over_each_other(good, holes))
 
 
-def _lie_over_each_other(cells: tuple[Cell, ...]) -> bool:
-    ordered = sorted((cell.start, cell.end) for cell in cells)
+def _free_blocks(page: bytes, at: int, usable: int) -> list[tuple[int, int]] | None:
+    """Return where the free blocks of a page lie, None when they make no sense."""
+    found: list[tuple[int, int]] = []
+    start = int.from_bytes(page[at + 1 : at + 3], "big")
+    while start:
+        if start + 4 > usable or (found and start < found[-1][1]):
+            return None
+        found.append((start, start + int.from_bytes(page[start + 2 : start + 4], "big")))
+        start = int.from_bytes(page[start : start + 2], "big")
+    return found
+
+
+def _lie_over_each_other(cells: tuple[Cell, ...], holes: list[tuple[int, int]]) -> bool:
+    ordered = sorted([*((cell.start, cell.end) for cell in cells), *holes])
     return any(before[1] > after[0] for before, after in pairwise(ordered))
 
 

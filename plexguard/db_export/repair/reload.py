@@ -18,11 +18,10 @@ from plexguard.db_export.database.sqlite import DatabaseDamaged, translate
 from plexguard.db_export.repair.pages import Header
 from plexguard.db_export.repair.records import RawText, Value
 from plexguard.db_export.repair.salvage import Row, Salvage, salvaging
-from plexguard.db_export.repair.shape import Made, Schema, Table
-from plexguard.db_export.repair.survey import Survey
+from plexguard.db_export.repair.shape import SEQUENCE, Made, Schema, Table
+from plexguard.db_export.repair.survey import Survey, read_sequences
 
 _ENCODINGS = {1: "UTF-8", 2: "UTF-16le", 3: "UTF-16be"}
-_SEQUENCE = "sqlite_sequence"
 _CHUNK = 1_000
 _CACHE_KIB = 32_000
 
@@ -84,12 +83,12 @@ def _make_tables(connection: sqlite3.Connection, schema: Schema) -> None:
     # The names of SQLite's own tables are taken only so.
     connection.execute("PRAGMA writable_schema=ON")
     for table in schema.tables:
-        if table.name != _SEQUENCE:
+        if table.name != SEQUENCE:
             connection.execute(table.sql)
 
 
 def _copy_all(connection: sqlite3.Connection, salvage: Salvage, source: Path | None, done: Reloaded) -> None:
-    seen = [one for one in salvage.found.seen.values() if one.table.name != _SEQUENCE]
+    seen = [one for one in salvage.found.seen.values() if one.table.name != SEQUENCE]
     if source is not None:
         address = f"file:{quote(str(source), errors='surrogateescape')}?mode=ro&immutable=1"
         connection.execute("ATTACH ? AS old", (address,))
@@ -193,10 +192,8 @@ def _set_sequences(connection: sqlite3.Connection, salvage: Salvage) -> None:
     """Let no number be given out twice that had been given out before, also where its row is gone."""
     # Copying a table that is empty enters it, too.
     connection.execute("DELETE FROM sqlite_sequence WHERE seq = 0")
-    kept = salvage.found.seen.get(_SEQUENCE)
-    for _, values in salvage.placed(kept.table) if kept is not None else ():
-        name, number = values[:2]
-        if isinstance(name, str) and isinstance(number, int) and name in salvage.found.seen:
+    for name, number in read_sequences(salvage.pages, salvage.found.seen).items():
+        if name in salvage.found.seen:
             connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (number, name))
             connection.execute(
                 "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE ?1 NOT IN (SELECT name FROM sqlite_sequence)",

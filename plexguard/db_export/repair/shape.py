@@ -10,6 +10,7 @@ from plexguard.db_export.repair.records import Affinity, Column, RawText, Value,
 
 KINDS = ("table", "index", "trigger", "view")
 SCHEMA = "sqlite_master"
+SEQUENCE = "sqlite_sequence"
 _TABLE = re.compile(r"CREATE\s+TABLE\b", re.IGNORECASE)
 _VIRTUAL = re.compile(r"CREATE\s+VIRTUAL\s+TABLE\b.*?\bUSING\s+(\w+)", re.IGNORECASE | re.DOTALL)
 _ICU = re.compile(r"COLLATE\s+[\"'`\[]?icu_", re.IGNORECASE)
@@ -141,7 +142,7 @@ def _columns_of(scratch: sqlite3.Connection, made: Made) -> tuple[Column, ...] |
     if not _TABLE.match(made.sql) or _WITHOUT_ROWID.search(made.sql):
         return None
     try:
-        if made.name != "sqlite_sequence":
+        if made.name != SEQUENCE:
             scratch.execute(made.sql)
         else:
             scratch.execute("CREATE TABLE makes_it (id INTEGER PRIMARY KEY AUTOINCREMENT)")

@@ -1,10 +1,11 @@
 """Look at every table's tree once, without its values: which are sound, which pages nobody claims, and what the schema is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from statistics import mode
 
 from plexguard.db_export.repair.pages import TABLE_LEAF, Cell, PageFile
-from plexguard.db_export.repair.shape import SCHEMA_TABLE, Made, Schema, Table, parse_made, understand
+from plexguard.db_export.repair.shape import SCHEMA_TABLE, SEQUENCE, Made, Schema, Table, parse_made, understand
 from plexguard.db_export.repair.trees import EVERYTHING, Found, Hole, Range, count_index, read_row, walk_table
 
 
@@ -56,14 +57,12 @@ class Survey:
 def survey(pages: PageFile, *, like: tuple[Made, ...] = ()) -> Survey:
     """Look at every table and index of a file.
 
-    like: the schema of a database that has the same one, as Plex's two have: statements that this one has lost are taken from it.
+    like: the schema of a database that has the same one, as Plex's two have: what this one has lost of it is taken from there.
     """
     claims = Claims(pages.count)
     free, is_free_sound = pages.free_pages()
-    made, is_whole = read_schema(pages, claims, free)
-    schema = understand(made)
-    if not is_whole or schema.unclear:
-        schema = understand(complete(made, schema.unclear, like))
+    made, _ = read_schema(pages, claims, free)
+    schema = understand(complete(made, understand(made).unclear, like))
     seen = {table.name: look(pages, table, claims) for table in schema.tables}
     for one in seen.values():
         one.entries = _count_entries(pages, one.table)
@@ -104,6 +103,14 @@ def complete(made: tuple[Made, ...], unclear: tuple[str, ...], like: tuple[Made,
         if mine is None or one.name in unclear:
             own[one.kind, one.name] = replace(one, root=mine.root if mine is not None else 0)
     return tuple(own.values())
+
+
+def read_sequences(pages: PageFile, seen: Mapping[str, Seen]) -> dict[str, int]:
+    """Return the highest numbers that were ever given out, by table."""
+    table = seen[SEQUENCE].table if SEQUENCE in seen else None
+    cells = (cell for found in walk_table(pages, table) if isinstance(found, Found) for cell in found.leaf.cells) if table else ()
+    rows = (read_row(pages, cell, table) for cell in cells if table is not None)
+    return {row[0]: row[1] for row in rows if row is not None and isinstance(row[0], str) and isinstance(row[1], int)}
 
 
 def _take_made(pages: PageFile, cells: tuple[Cell, ...], rows: dict[int, Made]) -> None:

@@ -31,6 +31,9 @@ def work_folder(data: PlexData) -> Iterator[Path]:
         raise _failed("make", folder, error) from error
     try:
         yield folder
+    except OSError as error:
+        # Whatever it was done with: a disk that fills up is no fault of the database.
+        raise _failed("work in", folder, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -16,7 +16,8 @@ from plexguard.db_export.database.files import PlexData
 FOLDER = "plexguard-undo"
 _RECORD = "generation.json"
 _SCHEMA = 1
-_NAME = re.compile(r"(\d{4,9})-[a-z][a-z-]*")
+_REASON = re.compile(r"[a-z][a-z-]*")
+_NAME = re.compile(rf"(\d{{4,9}})-{_REASON.pattern}")
 STAGING = ".new"
 _DOOMED = ".old"
 
@@ -139,5 +140,7 @@ def _read(folder: Path) -> Generation | None:
             return None
         record = decode(Record, data)
     except (OSError, ValueError, DataError):
+        return None
+    if _REASON.fullmatch(record.reason) is None:
         return None
     return Generation(number=number, made=record.made, reason=record.reason, folder=folder, places=record.places)

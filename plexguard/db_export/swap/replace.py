@@ -5,21 +5,17 @@ What will change is on the disk before anything does. A swap that touched nothin
 """
 
 import contextlib
-import json
-import os
 import shutil
 import signal
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from plexguard.core.clock import Clock
-from plexguard.core.errors import DataError, IoFailed, NoPermission, PlexguardError, SystemRefused
-from plexguard.core.records import decode, encode
-from plexguard.core.state import exclusive_lock, sync_folder, write_atomic
-from plexguard.db_export.database.files import NAMES, PlexData
-from plexguard.db_export.swap.carry import Carrier, SwapFailed, is_bolt, remove_bolts
+from plexguard.core.errors import IoFailed, NoPermission, PlexguardError
+from plexguard.core.state import exclusive_lock
+from plexguard.db_export.database.files import PlexData
+from plexguard.db_export.swap.carry import Carrier, SwapFailed, remove_bolts
 from plexguard.db_export.swap.generations import (
     STAGING,
     Generation,
@@ -31,20 +27,13 @@ from plexguard.db_export.swap.generations import (
     sweep,
     undo_folder,
 )
-from plexguard.db_export.swap.owned import sync_file, take_over
-from plexguard.db_export.swap.plan import Kind, Piece, Swap, is_begun, is_over, plan_back, plan_forward
+from plexguard.db_export.swap.journal import JOURNAL, forget_journal, read_journal, write_journal
+from plexguard.db_export.swap.pieces import DATABASES, all_files, check_places, describe, stage
+from plexguard.db_export.swap.plan import Swap, is_begun, is_over, plan_back, plan_forward
 from plexguard.db_export.swap.users import check_unused
 
-JOURNAL = "plexguard-swap.json"
 # Folders beside the databases that runs work in, within hold().
 WORK_PREFIX = "plexguard-work-"
-_SCHEMA = 1
-# What SQLite keeps beside a database; -journal: of one that is not in WAL mode. A left-over goes into whatever is there then.
-_SIDES = ("-wal", "-shm", "-journal")
-# Made anew by whoever opens the database first.
-_NEVER_STAGED = "-shm"
-_DATABASES = Path("Plug-in Support") / "Databases"
-_PRIVATE, _PUBLIC = 0o600, 0o644
 Look = Callable[[tuple[Path, ...]], None]
 
 
@@ -97,18 +86,18 @@ def replace(
     how many generations stay. reason: a word. Call it within hold(), when Plex is proven to be stopped. Raises PlexRuns,
     SwapFailed, SystemRefused, IoFailed and NoPermission: then all is as it was, or the next hold() makes it so.
     """
-    wanted: dict[str, Path | None] = {str(_DATABASES / name): path for name, path in new.items()}
+    wanted: dict[str, Path | None] = {str(DATABASES / name): path for name, path in new.items()}
     wanted.update(others or {})
-    _check(data, wanted)
+    check_places(data, wanted)
     look(all_files(data))
     generation = begin_generation(data, Record(made=clock.now(), reason=reason, places=tuple(wanted)))
     staging = generation.folder.with_name(generation.folder.name + STAGING)
     try:
         for place, path in wanted.items():
             if path is not None:
-                _stage(data, place, path, staging)
-        swap = _describe(data, generation, staging=staging)
-        _write_journal(data, swap)
+                stage(data, place, path, staging)
+        swap = describe(data, generation, staging=staging)
+        write_journal(data, swap)
     except PlexguardError:
         sweep(data)
         raise
@@ -125,11 +114,12 @@ def undo(
     Return the generation that was put back, which is none any more, and the new one. Call it as replace(). Raises MissingInput too.
     """
     older = find_generation(data, number)
+    check_places(data, dict.fromkeys(older.places))
     look(all_files(data))
     generation = begin_generation(data, Record(made=clock.now(), reason="undo", places=older.places))
     try:
-        swap = _describe(data, generation, staging=older.folder)
-        _write_journal(data, swap)
+        swap = describe(data, generation, staging=older.folder)
+        write_journal(data, swap)
     except PlexguardError:
         sweep(data)
         raise
@@ -149,7 +139,7 @@ def finish_or_undo(data: PlexData, *, look: Look = check_unused) -> Finished | N
 
     Raises PlexRuns when somebody uses what is to change: the swap then stays as it is, with no library for Plex to open.
     """
-    swap = _read_journal(data)
+    swap = read_journal(data)
     if swap is None:
         _clean(data)
         return None
@@ -196,13 +186,13 @@ def _take_back(data: PlexData, carrier: Carrier, swap: Swap) -> None:
         # The new library is in place, and only something after that failed.
         return
     carrier.carry_out(plan_back(swap, seen))
-    _forget_journal(data)
+    forget_journal(data)
     _clean(data)
 
 
 def _close(data: PlexData, swap: Swap) -> None:
     remove_folder(data.folder / swap.staging)
-    _forget_journal(data)
+    forget_journal(data)
     _clean(data)
 
 
@@ -212,102 +202,6 @@ def _clean(data: PlexData) -> None:
         with contextlib.suppress(OSError):
             left.unlink()
     sweep(data)
-
-
-def _check(data: PlexData, wanted: Mapping[str, Path | None]) -> None:
-    """Refuse what can't be one swap. Raises SystemRefused."""
-    device = data.databases.stat().st_dev
-    for place, path in wanted.items():
-        target = data.folder / place
-        if target.is_symlink() and place.startswith(str(_DATABASES)) and not is_bolt(target):
-            raise SystemRefused(f"{target}: is a symbolic link, which can't be swapped together with what is beside it")
-        devices = {target.parent.stat().st_dev} | ({path.lstat().st_dev} if path is not None else set())
-        if os.path.ismount(target) or devices != {device}:
-            raise SystemRefused(f"{target}: on another file system than {data.databases}; all that is swapped must be on one")
-
-
-def _stage(data: PlexData, place: str, path: Path, staging: Path) -> None:
-    target = data.folder / place
-    is_file = stat.S_ISREG(path.lstat().st_mode)
-    if is_file:
-        take_over(path, place=target, mode=_PUBLIC if place.startswith(str(_DATABASES)) else _PRIVATE)
-    try:
-        staging.mkdir(mode=0o700, exist_ok=True)
-        path.rename(staging / target.name)
-        sync_folder(staging)
-        if not is_file:
-            sync_file(staging / target.name)
-    except OSError as error:
-        raise IoFailed(f"Failed to stage {path}: {error.strerror}") from error
-
-
-def _describe(data: PlexData, generation: Generation, *, staging: Path) -> Swap:
-    """Return what is to change: databases in the order in which they are bolted, then what belongs to them, then the rest."""
-    databases = [place for name in NAMES if (place := str(_DATABASES / name)) in generation.places]
-    sides = [place + side for place in databases for side in _SIDES]
-    rest = [place for place in generation.places if place not in databases]
-    kinds = {**dict.fromkeys(databases, Kind.DATABASE), **dict.fromkeys(sides, Kind.SIDE)}
-    return Swap(
-        generation=_below(data, generation.folder),
-        staging=_below(data, staging),
-        reason=generation.reason,
-        pieces=tuple(
-            _piece(data, place, kinds.get(place), generation=generation.folder, staging=staging)
-            for place in (*databases, *sides, *rest)
-        ),
-    )
-
-
-def _piece(data: PlexData, place: str, kind: Kind | None, *, generation: Path, staging: Path) -> Piece:
-    name = Path(place).name
-    staged, target = staging / name, data.folder / place
-    comes = os.path.lexists(staged) and not name.endswith(_NEVER_STAGED)
-    is_folder = any(path.is_dir() or path.is_symlink() for path in (staged, target))
-    return Piece(
-        kind=kind or (Kind.TREE if is_folder else Kind.FILE),
-        place=place,
-        kept=_below(data, generation / name),
-        staged=_below(data, staged) if comes else "",
-    )
-
-
-def _below(data: PlexData, path: Path) -> str:
-    return str(path.relative_to(data.folder))
-
-
-def all_files(data: PlexData) -> tuple[Path, ...]:
-    """Every file of both databases."""
-    return tuple(data.databases / f"{name}{side}" for name in NAMES for side in ("", *_SIDES))
-
-
-def _write_journal(data: PlexData, swap: Swap) -> None:
-    text = json.dumps({"schema": _SCHEMA, **encode(swap)}, indent=1) + "\n"
-    # What is staged is on the disk before the word that it is to be put in place.
-    sync_folder(undo_folder(data))
-    write_atomic(data.databases / JOURNAL, text.encode("ascii"), mode=_PUBLIC)
-
-
-def _read_journal(data: PlexData) -> Swap | None:
-    path = data.databases / JOURNAL
-    try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found, dict) or found.pop("schema", None) != _SCHEMA:
-            raise DataError("from another version of plexguard")
-        return decode(Swap, found)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
-    except (ValueError, DataError) as error:
-        raise DataError(f"{path}: {error}", hint="the files it names are in plexguard-undo; put them back by hand") from error
-
-
-def _forget_journal(data: PlexData) -> None:
-    try:
-        (data.databases / JOURNAL).unlink(missing_ok=True)
-        sync_folder(data.databases)
-    except OSError as error:
-        raise IoFailed(f"Failed to remove {data.databases / JOURNAL}: {error.strerror}") from error
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from plexguard.core.host import CommandError, CommandFailed, Host
 from plexguard.core.manager import Manager, Unit, is_stopped
 from plexguard.core.processes import Process, find_plex
 from plexguard.db_export.database.files import PlexData
-from plexguard.db_export.swap.replace import all_files
+from plexguard.db_export.swap.pieces import all_files
 from plexguard.db_export.swap.users import PlexRuns, User, find_users
 
 WAIT_S = 30.0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.db_export.database import copy
 from plexguard.db_export.database.copy import snapshot
 from plexguard.db_export.database.files import with_sides
 from plexguard.db_export.database.sqlite import NotADatabase, reading
@@ -64,3 +65,31 @@ def test_of_what_is_no_database_nothing_is_left(tmp_path: Path) -> None:
         snapshot(source, target)
 
     assert not target.exists()
+
+
+def test_a_database_that_nobody_uses_is_copied_without_a_trace(tmp_path: Path) -> None:
+    data = make_plex(tmp_path / "plex")
+    before = sorted(path.name for path in data.databases.iterdir())
+
+    snapshot(data.library, tmp_path / "copy.db")
+
+    assert sorted(path.name for path in data.databases.iterdir()) == before
+
+
+def test_a_database_that_comes_into_use_meanwhile_is_copied_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_plex(tmp_path / "plex")
+    plain, calls = copy._copy, []
+    with closing(sqlite3.connect(data.library, isolation_level=None)) as writer:
+
+        def copy_while_plex_starts(source: Path, target: Path, *, immutable: bool) -> None:
+            calls.append(immutable)
+            plain(source, target, immutable=immutable)
+            if len(calls) == 1:
+                writer.execute("UPDATE media_parts SET size = 77")
+
+        monkeypatch.setattr(copy, "_copy", copy_while_plex_starts)
+        snapshot(data.library, tmp_path / "copy.db")
+
+        with reading(tmp_path / "copy.db", immutable=True) as connection:
+            assert connection.execute("SELECT DISTINCT size FROM media_parts").fetchall() == [(77,)]
+    assert calls == [True, False]

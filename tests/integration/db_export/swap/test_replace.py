@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.core.errors import MissingInput, PlexguardError, SystemRefused, TryAgain
+from plexguard.core.errors import DataError, MissingInput, PlexguardError, SystemRefused, TryAgain
 from plexguard.core.records import decode
 from plexguard.db_export.database.copy import snapshot
 from plexguard.db_export.database.files import BLOBS, LIBRARY, PlexData
 from plexguard.db_export.database.sqlite import reading
 from plexguard.db_export.swap.carry import Carrier
 from plexguard.db_export.swap.generations import list_generations
+from plexguard.db_export.swap.journal import JOURNAL
 from plexguard.db_export.swap.plan import Swap, is_over, plan_back, plan_forward
-from plexguard.db_export.swap.replace import JOURNAL, Finished, hold, replace, undo
+from plexguard.db_export.swap.replace import Finished, hold, replace, undo
 from plexguard.db_export.swap.users import PlexRuns
 from tests.fakes.cut_off import list_tree, run_and_kill, run_with_full_disk
 from tests.fakes.libraries import make_plex
@@ -351,6 +352,20 @@ def test_library_that_is_a_link_is_refused(folder: Path) -> None:
         replace(data, {LIBRARY: new}, reason="repair", keep=3, clock=FakeClock(), look=unused)
 
 
+def test_art_that_lies_elsewhere_behind_a_link_stays_there_and_comes_back(folder: Path) -> None:
+    data = make_folder(folder / "plex")
+    (data.folder / "Metadata").rename(folder / "elsewhere")
+    (data.folder / "Metadata").symlink_to(folder / "elsewhere")
+
+    swap_within_hold(data)
+    assert list_tree(data.folder / "Metadata") == {"poster": "new poster"}
+    assert list_tree(folder / "elsewhere") == {"Movies/poster": "old poster"}
+    undo_within_hold(data)
+
+    assert (data.folder / "Metadata").readlink() == folder / "elsewhere"
+    assert list_tree(folder / "elsewhere") == {"Movies/poster": "old poster"}
+
+
 def test_database_that_was_not_there_is_gone_again_after_undo(folder: Path) -> None:
     data = make_folder(folder)
     for name in (BLOBS, f"{BLOBS}-wal"):
@@ -362,6 +377,54 @@ def test_database_that_was_not_there_is_gone_again_after_undo(folder: Path) -> N
 
     assert not os.path.lexists(data.blobs)
     assert data.library.read_text() == "old library"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"generation": "../../etc"},
+        {"staging": "/etc"},
+        {"pieces": []},
+        {"place": "../../etc/shadow"},
+        {"place": "/etc/shadow"},
+        {"kept": "/etc/shadow"},
+        {"staged": "Plug-in Support/Databases/plexguard-undo/../../../../etc/shadow"},
+        {"schema": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_note_of_a_swap_that_names_other_files_is_not_believed(folder: Path, change: dict[str, object]) -> None:
+    for number in range(1, MOST):
+        data = make_folder(folder / str(number))
+        run_and_kill(lambda data=data: swap_within_hold(data), before=number)
+        if data.library.is_symlink():
+            break
+    note = json.loads((data.databases / JOURNAL).read_bytes())
+    if set(change) & {"place", "kept", "staged"}:
+        note["pieces"][0].update(change)
+    else:
+        note.update(change)
+    (data.databases / JOURNAL).write_text(json.dumps(note))
+    before = list_tree(data.folder)
+
+    with pytest.raises(DataError), hold(data, look=unused):
+        pass
+
+    assert list_tree(data.folder) == before
+
+
+def test_generation_that_names_other_files_is_not_put_back(folder: Path) -> None:
+    data = make_folder(folder)
+    swap_within_hold(data)
+    (generation,) = list_generations(data)
+    record = json.loads((generation.folder / "generation.json").read_bytes())
+    record["places"].append("../outside")
+    (generation.folder / "generation.json").write_text(json.dumps(record))
+
+    with hold(data, look=unused), pytest.raises(SystemRefused, match="outside"):
+        undo(data, None, keep=3, clock=FakeClock(), look=unused)
+
+    assert state_of(data) == "new"
 
 
 _WRITER = """

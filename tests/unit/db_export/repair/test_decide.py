@@ -23,7 +23,8 @@ def test_a_sound_database_needs_no_rung():
         ((Kind.HEADER,), Rung.RELOAD),
         ((Kind.WAL,), Rung.WITHOUT_WAL),
         ((Kind.WAL, Kind.TABLE), Rung.WITHOUT_WAL),
-        ((Kind.MISSING_TABLE,), Rung.SNAPSHOT),
+        # Its rows may still be there, and what it looks like is known from the other database.
+        ((Kind.MISSING_TABLE,), Rung.RELOAD),
         ((Kind.MISSING_TABLE, Kind.TABLE), Rung.RELOAD),
     ],
 )
@@ -57,9 +58,12 @@ def test_only_tables_whose_pages_are_in_doubt_are_read_page_by_page():
         (Known(rows=90, entries=90, archived=200), 90),
         (Known(rows=90, archived=200), 200),
         (Known(rows=90, entries=10, archived=200), 90),
+        # A part of it cannot be found, and nobody knows how much.
+        (Known(rows=90, given=500), 500),
+        (Known(rows=90, archived=200, given=500), 200),
     ],
 )
-def test_the_best_estimate_is_an_index_that_is_whole_then_the_last_archive(known, best):
+def test_the_best_estimate_is_an_index_that_is_whole_then_the_last_archive_then_the_numbers_given_out(known, best):
     assert known.best == best
 
 
