@@ -9,7 +9,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -170,7 +170,7 @@ def _tracks(tracks: int, ids: Iterator[int]) -> Iterator[Item]:
 def _add_items(connection: sqlite3.Connection, items: Iterator[Item], media: Iterator[int]) -> None:
     """Enter items with their media, parts and streams, some thousands at a time: there may be half a million."""
     folders: dict[str, int] = {}
-    while batch := [item for item, _ in zip(items, range(5_000), strict=False)]:
+    while batch := list(islice(items, 5_000)):
         connection.executemany(f"INSERT INTO metadata_items ({_ITEM}) VALUES ({_marks(18)})", (item.row() for item in batch))
         with_files = [(item, next(media)) for item in batch if item.path]
         for item, _ in with_files:

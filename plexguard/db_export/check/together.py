@@ -4,7 +4,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -39,6 +39,10 @@ def take_all(copy: Path, looks: Sequence[Look[T]]) -> list[T]:
     with ThreadPoolExecutor(how_many()) as pool:
         futures = [pool.submit(_take, copy, look, stop, connections) for look in looks]
         try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done():
+                    future.result()
             return [future.result() for future in futures]
         finally:
             stop.set()

@@ -17,7 +17,7 @@ from plexguard.db_export.check.catalog import Entry
 from plexguard.db_export.database.schema import quoted
 
 # Of each connection: it is what keeps two of them below the limit of memory, and more was no faster.
-_CACHE_KIB = 16_000
+_CACHE_KIB = 24_000
 _ICU = re.compile(r"COLLATE\s+[\"'`\[]?icu_\w+[\"'`\]]?", re.IGNORECASE)
 # No word of SQL has an underscore or is that long.
 _PLAIN = re.compile(r"(?:[A-Za-z]\w*_\w+|tags|blobs|devices|plugins|accounts|activities|directories|preferences)$")
