@@ -12,6 +12,7 @@ from plexguard.db_export.archive.keep import Kept
 
 # One row of the status: both databases are one backup.
 _NAME = "library"
+_PUBLISHED_FOLDER = 0o755
 
 
 def note_good(journal: Journal, newest: Kept, *, kept: int) -> None:
@@ -50,5 +51,5 @@ def _save(state: StateFile[BackupSeen], seen: BackupSeen) -> None:
         return
     for made in (folder.parent, folder):
         # The status, another user, goes through them, whatever umask the unit has.
-        make_folder(made).chmod(0o755)
+        make_folder(made).chmod(_PUBLISHED_FOLDER)
     state.save(seen)
