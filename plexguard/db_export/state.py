@@ -12,6 +12,7 @@ from plexguard.db_export.archive.keep import Kept
 
 # One row of the status: both databases are one backup.
 _NAME = "library"
+_PUBLISHED_FOLDER = 0o755
 
 
 def note_good(journal: Journal, newest: Kept, *, kept: int) -> None:
@@ -43,5 +44,6 @@ def _save(state: StateFile[BackupSeen], seen: BackupSeen) -> None:
     """Save it where this user may: who makes an archive of their own keeps nothing of it."""
     above = state.path.parent.parent
     if os.access(state.path.parent if state.path.parent.is_dir() else above, os.W_OK):
-        make_folder(state.path.parent)
+        # The unit's UMask=0077 would close it to who shows how things are.
+        make_folder(state.path.parent).chmod(_PUBLISHED_FOLDER)
         state.save(seen)
