@@ -12,6 +12,7 @@ from plexguard.db_export.archive.keep import Kept
 
 # One row of the status: both databases are one backup.
 _NAME = "library"
+_PUBLISHED_FOLDER = 0o755
 
 
 def note_good(journal: Journal, newest: Kept, *, kept: int) -> None:
@@ -36,12 +37,19 @@ def note_bad(journal: Journal, path: Path, reason: str, now: datetime) -> None:
 
 
 def _open(journal: Journal) -> StateFile[BackupSeen]:
-    return StateFile(state_directory("db-export") / _NAME / "state.json", BackupSeen, schema=BACKUPS.schema, journal=journal)
+    return StateFile(_folder() / "state.json", BackupSeen, schema=BACKUPS.schema, journal=journal)
+
+
+def _folder() -> Path:
+    return state_directory("db-export") / "backups" / _NAME
 
 
 def _save(state: StateFile[BackupSeen], seen: BackupSeen) -> None:
     """Save it where this user may: who makes an archive of their own keeps nothing of it."""
-    above = state.path.parent.parent
-    if os.access(state.path.parent if state.path.parent.is_dir() else above, os.W_OK):
-        make_folder(state.path.parent)
-        state.save(seen)
+    folder = _folder()
+    if not os.access(folder if folder.is_dir() else state_directory("db-export"), os.W_OK):
+        return
+    for made in (folder.parent, folder):
+        # The status, another user, goes through them, whatever umask the unit has.
+        make_folder(made).chmod(_PUBLISHED_FOLDER)
+    state.save(seen)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import db, db_check, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
+from tests.bench import db, db_check, db_paths, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
@@ -29,6 +29,7 @@ def _measure() -> Iterator[Row]:
     # Not in /tmp, which may be memory.
     with tempfile.TemporaryDirectory(prefix="plexguard-bench-", dir="/var/tmp") as folder:
         yield from db.measure(Path(folder))
+        yield from db_paths.measure(Path(folder))
         yield from db_check.measure(Path(folder))
 
 

@@ -15,7 +15,7 @@ from plexguard.db_export.remote.carried import Carried
 
 if TYPE_CHECKING:  # --help needs no more than names
     from plexguard.db_export.database.files import PlexData
-    from plexguard.db_export.remap.observe import Collision
+    from plexguard.db_export.remap.observe import Collision, Left
     from plexguard.db_export.remap.report import Report
 
 # What is looked for afterwards: so many files of those that were moved.
@@ -94,14 +94,14 @@ def run(which: Which, pairs: dict[str, str], config: Config, ports: Ports, *, fo
 
 
 def _rewrite(which: Which, data: "PlexData", pairs: dict[str, str], config: Config, ports: Ports, *, force: bool) -> "Report":
+    from concurrent.futures import ThreadPoolExecutor
+
     from plexguard.core.events import FilePath
     from plexguard.db_export.database.copy import snapshot
     from plexguard.db_export.database.files import LIBRARY, need_space
-    from plexguard.db_export.database.sqlite import reading
     from plexguard.db_export.remap import events
     from plexguard.db_export.remap.act import rewrite_copy, work_folder
     from plexguard.db_export.remap.decide import Mover
-    from plexguard.db_export.remap.observe import find_left, find_meetings
     from plexguard.db_export.remap.report import Report
     from plexguard.db_export.swap.replace import replace
 
@@ -110,12 +110,14 @@ def _rewrite(which: Which, data: "PlexData", pairs: dict[str, str], config: Conf
     need_space(data.databases, data.library.stat().st_size * 5 // 4, what="the rewritten copy")
     with work_folder(data) as folder:
         copy = folder / LIBRARY
-        snapshot(data.library, copy)
-        with reading(copy) as connection:
-            collisions, left = find_meetings(connection, mover), find_left(connection, mover)
+        # Plex is stopped: what is in its place is what is in the copy. SQLite lets others work while it looks.
+        with ThreadPoolExecutor(1) as beside:
+            look = beside.submit(_look_through, data.library, pairs)
+            snapshot(data.library, copy)
+            done = rewrite_copy(copy, mover)
+            collisions, left = look.result()
         if collisions and not force:
             _refuse(collisions)
-        done = rewrite_copy(copy, mover)
         if not done.values:
             return Report(mappings=pairs, counts=done.mappings, columns=done.columns, left=left, collisions=())
         generation = replace(data, {LIBRARY: copy}, reason="remap", keep=config.undo_keep, clock=ports.clock)
@@ -133,6 +135,17 @@ def _rewrite(which: Which, data: "PlexData", pairs: dict[str, str], config: Conf
         missing=missing,
         untold=untold,
     )
+
+
+def _look_through(library: Path, pairs: dict[str, str]) -> "tuple[tuple[Collision, ...], tuple[Left, ...]]":
+    """Return which files would become one, and what is left as it is."""
+    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.remap.decide import Mover
+    from plexguard.db_export.remap.observe import find_left, find_meetings
+
+    mover = Mover(pairs)
+    with reading(library) as connection:
+        return find_meetings(connection, mover), find_left(connection, mover)
 
 
 def _refuse(collisions: "tuple[Collision, ...]") -> None:

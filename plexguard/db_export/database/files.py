@@ -83,3 +83,17 @@ def _megabytes(size_bytes: int) -> str:
 def with_sides(database: Path) -> tuple[Path, ...]:
     """Return a database and the files that belong to it, whether or not they are there."""
     return (database, *(Path(f"{database}{side}") for side in SIDES))
+
+
+def mount_id(path: Path) -> int:
+    """Return the mount that a file itself, and no link's target, lies on: what is renamed must stay on one.
+
+    Device numbers do not tell: an overlay gives those of its layers, and a bind mount the one of what it shows.
+    Source: proc_pid_fdinfo(5).
+    """
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        lines = Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii").splitlines()
+    finally:
+        os.close(fd)
+    return next(int(line.split()[1]) for line in lines if line.startswith("mnt_id:"))

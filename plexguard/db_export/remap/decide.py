@@ -32,6 +32,10 @@ class Mover:
             self._folders[folder] = next((above for above in _walk_up(folder) if above in self._new), None)
         return self._folders[folder]
 
+    def is_mapped(self, path: str) -> bool:
+        """Tell whether a mapping names just this path."""
+        return path in self._new
+
     def move(self, path: str) -> tuple[str, str] | None:
         """Return what a path becomes, and the old path of the mapping that says so; None where it stays."""
         old = self.find(path)
@@ -75,6 +79,8 @@ def _root_as_empty(path: str) -> str:
 
 
 def _decode(encoded: str) -> str:
+    if "%" not in encoded:
+        return encoded
     return unquote_to_bytes(encoded.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 

@@ -118,25 +118,40 @@ def find_unknown(connection: sqlite3.Connection, columns: Iterable[Column], move
 def find_collisions(read: Callable[[], Iterable[str]], mover: Mover) -> tuple[Collision, ...]:
     """Return the paths that several would become. read: gives all paths there are, each once, as often as it is asked.
 
-    Of half a million paths only a number each is kept, and those that seem to meet are looked at again.
+    Files can only meet in a folder that two folders become, or that a file is mapped into by itself: the others, which are nearly
+    all, are not looked at one by one.
     """
-
-    def new_path(path: str) -> str:
-        moved = mover.move(path)
-        return path if moved is None else moved[0]
-
-    seen: set[int] = set()
-    twice: set[int] = set()
-    for path in read():
-        number = hash(new_path(path))
-        (twice if number in seen else seen).add(number)
-    if not twice:
+    suspects = _find_suspects(read(), mover)
+    if not suspects:
         return ()
     sources: defaultdict[str, list[str]] = defaultdict(list)
     for path in read():
-        if hash(new := new_path(path)) in twice:
+        moved = mover.move(path)
+        new = path if moved is None else moved[0]
+        if _folder(new) in suspects:
             sources[new].append(path)
     return tuple(Collision(path=new, sources=tuple(old)) for new, old in sorted(sources.items()) if len(old) > 1)
+
+
+def _find_suspects(paths: Iterable[str], mover: Mover) -> set[str]:
+    becomes: dict[str, str] = {}
+    suspects: set[str] = set()
+    seen: set[str] = set()
+    for path in paths:
+        folder = path[: path.rindex("/")]
+        if mover.is_mapped(path):
+            suspects.add(_folder((mover.move(path) or (path, ""))[0]))
+        if folder not in seen:
+            seen.add(folder)
+            moved = mover.move(folder + "/") if folder else mover.move("//")
+            new = folder if moved is None else _folder(moved[0])
+            if becomes.setdefault(new, folder) != folder:
+                suspects.add(new)
+    return suspects
+
+
+def _folder(path: str) -> str:
+    return path[: path.rindex("/")]
 
 
 def _read_files(connection: sqlite3.Connection) -> Iterator[str]:
@@ -147,18 +162,16 @@ def _read_files(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def sample_files(connection: sqlite3.Connection, folders: Iterable[str], *, most: int) -> tuple[str, ...]:
-    """Return some of the files below folders, or that are named themselves, spread evenly over all there are."""
+    """Return some of the files below folders, or that are named themselves, spread over all there are."""
     found: list[str] = []
     name, table = quoted(FILE.name), quoted(FILE.table)
     for folder in sorted(set(folders)):
         below = folder.rstrip("/")
-        ends = (f"{below}/".encode("utf-8", "surrogateescape"), f"{below}0".encode("utf-8", "surrogateescape"))
-        where = f"{name} >= CAST(? AS TEXT) AND {name} < CAST(? AS TEXT)"
+        ends = tuple(text.encode("utf-8", "surrogateescape") for text in (f"{below}/", f"{below}0", folder))
+        where = f"({name} >= CAST(? AS TEXT) AND {name} < CAST(? AS TEXT) OR {name} = CAST(? AS TEXT))"
         (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}", ends).fetchone()  # noqa: S608
         step = max(1, count // most)
-        rows = connection.execute(f"SELECT {name} FROM {table} WHERE {where} ORDER BY {name}", ends)  # noqa: S608
-        found += [path for n, (path,) in enumerate(rows) if n % step == 0]
-        same = f"SELECT {name} FROM {table} WHERE {name} = CAST(? AS TEXT) LIMIT 1"  # noqa: S608
-        found += [path for (path,) in connection.execute(same, (folder.encode("utf-8", "surrogateescape"),))]
+        rows = connection.execute(f"SELECT {name} FROM {table} WHERE {where} AND rowid % ? = 0", (*ends, step))  # noqa: S608
+        found += [path for (path,) in rows]
     step = max(1, len(found) // most)
-    return tuple(found[::step][:most])
+    return tuple(sorted(set(found))[::step][:most])

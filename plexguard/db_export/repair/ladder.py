@@ -9,6 +9,7 @@ from plexguard.core.errors import DataError, PlexguardError
 from plexguard.db_export.check.findings import Finding, Kind, Report, Severity, damage
 from plexguard.db_export.database.schema import count_rows
 from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase, reading
+from plexguard.db_export.repair.carry import carry_over
 from plexguard.db_export.repair.decide import (
     Known,
     Loss,
@@ -200,7 +201,8 @@ class Ladder:
         done = reload(source, target, found=found, is_readable=is_readable, by_page=damaged_tables(findings))
         derived = {name for name, seen in found.seen.items() if seen.table.is_derived and seen.is_damaged}
         to_do = rebuild_full_text(target, derived | damaged_full_text(findings), self.plex)
-        to_do += make_plex_indexes(target, done.left_out, self.plex)
+        left_out = [made for made in done.left_out if not _carried_over(source, made, found, target)]
+        to_do += make_plex_indexes(target, left_out, self.plex)
         return Tried(rung=Rung.SALVAGE if done.read_by_page else Rung.RELOAD, file=target, to_do=to_do)
 
     def _unpack(self, name: str, target: Path) -> Iterator[Tried]:
@@ -279,6 +281,11 @@ def check_keeping_mode(check: Check, copy: Path) -> Report:
             if mode == b"\x02\x02":
                 file.seek(18)
                 file.write(mode)
+
+
+def _carried_over(source: Path, made: Made, found: Survey, target: Path) -> bool:
+    with PageFile(source) as pages:
+        return made.root > 1 and carry_over(pages, made, found.seen[made.table].table, target)
 
 
 def _bad_plex_only(source: Path, found: Survey | None, findings: tuple[Finding, ...]) -> tuple[str, ...]:

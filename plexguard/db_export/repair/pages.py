@@ -20,7 +20,7 @@ TABLE_LEAF, TABLE_INTERIOR, INDEX_LEAF, INDEX_INTERIOR = 0x0D, 0x05, 0x0A, 0x02
 _INTERIOR = (TABLE_INTERIOR, INDEX_INTERIOR)
 _PAGE_SIZES = tuple(1 << power for power in range(9, 17))
 # The file is locked by bytes here; the page that holds them is never used.
-_LOCK_BYTE = 1 << 30
+LOCK_BYTE = 1 << 30
 # Pages that are looked at to guess a page size.
 _SAMPLED = 400
 # The schema is near the beginning.
@@ -109,7 +109,7 @@ class PageFile:
         self.header = header
         # The length of the file counts: the number in the header may be what is damaged.
         self.count = self.size // header.page_size
-        self._lock_page = _LOCK_BYTE // header.page_size + 1
+        self._lock_page = LOCK_BYTE // header.page_size + 1
 
     def close(self) -> None:
         os.close(self._fd)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plexguard.core.errors import IoFailed, SystemRefused
 from plexguard.core.state import sync_folder
-from plexguard.db_export.database.files import NAMES, PlexData
+from plexguard.db_export.database.files import NAMES, PlexData, mount_id
 from plexguard.db_export.swap.carry import is_bolt
 from plexguard.db_export.swap.generations import Generation
 from plexguard.db_export.swap.owned import sync_file, take_over
@@ -29,16 +29,16 @@ def is_place(place: str) -> bool:
 
 def check_places(data: PlexData, wanted: Mapping[str, Path | None]) -> None:
     """Refuse what can't be one swap. Raises SystemRefused."""
-    device = data.databases.stat().st_dev
+    mount = mount_id(data.databases)
     for place, path in wanted.items():
         target = data.folder / place
         if not is_place(place):
             raise SystemRefused(f"{place}: is nothing of Plex's that can be swapped")
         if target.is_symlink() and place.startswith(str(DATABASES)) and not is_bolt(target):
             raise SystemRefused(f"{target}: is a symbolic link, which can't be swapped together with what is beside it")
-        devices = {target.parent.stat().st_dev} | ({path.lstat().st_dev} if path is not None else set())
-        if os.path.ismount(target) or devices != {device}:
-            raise SystemRefused(f"{target}: on another file system than {data.databases}; all that is swapped must be on one")
+        there = (target.parent, *([target] if os.path.lexists(target) else []), *([path] if path is not None else []))
+        if any(mount_id(each) != mount for each in there):
+            raise SystemRefused(f"{target}: on another mount than {data.databases}; all that is swapped must be on one")
 
 
 def stage(data: PlexData, place: str, path: Path, staging: Path) -> None:

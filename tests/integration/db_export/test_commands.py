@@ -1,6 +1,8 @@
 """What the commands of archives print, return, keep and tell."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from datetime import timedelta
@@ -14,6 +16,14 @@ from plexguard.db_export.__main__ import cli
 from plexguard.db_export.archive.write import Wanted, export
 from tests.fakes.libraries import make_plex
 from tests.fakes.plex import database
+
+
+@pytest.fixture
+def closed_umask():
+    """As the unit has it."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 class Clock(SystemClock):
@@ -59,11 +69,12 @@ def state_of(tmp_path: Path) -> dict[str, object]:
     return json.loads((tmp_path / "state/library/state.json").read_text())
 
 
-def test_export_prints_the_path_and_tells_what_was_made(call, tmp_path):
+def test_export_prints_the_path_and_tells_what_was_made(call, tmp_path, closed_umask):
     code, out, err = call("export")
     (path,) = (tmp_path / "archives").glob("*.tar.zst")
     assert (code, out) == (0, f"{path}\n")
     assert "Plex's database is in" in err and "verified" in err
+    assert stat.S_IMODE((tmp_path / "state/library").stat().st_mode) == 0o755
     state = state_of(tmp_path)
     assert (state["path"], state["kept"], state["failure"], state["size_bytes"]) == (str(path), 1, "", path.stat().st_size)
 

@@ -30,7 +30,7 @@ from plexguard.db_export.swap.replace import hold
 from tests.fakes.cut_off import run_and_kill, run_with_full_disk
 from tests.fakes.plex import database
 from tests.fakes.ports import FakeClock, FakeHost, FakeJournal
-from tests.integration.db_export.repair.damaged import damage, read_rows
+from tests.integration.db_export.repair.damaged import damage, edit, read_rows, root_of
 
 MAX_LOSS = 0.001
 
@@ -90,6 +90,7 @@ def test_what_is_made_is_in_place_with_owner_and_mode_and_what_was_there_is_kept
     done = run(data)
     assert [climb.taken.rung if climb.taken else None for climb in done.climbs] == [Rung.SALVAGE, None]
     assert done.lost == 0
+    assert done.to_do == ()
     assert read_rows(data.library) == true_rows[1024]
     assert data.library.stat().st_mode & 0o777 == 0o640
     assert (done.generation.folder / LIBRARY).read_bytes() == before[LIBRARY]
@@ -160,9 +161,15 @@ def test_an_archive_serves_when_the_file_does_not_and_brings_its_blobs(copy_of, 
     assert read_rows(data.blobs) == read_rows(snapshot.folder / BLOBS)
 
 
+def lose_what_only_plex_can_make(data: PlexData) -> None:
+    there = edit(data)
+    there.zero(root_of(data, "index_title_sort_icu"))
+    data.library.write_bytes(there.data)
+
+
 def test_plex_s_own_sqlite_makes_what_only_it_can(copy_of, tmp_path):
     data = copy_of()
-    damage(data, "root of a table", 1)
+    lose_what_only_plex_can_make(data)
     command = tmp_path / "Plex SQLite"
     command.touch()
 
@@ -180,7 +187,7 @@ def test_plex_s_own_sqlite_makes_what_only_it_can(copy_of, tmp_path):
 
 def test_where_it_is_missing_what_is_left_to_do_is_said(copy_of):
     data = copy_of()
-    damage(data, "root of a table", 1)
+    lose_what_only_plex_can_make(data)
     ((name, sql),) = run(data).to_do
     assert name == LIBRARY
     assert sql.startswith("CREATE INDEX index_title_sort_icu")

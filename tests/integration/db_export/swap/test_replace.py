@@ -352,6 +352,20 @@ def test_library_that_is_a_link_is_refused(folder: Path) -> None:
         replace(data, {LIBRARY: new}, reason="repair", keep=3, clock=FakeClock(), look=unused)
 
 
+def test_art_that_lies_elsewhere_behind_a_link_stays_there_and_comes_back(folder: Path) -> None:
+    data = make_folder(folder / "plex")
+    (data.folder / "Metadata").rename(folder / "elsewhere")
+    (data.folder / "Metadata").symlink_to(folder / "elsewhere")
+
+    swap_within_hold(data)
+    assert list_tree(data.folder / "Metadata") == {"poster": "new poster"}
+    assert list_tree(folder / "elsewhere") == {"Movies/poster": "old poster"}
+    undo_within_hold(data)
+
+    assert (data.folder / "Metadata").readlink() == folder / "elsewhere"
+    assert list_tree(folder / "elsewhere") == {"Movies/poster": "old poster"}
+
+
 def test_database_that_was_not_there_is_gone_again_after_undo(folder: Path) -> None:
     data = make_folder(folder)
     for name in (BLOBS, f"{BLOBS}-wal"):
