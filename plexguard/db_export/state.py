@@ -37,13 +37,17 @@ def note_bad(journal: Journal, path: Path, reason: str, now: datetime) -> None:
 
 
 def _open(journal: Journal) -> StateFile[BackupSeen]:
-    return StateFile(state_directory("db-export") / _NAME / "state.json", BackupSeen, schema=BACKUPS.schema, journal=journal)
+    return StateFile(
+        state_directory("db-export") / "published" / _NAME / "state.json", BackupSeen, schema=BACKUPS.schema, journal=journal
+    )
 
 
 def _save(state: StateFile[BackupSeen], seen: BackupSeen) -> None:
     """Save it where this user may: who makes an archive of their own keeps nothing of it."""
-    above = state.path.parent.parent
-    if os.access(state.path.parent if state.path.parent.is_dir() else above, os.W_OK):
-        # The unit's UMask=0077 would close it to who shows how things are.
-        make_folder(state.path.parent).chmod(_PUBLISHED_FOLDER)
-        state.save(seen)
+    root = state_directory("db-export")
+    if not os.access(root if root.is_dir() else root.parent, os.W_OK):
+        return
+    for folder in (state.path.parent.parent, state.path.parent):
+        # The unit's UMask=0077 would close them to who shows how things are.
+        make_folder(folder).chmod(_PUBLISHED_FOLDER)
+    state.save(seen)
