@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import db, db_paths, db_check, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
+from tests.bench import db, db_check, db_paths, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
