@@ -386,7 +386,7 @@ class CloudRunSeen:
     failure: str = ""
 
 
-BACKUPS = Source(file="db-export/published/*/state.json", record=BackupSeen, schema=1)
+BACKUPS = Source(file="db-export/backups/*/state.json", record=BackupSeen, schema=1)
 CLOUD_RUNS = Source(file="cloud-run/*/state.json", record=CloudRunSeen, schema=1)
 
 

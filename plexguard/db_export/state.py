@@ -37,17 +37,19 @@ def note_bad(journal: Journal, path: Path, reason: str, now: datetime) -> None:
 
 
 def _open(journal: Journal) -> StateFile[BackupSeen]:
-    return StateFile(
-        state_directory("db-export") / "published" / _NAME / "state.json", BackupSeen, schema=BACKUPS.schema, journal=journal
-    )
+    return StateFile(_folder() / "state.json", BackupSeen, schema=BACKUPS.schema, journal=journal)
+
+
+def _folder() -> Path:
+    return state_directory("db-export") / "backups" / _NAME
 
 
 def _save(state: StateFile[BackupSeen], seen: BackupSeen) -> None:
     """Save it where this user may: who makes an archive of their own keeps nothing of it."""
-    root = state_directory("db-export")
-    if not os.access(root if root.is_dir() else root.parent, os.W_OK):
+    folder = _folder()
+    if not os.access(folder if folder.is_dir() else state_directory("db-export"), os.W_OK):
         return
-    for folder in (state.path.parent.parent, state.path.parent):
-        # The unit's UMask=0077 would close them to who shows how things are.
-        make_folder(folder).chmod(_PUBLISHED_FOLDER)
+    for made in (folder.parent, folder):
+        # The status, another user, goes through them, whatever umask the unit has.
+        make_folder(made).chmod(_PUBLISHED_FOLDER)
     state.save(seen)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.demo import house, mounts, people, scenes
+from tests.demo import database, house, mounts, people, scenes
 from tests.demo.door import Viewers
 from tests.demo.show import Show
 from tests.machine import Machine, MachineError, can_run
@@ -44,6 +44,9 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("a storage is mounted, and proven by reading from it", mounts.prove_mount),
     ("its rclone is killed, and it is back", mounts.lose_rclone),
     ("the storage is away while Plex scans, and nothing is lost", mounts.lose_storage),
+    ("an archive of Plex's database is made while Plex runs", database.keep_database),
+    ("the database is damaged, and repaired without a row lost", database.mend_database),
+    ("a library is gone, and comes back from the archive", database.put_back_database),
     ("one screen shows how it is, before a fault and in it", scenes.show_status),
     ("what an operator sees", scenes.look_around),
 )

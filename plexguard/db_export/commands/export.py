@@ -65,7 +65,9 @@ def run(
             note_failed(ports.journal, str(error), ports.clock.now())
         return error.exit_code
     removed = _remove_old(target, config, ports, exported) if to is None else ()
-    _print(exported, removed, output=output)
+    if ports.by_hand or output == "json":
+        # To a unit the event says the same.
+        _print(exported, removed, output=output)
     code = _tell(exported, ports)
     if to is None:
         _note(target, exported, ports)

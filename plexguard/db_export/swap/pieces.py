@@ -36,8 +36,8 @@ def check_places(data: PlexData, wanted: Mapping[str, Path | None]) -> None:
             raise SystemRefused(f"{place}: is nothing of Plex's that can be swapped")
         if target.is_symlink() and place.startswith(str(DATABASES)) and not is_bolt(target):
             raise SystemRefused(f"{target}: is a symbolic link, which can't be swapped together with what is beside it")
-        mounts = {mount_id(target.parent)} | ({mount_id(path)} if path is not None else set())
-        if os.path.ismount(target) or mounts != {mount}:
+        there = (target.parent, *([target] if os.path.lexists(target) else []), *([path] if path is not None else []))
+        if any(mount_id(each) != mount for each in there):
             raise SystemRefused(f"{target}: on another mount than {data.databases}; all that is swapped must be on one")
 
 
