@@ -4,15 +4,19 @@ import contextlib
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from plexguard.core import rsync
 from plexguard.core.host import Host
+from plexguard.core.program import FOUND_PROBLEMS
 from plexguard.core.ssh import ConnectionLost, Login, SshHost, connect, find_login
 from plexguard.core.zipped import zip_suite
-from plexguard.db_export.remote.decide import Errand, plan_errand
+from plexguard.db_export.archive.read import open_archive
+from plexguard.db_export.remote.decide import Errand, Transfer, plan_errand
 
 _CALL_S = 30.0
 
@@ -31,9 +35,8 @@ def run_there(target: str, name: str, group: click.Group, arguments: tuple[str, 
         there.put(zip_suite(), suite)
         _send(errand, login, there, host)
         code = there.run_through(("/usr/bin/python3", suite, name, *errand.arguments), out=_say, err=_complain)
-        if code == os.EX_OK:
-            for transfer in errand.fetched:
-                rsync.fetch(host, login, transfer.there, transfer.here)
+        if code in (os.EX_OK, FOUND_PROBLEMS):
+            _fetch(errand, login, there, host)
         return code
 
 
@@ -53,6 +56,30 @@ def _send(errand: Errand, login: Login, there: SshHost, host: Host) -> None:
         there.run(("mkdir", "--parents", "--", os.path.dirname(transfer.there.rstrip("/"))), timeout_s=_CALL_S)
     for transfer in errand.sent:
         rsync.send(host, login, transfer.here, transfer.there)
+
+
+def _fetch(errand: Errand, login: Login, there: SshHost, host: Host) -> None:
+    for transfer in errand.fetched:
+        if there.run(("test", "-e", transfer.there), timeout_s=_CALL_S, check=False).code != 0:
+            continue
+        if transfer.here.endswith("/"):
+            _fetch_folder(transfer, login, host)
+        else:
+            rsync.fetch(host, login, transfer.there, transfer.here)
+
+
+def _fetch_folder(transfer: Transfer, login: Login, host: Host) -> None:
+    """Bring what is in a folder there into one here. An archive has its name here only when it is what was written there."""
+    here = Path(transfer.here)
+    here.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".plexguard-", dir=here) as place:
+        rsync.fetch(host, login, transfer.there, f"{place}/")
+        # Hidden are locks, and what a run of its own left half made.
+        for file in sorted(Path(place).glob("[!.]*")):
+            with open_archive(file) as archive:
+                archive.verify()
+            os.replace(file, here / file.name)
+            click.echo(f"brought here, and verified: {here / file.name}", err=True)
 
 
 def _say(piece: bytes) -> None:

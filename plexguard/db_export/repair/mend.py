@@ -23,6 +23,13 @@ _COMMON = ("simple", "porter", "unicode61")
 _MADE_OF_TEXTS = ("segments", "segdir", "docsize", "stat")
 
 
+# Which rows they hold the texts of: those of the triggers that keep them so.
+_TEXTS = {
+    "fts4_metadata_titles": ("metadata_items", ("title", "title_sort", "original_title"), ""),
+    "fts4_tag_titles": ("tags", ("tag",), "tag_type IN (0, 1, 2, 4, 6, 207, 400) AND "),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlexSqlite:
     """Plex's own SQLite, where this machine has it."""
@@ -94,6 +101,8 @@ def rebuild_full_text(copy: Path, damaged: Collection[str], plex: PlexSqlite) ->
     for name, is_common in _full_text_tables(copy):
         if not {name, *(f"{name}_{part}" for part in (*_MADE_OF_TEXTS, "content"))} & set(damaged):
             continue
+        if f"{name}_content" in damaged:
+            refill_texts(copy, name)
         statement = f"INSERT INTO {quoted(name)} ({quoted(name)}) VALUES ('rebuild');"  # noqa: S608
         if is_common:
             with writing(copy) as connection:
@@ -102,6 +111,22 @@ def rebuild_full_text(copy: Path, damaged: Collection[str], plex: PlexSqlite) ->
             _empty(copy, name)
             left.append(_to_do(statement))
     return tuple(left)
+
+
+def refill_texts(copy: Path, name: str) -> None:
+    """Enter the texts of rows that a full-text table's own copy of them has lost."""
+    table, columns, which = _TEXTS.get(name.removesuffix("_icu"), ("", (), ""))
+    content = f"{name}_content"
+    with writing(copy) as connection:
+        there = {column for _, column, *_ in connection.execute(f"PRAGMA table_info({quoted(content)})")}
+        own = [f"c{place}{column}" for place, column in enumerate(columns)]
+        if not table or not {"docid", *own} <= there:
+            # It keeps no copy, or is none that is known.
+            return
+        connection.execute(
+            f"INSERT INTO {quoted(content)} (docid, {', '.join(map(quoted, own))}) "  # noqa: S608
+            f"SELECT id, {', '.join(columns)} FROM {table} WHERE {which}id NOT IN (SELECT docid FROM {quoted(content)})"
+        )
 
 
 def _full_text_tables(copy: Path) -> tuple[tuple[str, bool], ...]:

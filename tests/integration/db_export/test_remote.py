@@ -7,6 +7,7 @@ import pytest
 
 from plexguard.core import program
 from plexguard.db_export.__main__ import cli
+from tests.fakes.libraries import make_plex
 from tests.fakes.sshd import Sshd, running_sshd
 
 
@@ -36,6 +37,24 @@ def test_a_command_runs_there_and_says_there_what_it_would_say_here(other: Sshd,
 
     assert there == here
     assert left_there() == before
+
+
+def test_an_archive_is_made_there_and_brought_here_and_carried_there_again(
+    other: Sshd, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = make_plex(tmp_path / "Plex Media Server")
+    here = tmp_path / "archives of the other"
+
+    assert program.run("db-export", cli, ["--host", "other", "export", "--data", str(data.folder), "--to", str(here)]) == 0
+    (archive,) = here.iterdir()
+    assert f"brought here, and verified: {archive}" in capfd.readouterr().err
+
+    moved = archive.rename(tmp_path / "it's moved.tar.zst")
+    assert program.run("db-export", cli, ["--host", "other", "verify", str(moved)]) == 0
+    moved.write_bytes(moved.read_bytes()[:-40])
+    assert program.run("db-export", cli, ["--host", "other", "verify", str(moved)]) == 1
+    assert program.run("db-export", cli, ["--host", "other", "check", f":{data.library}"]) == 0
+    assert left_there() == []
 
 
 def test_a_mistake_in_the_command_is_told_before_anybody_is_called(capfd: pytest.CaptureFixture[str]) -> None:

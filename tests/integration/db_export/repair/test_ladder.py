@@ -123,3 +123,12 @@ def test_a_sound_library_is_left_alone(library, tmp_path):
     before = data.library.read_bytes()
     assert climb(data).is_sound
     assert data.library.read_bytes() == before
+
+
+def test_titles_that_the_search_has_lost_are_entered_again_from_the_library(library, tmp_path):
+    done = climb(damaged(library, tmp_path, "zeroed-search-documents"))
+    name = "fts4_metadata_titles_icu"
+    assert read_rows(done.taken.file)[f"{name}_content"] == read_rows(library.library)[f"{name}_content"]
+    # What it makes of them only Plex's own SQLite can tell.
+    assert any(f"{name} " in sql.replace('"', "") and "rebuild" in sql for sql in done.taken.to_do)
+    assert read_rows(done.taken.file)[f"{name}_segdir"] == set()
