@@ -40,11 +40,10 @@ def paths(config_path: Path, db: Path | None, every: bool, data: Path | None, ou
 
 def look(which: Which, *, within_s: float | None) -> "tuple[Seen, ...]":
     from plexguard.core.mounts import read_fstab, read_mounts
-    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.database.look import look as look_into
     from plexguard.db_export.paths.observe import read_library
     from plexguard.db_export.paths.survey import World, survey
 
-    with reading(which.library) as connection:
-        library = read_library(connection)
+    library = look_into(which.library, read_library)
     world = World(find_here=which.find_here, mounts=read_mounts(), fstab=read_fstab())
     return survey(library.files, world, within_s=within_s)

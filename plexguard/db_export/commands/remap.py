@@ -59,14 +59,13 @@ def read_mappings(path: Path) -> dict[str, str]:
 
 def preview(which: Which, pairs: dict[str, str]) -> "Report":
     """Count what would be done. The database may be live."""
-    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.database.look import look
     from plexguard.db_export.remap.decide import Mover
     from plexguard.db_export.remap.observe import forecast
     from plexguard.db_export.remap.report import Report
 
     mover = Mover(pairs)
-    with reading(which.library) as connection:
-        seen = forecast(connection, mover)
+    seen = look(which.library, lambda connection: forecast(connection, mover))
     return Report(
         mappings=pairs,
         counts=seen.mappings,
@@ -139,13 +138,12 @@ def _rewrite(which: Which, data: "PlexData", pairs: dict[str, str], config: Conf
 
 def _look_through(library: Path, pairs: dict[str, str]) -> "tuple[tuple[Collision, ...], tuple[Left, ...]]":
     """Return which files would become one, and what is left as it is."""
-    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.database.look import look
     from plexguard.db_export.remap.decide import Mover
     from plexguard.db_export.remap.observe import find_left, find_meetings
 
     mover = Mover(pairs)
-    with reading(library) as connection:
-        return find_meetings(connection, mover), find_left(connection, mover)
+    return look(library, lambda connection: (find_meetings(connection, mover), find_left(connection, mover)))
 
 
 def _refuse(collisions: "tuple[Collision, ...]") -> None:
@@ -176,13 +174,12 @@ def _look_for_some(which: Which, pairs: dict[str, str]) -> tuple[int, tuple[str,
     """Look for some of the files at their new paths. Return how many were looked for, those that are not there, and how many cannot
     be told."""
     from plexguard.core.mounts import read_fstab, read_mounts
-    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.database.look import look
     from plexguard.db_export.paths.observe import Place
     from plexguard.db_export.paths.survey import World, survey
     from plexguard.db_export.remap.observe import sample_files
 
-    with reading(which.library) as connection:
-        paths = sample_files(connection, tuple(pairs.values()), most=_SAMPLE)
+    paths = look(which.library, lambda connection: sample_files(connection, tuple(pairs.values()), most=_SAMPLE))
     folders: dict[str, set[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")

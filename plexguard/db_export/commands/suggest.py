@@ -44,17 +44,16 @@ def suggest(config_path: Path, db: Path | None, target: Path, search: tuple[Path
 
 def run(which: Which, search: tuple[Path, ...]) -> "Proposal":
     from plexguard.core.mounts import read_fstab, read_mounts
-    from plexguard.db_export.database.sqlite import reading
+    from plexguard.db_export.database.look import look
     from plexguard.db_export.paths.observe import read_library, read_parts
     from plexguard.db_export.paths.proposal import propose
     from plexguard.db_export.paths.survey import World, survey
 
     world = World(find_here=which.find_here, mounts=read_mounts(), fstab=read_fstab())
-    with reading(which.library) as connection:
-        library = read_library(connection)
-        found = survey(library.files, world, within_s=None)
-        missing = {f"{folder}/{name}" for seen in found for folder, names in seen.missing.items() for name in names}
-        sizes = {path: size for path, size, _ in read_parts(connection) if path in missing}
+    library = look(which.library, read_library)
+    found = survey(library.files, world, within_s=None)
+    missing = {f"{folder}/{name}" for seen in found for folder, names in seen.missing.items() for name in names}
+    sizes = look(which.library, lambda connection: {path: size for path, size, _ in read_parts(connection) if path in missing})
     return propose(
         library, found, sizes, search=tuple(os.path.abspath(folder) for folder in search), world=world, find_there=which.find_there
     )

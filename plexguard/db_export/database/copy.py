@@ -17,16 +17,16 @@ def snapshot(source: Path, target: Path) -> None:
     """
     # One that nobody uses is read as it lies there: to open it in any other way makes a -wal and a -shm beside it, for which a
     # sandbox has no right, and which stay.
-    before = _mark_at_rest(source)
+    before = mark_at_rest(source)
     if before is not None:
         _copy(source, target, immutable=True)
-        if _mark_at_rest(source) == before:
+        if mark_at_rest(source) == before:
             return
         target.unlink()
     _copy(source, target, immutable=False)
 
 
-def _mark_at_rest(database: Path) -> tuple[int, int, int] | None:
+def mark_at_rest(database: Path) -> tuple[int, int, int] | None:
     """Return what changes when somebody writes to a database that has nothing beside it; None for one that may be in use."""
     if any(Path(f"{database}{side}").exists() for side in (*SIDES, "-journal")):
         return None

@@ -66,7 +66,7 @@ def damage(path: Path) -> None:
 
 
 def state_of(tmp_path: Path) -> dict[str, object]:
-    return json.loads((tmp_path / "state/library/state.json").read_text())
+    return json.loads((tmp_path / "state/backups/library/state.json").read_text())
 
 
 def test_export_prints_the_path_and_tells_what_was_made(call, tmp_path, closed_umask):
@@ -74,7 +74,7 @@ def test_export_prints_the_path_and_tells_what_was_made(call, tmp_path, closed_u
     (path,) = (tmp_path / "archives").glob("*.tar.zst")
     assert (code, out) == (0, f"{path}\n")
     assert "Plex's database is in" in err and "verified" in err
-    assert stat.S_IMODE((tmp_path / "state/library").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "state/backups/library").stat().st_mode) == 0o755
     state = state_of(tmp_path)
     assert (state["path"], state["kept"], state["failure"], state["size_bytes"]) == (str(path), 1, "", path.stat().st_size)
 
@@ -92,7 +92,7 @@ def test_archive_elsewhere_removes_none_and_is_not_kept_in_mind(call, tmp_path, 
     old = [export(plex, tmp_path / "elsewhere", Wanted(), clock=Clock(days)).path for days in (9, 8, 7)]
     assert call("export", "--to", str(tmp_path / "elsewhere"))[0] == 0
     assert all(path.exists() for path in old)
-    assert not (tmp_path / "state/library").exists()
+    assert not (tmp_path / "state/backups/library").exists()
 
 
 def test_damaged_library_is_told_and_pushes_no_good_archive_out(call, tmp_path, plex):
