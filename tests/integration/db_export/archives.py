@@ -1,6 +1,7 @@
 """Archives for tests: real ones, and ones that somebody made to do harm."""
 
 import io
+import shutil
 import subprocess
 import tarfile
 from dataclasses import replace
@@ -11,11 +12,34 @@ from plexguard.db_export.archive.manifest import MANIFEST, Manifest
 from plexguard.db_export.archive.packed import frame_manifest
 from plexguard.db_export.archive.read import open_archive
 from plexguard.db_export.archive.write import Exported, Wanted, export
-from plexguard.db_export.database.files import PlexData
+from plexguard.db_export.check.run import check_copy
+from plexguard.db_export.database.files import LIBRARY, PlexData
+from tests.fakes.restless import Writer, version_of
+from tests.waiting import await_true
 
 
 def make_archive(data: PlexData, target: Path, wanted: Wanted | None = None) -> Exported:
     return export(data, target, wanted or Wanted(), clock=SystemClock())
+
+
+def prove_export(data: PlexData, folder: Path, writer: Writer) -> int:
+    """Make an archive while somebody writes to the library, restore it, and return the version that it shows: one that there was
+    at one moment, and with a database that passes the whole check. Leaves nothing."""
+    folder.mkdir()
+    before = await_true(lambda: writer.version, what="a first version")
+    exported = make_archive(data, folder)
+    after = writer.version
+    with open_archive(exported.path) as archive:
+        archive.verify()
+        archive.extract(folder)
+    version = version_of(folder / LIBRARY)
+    # What was just committed may not have been counted yet.
+    assert before <= version <= after + 1
+    assert exported.manifest.is_good
+    assert exported.manifest.databases[LIBRARY].rows["statistics_resources"] == version
+    assert check_copy(folder / LIBRARY).is_sound
+    shutil.rmtree(folder)
+    return version
 
 
 def unpack(archive: Path) -> dict[str, bytes]:

@@ -1,12 +1,10 @@
 """Exports of a library that somebody changes all the time: each shows one state, and one that there was."""
 
 from plexguard.db_export.archive.keep import Rules, choose_removed, list_archives
-from plexguard.db_export.archive.read import open_archive
-from plexguard.db_export.check.run import check_copy
-from plexguard.db_export.database.files import LIBRARY, with_sides
+from plexguard.db_export.database.files import with_sides
 from tests.fakes.libraries import make_plex
-from tests.fakes.restless import restless, version_of
-from tests.integration.db_export.archives import make_archive
+from tests.fakes.restless import restless
+from tests.integration.db_export.archives import make_archive, prove_export
 from tests.waiting import await_true
 
 EXPORTS = 5
@@ -14,24 +12,8 @@ EXPORTS = 5
 
 def test_every_archive_shows_a_state_that_there_was(tmp_path):
     data = make_plex(tmp_path / "Plex Media Server", films=300, episodes=300, tracks=300)
-    seen = []
     with restless(data.library) as writer:
-        for number in range(EXPORTS):
-            before = await_true(lambda: writer.version, what="a first version")
-            exported = make_archive(data, tmp_path / "archives")
-            after = writer.version
-            out = tmp_path / f"out{number}"
-            out.mkdir()
-            with open_archive(exported.path) as archive:
-                archive.verify()
-                archive.extract(out)
-            version = version_of(out / LIBRARY)
-            # What was just committed may not have been counted yet.
-            assert before <= version <= after + 1
-            assert exported.manifest.is_good
-            assert exported.manifest.databases[LIBRARY].rows["statistics_resources"] == version
-            assert check_copy(out / LIBRARY).is_sound
-            seen.append(version)
+        seen = [prove_export(data, tmp_path / "archives", writer) for _ in range(EXPORTS)]
         await_true(lambda: writer.version > seen[-1] + 1, what="the writer goes on")
     assert seen == sorted(set(seen))
     # The -wal is not kept from shrinking for longer than a copy takes: it holds some versions, not all.
