@@ -10,6 +10,9 @@ from plexguard.db_export.__main__ import cli
 from tests.fakes.libraries import make_plex
 from tests.fakes.sshd import Sshd, running_sshd
 
+# Each looks whether anything was left, and would see what another is at.
+pytestmark = pytest.mark.xdist_group("remote")
+
 
 @pytest.fixture
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
@@ -26,7 +29,7 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
 
 
 def left_there() -> list[Path]:
-    return list(Path("/var/tmp").glob("plexguard-*"))
+    return list(Path("/var/tmp").glob(f"plexguard-{'[0-9a-f]' * 16}"))
 
 
 def test_a_command_runs_there_and_says_there_what_it_would_say_here(other: Sshd, capfd: pytest.CaptureFixture[str]) -> None:
