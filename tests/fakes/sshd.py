@@ -1,5 +1,6 @@
 """A real sshd on the loopback, with keys of its own: another machine, as far as a client can tell."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -69,7 +70,9 @@ class Sshd:
     def kill(self) -> None:
         """End it with every connection at once, as a power cut would, but for the silence."""
         for pid in [*_children(self.process.pid), self.process.pid]:
-            os.kill(pid, signal.SIGKILL)
+            # Some end by themselves when those below them are gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(10)
 
     def close(self) -> None:
@@ -80,7 +83,10 @@ class Sshd:
 
 def _children(pid: int) -> list[int]:
     """Return the processes below one, the lowest first."""
-    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
     return [below for child in found for below in (*_children(child), child)]
 
 

@@ -535,7 +535,11 @@ def descendants(pid: int) -> list[int]:
 
 def traces_of(owner_pid: int) -> list[str]:
     """Return what of the machines of one process is in the system: cgroups, and mounts that reached our namespace."""
-    cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/plexguard-testbed-{owner_pid}-*")]
+    # Those of others come and go meanwhile; walk() passes over them.
+    walked = os.walk("/sys/fs/cgroup")
+    cgroups = [
+        f"{folder}/{name}" for folder, names, _ in walked for name in names if name.startswith(f"plexguard-testbed-{owner_pid}-")
+    ]
     mounts = [
         line for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines() if "/run/machine" in line
     ]
