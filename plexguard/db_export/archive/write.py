@@ -15,7 +15,7 @@ from pathlib import Path
 from plexguard import __version__
 from plexguard.core.clock import Clock
 from plexguard.core.errors import DataError, IoFailed, NoPermission
-from plexguard.core.state import exclusive_lock
+from plexguard.core.state import exclusive_lock, sync_folder
 from plexguard.db_export.archive import tape, trees
 from plexguard.db_export.archive.facts import Survey
 from plexguard.db_export.archive.manifest import MANIFEST, PREFERENCES, Manifest, Member, TreeFacts, member_of
@@ -267,9 +267,5 @@ def _give_name(packed: Path, target: Path, now: datetime) -> Path:
     while path.exists():
         path, number = target / f"plex-{now:%Y%m%dT%H%M%SZ}-{number}.tar.zst", number + 1
     packed.rename(path)
-    folder = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target)
     return path

@@ -1,7 +1,5 @@
 """Parameters that name a file: of this machine, or, with a colon before it, of the other one."""
 
-from typing import Any
-
 import click
 
 
@@ -15,8 +13,3 @@ class Brought(click.Path):
     """A file or folder of this machine that a command makes, and that is brought back from the other."""
 
     name = "file"
-
-
-def plain(value: Any) -> str:
-    """Return the path that a parameter names."""
-    return str(value).removeprefix(":")
