@@ -13,7 +13,7 @@ from plexguard.rclone_watchdog.observe import Observation, Outcome, Question
 from plexguard.rclone_watchdog.states import Verdict
 
 # How often, in calm, what rclone knows by itself.
-PROCESS_S, CACHE_S = 10.0, 5.0
+PROCESS_S, CACHE_S = 10.0, 2.0
 # How often bytes are read through the mount while its cache has no room: the storage knows nothing of that.
 _NO_ROOM_S = 5.0
 # How often each question is asked anew in doubt, and in an outage whose end is waited for, for minutes, and for hours.
@@ -60,7 +60,8 @@ class Due:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """asked_s: when each question was last asked. data_requests: how many requests to the storage one for data costs. gave_up_s:
-    how long ago it was given up, None while it is not. is_hinted: somebody has just met it dead."""
+    how long ago it was given up, None while it is not. is_hinted: somebody has just met it dead, or its cache has just lost its
+    room."""
 
     asked_s: Mapping[Question, float]
     data_requests: int = 1

@@ -152,18 +152,22 @@ class Watch:
         self._state, self._unsaved = done.state, done.unsaved if is_due else self._unsaved
         self._troubles = (*done.troubles, *((self._unsaved,) if self._unsaved else ()))
         self._was_ready = self.is_ready()
-        self._ask(seen, now)
+        # What was read before its cache lost its room says nothing any more.
+        self._ask(seen, now, is_filled=self._state.is_cache_full and not past.is_cache_full)
         if self._hints.wants_look_inside(self._judged):
             with contextlib.suppress(PlexguardError, OSError):
                 self._world.hands.look_inside()
         return plan
 
-    def _ask(self, seen: Observation, now: Moment) -> None:
+    def _ask(self, seen: Observation, now: Moment, *, is_filled: bool) -> None:
         problem = self._state.problem
         gave_up_s = None if problem is None or problem.gave_up_at is None else now.seconds_since(problem.gave_up_at)
         prober = self._world.prober
         past = Past(
-            asked_s=self._asked_s, data_requests=prober.data_requests, gave_up_s=gave_up_s, is_hinted=self._hints.is_new(seen.now_s)
+            asked_s=self._asked_s,
+            data_requests=prober.data_requests,
+            gave_up_s=gave_up_s,
+            is_hinted=self._hints.is_new(seen.now_s) or is_filled,
         )
         due = find_due(seen, self._judged, past, self._mount, self._config)
         if due.ask or due.renew:

@@ -17,8 +17,9 @@ PROVEN, HELD, RELEASED = "mount.proven", "plex.held", "plex.released"
 _V1_MEMORY = Path("/sys/fs/cgroup/memory")
 # What a mount tells that is no fault of it.
 _NO_FAULT = (PROVEN, "mount.in-time", "mount.remounting", "mount.cleared")
-# A scan takes so long at least, and empties the trash at its end: whoever protects Plex has that long.
-SCAN_S = 12.0
+# The scan that meets a fault takes so long at least, and empties the trash at its end: whoever protects Plex has that long, on a
+# busy machine too. Those after it need not.
+SCAN_S, _BRIEF_SCAN_S = 20.0, 0.2
 # Faults that come sooner after another are of a mount that comes and goes, which is believed late.
 _STEADY_S = 15.0
 # For what comes within seconds; on a busy machine and after a time-out too.
@@ -178,6 +179,7 @@ def meet(stand: Stand, fault: Fault) -> Met:
             _await_event(stand, {PROVEN}, since, timeout_s=_BACK_TIMEOUT_S)
         during, remounts = stand.told(since), stand.remounts(since)
     finally:
+        stand.scan_takes(_BRIEF_SCAN_S)
         ended = began if fault.mends_itself else time.time()
         fault.mend(stand)
     proven = _await_event(stand, {fault.end}, since, timeout_s=_BACK_TIMEOUT_S, after_s=ended)
@@ -188,7 +190,6 @@ def meet(stand: Stand, fault: Fault) -> Met:
     stand.scan(folder=f"{FILMS}/Film 1 (1981)")
     stand.await_scans()
     lost = before.known - stand.items().known
-    stand.scan_takes(0.2)
     stand.scan()
     stand.await_scans()
     after = stand.items()

@@ -12,6 +12,7 @@ from plexguard.core.state import StateFile
 from plexguard.rclone_watchdog.config import Config
 from plexguard.rclone_watchdog.decide import State
 from plexguard.rclone_watchdog.observe import Outcome, Question
+from plexguard.rclone_watchdog.schedule import CACHE_S
 from plexguard.rclone_watchdog.watch import ACCEPT, STATE_SCHEMA, GaveUp, OldCredentials, Watch, World, describe, shrink
 from tests.fakes.ports import FakeManager, fake_ports
 from tests.unit.rclone_watchdog.simulated import HANGS, MOUNT, NAME, REMOTE, STORAGE, WELL, Simulated, Way
@@ -346,6 +347,14 @@ def test_a_hint_has_everything_asked_and_plex_looked_into_where_the_mount_is_wel
     assert watched.done.count("inside") == 1
     watched.run(600.0)
     assert watched.done.count("inside") == 1
+
+
+def test_a_cache_that_loses_its_room_is_read_past_at_the_next_look_though_the_last_read_was_just_now(watched):
+    watched.run_until(lambda: watched.watch.state.probes.get("through", 0) > 1, within_s=300.0)
+    read = watched.watch.state.probes["through"]
+    watched.sim.cache = dataclasses.replace(watched.sim.cache, is_full=True, free_bytes=0)
+    watched.run_until(lambda: watched.watch.state.is_cache_full, within_s=CACHE_S + 1.0)
+    assert watched.watch.state.probes["through"] == read + 1
 
 
 def test_the_line_of_status_says_state_latency_cache_and_last_fault(watched):
