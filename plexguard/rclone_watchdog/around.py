@@ -17,7 +17,8 @@ from plexguard.core.suite import Around
 from plexguard.rclone_watchdog.advice import advise
 from plexguard.rclone_watchdog.config import Config, Mount, Rclone
 from plexguard.rclone_watchdog.mounting import clear, prepare
-from plexguard.rclone_watchdog.mounting.flags import Version, find_idle, find_unknown
+from plexguard.rclone_watchdog.mounting.flags import Version
+from plexguard.rclone_watchdog.mounting.render import find_idle, find_unknown
 
 _LOOK_TIMEOUT_S = 2.0
 # With a cache on disk a read of a storage that hangs was measured to last up to so many times the limit, for each retry.

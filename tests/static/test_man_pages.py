@@ -41,7 +41,8 @@ from plexguard.rclone_watchdog.decide import State as MountState
 from plexguard.rclone_watchdog.inside.decide import Budget as InsideBudget
 from plexguard.rclone_watchdog.inside.decide import InsideSeen
 from plexguard.rclone_watchdog.ladder import Problem as MountProblem
-from plexguard.rclone_watchdog.mounting.flags import FLAGS, IDLE, OLDEST, show_version
+from plexguard.rclone_watchdog.mounting.flags import FLAGS, OLDEST, show_version
+from plexguard.rclone_watchdog.mounting.render import IDLE
 from plexguard.rclone_watchdog.observe import Question
 from plexguard.rclone_watchdog.protect.decide import Hold
 from plexguard.rclone_watchdog.schedule import CACHE_S, PROCESS_S

@@ -19,7 +19,7 @@ from plexguard.core.program import Ports
 from plexguard.rclone_watchdog.asking.kernel import find_lines
 from plexguard.rclone_watchdog.config import Config, Mount, Rclone
 from plexguard.rclone_watchdog.mounting import clear, events, prepare
-from plexguard.rclone_watchdog.mounting.flags import find_idle, find_unknown
+from plexguard.rclone_watchdog.mounting.render import find_idle, find_unknown
 
 NAME = "rclone-watchdog"
 _USER = "plexguard-media"

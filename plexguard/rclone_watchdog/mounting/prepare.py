@@ -28,7 +28,8 @@ from plexguard.core.state import write_atomic
 from plexguard.rclone_watchdog.asking.kernel import MountLine
 from plexguard.rclone_watchdog.asking.rc import ADDRESS_FILE, name_of
 from plexguard.rclone_watchdog.config import Mount
-from plexguard.rclone_watchdog.mounting.flags import OLDEST, SOCKETS, Version, logs_for_systemd, parse_version, render, show_version
+from plexguard.rclone_watchdog.mounting.flags import OLDEST, SOCKETS, Version, parse_version, show_version
+from plexguard.rclone_watchdog.mounting.render import logs_for_systemd, render
 
 FUSE_CONF = Path("/etc/fuse.conf")
 _FUSE = Path("/dev/fuse")

@@ -8,17 +8,8 @@ import pytest
 from plexguard.core.events import Mode
 from plexguard.core.options import options
 from plexguard.rclone_watchdog.config import PROFILES, Mount
-from plexguard.rclone_watchdog.mounting.flags import (
-    FLAGS,
-    IDLE,
-    OLDEST,
-    find_faults,
-    find_idle,
-    find_unknown,
-    logs_for_systemd,
-    parse_version,
-    render,
-)
+from plexguard.rclone_watchdog.mounting.flags import FLAGS, OLDEST, find_faults, parse_version
+from plexguard.rclone_watchdog.mounting.render import IDLE, find_idle, find_unknown, logs_for_systemd, render
 
 MOUNT = Mount(remote="s3:media", mount_point="/mnt/media")
 NEWEST = (1, 75, 2)
