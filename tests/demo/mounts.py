@@ -44,13 +44,14 @@ def lose_rclone(machine: Machine, show: Show) -> str:
 def lose_storage(machine: Machine, show: Show) -> str:
     stand = Stand(machine)
     before, settings = stand.items(), stand.settings()
-    stand.scan_takes(12)
+    stand.scan_takes(20)
     since = machine.cursor()
     show.say("the storage refuses every request from now on, and Plex begins to scan; what it cannot open it would delete")
     stand.faults.set("all", "answer", status=403)
     stand.scan()
     told = await_event(machine, "mount.refusing", timeout_s=_TIMEOUT_S, since_cursor=since)
     await_event(machine, "plex.held", timeout_s=_TIMEOUT_S, since_cursor=since)
+    stand.scan_takes(0.2)
     show.command("systemctl", "show", "-P", "StatusText", WATCHDOG_UNIT)
     show.command("plexguard-status", check=False, lines=60)
     show.journal("-x", "PLEXGUARD_EVENT=mount.refusing", since_cursor=since)
@@ -62,7 +63,6 @@ def lose_storage(machine: Machine, show: Show) -> str:
     began = time.monotonic()
     await_event(machine, "plex.released", timeout_s=_TIMEOUT_S * 2, since_cursor=since)
     show.journal("-u", WATCHDOG_UNIT, since_cursor=since)
-    stand.scan_takes(0.2)
     if stand.remounts(since):
         raise AssertionError("it was mounted anew, which helps nobody while the storage refuses")
     if kept.known != before.known or stand.items() != before:
