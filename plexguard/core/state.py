@@ -244,9 +244,13 @@ class History(Generic[T]):
                 continue
 
 
+class LockHeld(TryAgain):
+    """Another run is at work."""
+
+
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel releases with the process. Raises TryAgain when another holds it: it never waits.
+    """Hold a lock that the kernel releases with the process. Raises LockHeld when another holds it: it never waits.
 
     Raises IoFailed and NoPermission when the file cannot be opened.
     """
@@ -282,4 +286,4 @@ def _lock_now(fd: int, path: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise TryAgain(f"{path}: held by another run") from error
+        raise LockHeld(f"{path}: held by another run") from error

@@ -6,13 +6,29 @@ import pytest
 
 from tests.machine import Machine
 from tests.system.conftest import assert_clean_journal, await_event, configure, events, explain
-from tests.system.native_plex import DATA, TOKEN, UNIT, ask_plex
+from tests.system.native_plex import DATA, FILMS, TOKEN, UNIT, URL, ask_plex, curl, list_films
 
 pytestmark = pytest.mark.machine
 
 SERVICE, TIMER = "plexguard-db-export.service", "plexguard-db-export.timer"
 ARCHIVES = "/var/lib/plexguard/db-export/archives"
 DATABASES = f"{DATA}/Plug-in Support/Databases"
+FINISH, NOTES = "plexguard-db-export-finish.service", "/var/lib/plexguard/db-export/swaps"
+# A command that is killed after so many steps of its swap.
+CUT_OFF = """
+import os, signal, sys
+from plexguard.db_export.__main__ import main
+from plexguard.db_export.swap.carry import Carrier
+left, carry = int(sys.argv.pop(1)), Carrier.carry
+def carry_some(self, step):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    carry(self, step)
+Carrier.carry = carry_some
+main()
+"""
 
 
 def archives(machine: Machine, folder: str = ARCHIVES) -> list[str]:
@@ -106,3 +122,43 @@ def test_machine_without_plex_says_so_and_fails_nothing(machine: Machine) -> Non
     assert machine.unit(SERVICE)["Result"] == "success"
     assert machine.failed_units() == []
     assert "plexguard-discover" in machine.journal_text("PLEXGUARD_EVENT=program.failed", f"_SYSTEMD_UNIT={SERVICE}")
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome", "films"),
+    [(0, "taken back", 4), (2, "completed", 3), (9, "completed", 3)],
+    ids=["noted", "bolted", "half"],
+)
+def test_restore_that_a_power_cut_breaks_off_is_ended_at_boot_before_plex_starts(
+    plex_machine: Machine, steps: int, outcome: str, films: int
+) -> None:
+    machine = plex_machine
+    assert machine.unit(FINISH)["ConditionResult"] == "no"
+    machine.systemctl("start", SERVICE)
+    (path,) = archives(machine)
+    machine.write(f"{FILMS}/Film 4 (2004)/Film 4.mkv", "film 4")
+    curl(machine, f"{URL}/library/sections/1/refresh")
+    machine.wait_for(lambda: len(list_films(machine)) == 4, timeout_s=20, what="Plex finds a fourth film")
+    machine.systemctl("stop", UNIT)
+
+    killed = machine.run(["/usr/bin/python3", "-c", CUT_OFF, str(steps), "restore", path], check=False)
+    assert killed.returncode in (-9, 137)
+    is_closed = machine.run(["test", "-L", f"{DATABASES}/com.plexapp.plugins.library.db"], check=False).returncode == 0
+    assert is_closed is (steps > 0)
+    # A note of a folder that is away must not hold up anything.
+    machine.write(f"{NOTES}/0.json", json.dumps({"schema": 1, "folder": "/srv/away"}))
+    machine.run(["sync"])
+    machine.cut_power()
+    machine.boot()
+
+    machine.wait_for(lambda: len(list_films(machine)) == films, timeout_s=30, what="Plex is up")
+    (told,) = events(machine, "database.swap-finished")
+    assert (told["PLEXGUARD_REASON"], told["PLEXGUARD_OUTCOME"]) == ("restore", outcome)
+    assert "cut off" in explain(machine, "database.swap-finished")
+    finish = machine.unit(FINISH)
+    assert (finish["ConditionResult"], finish["Result"], finish["ExecMainStatus"]) == ("yes", "success", "1")
+    assert int(finish["ExecMainExitTimestampMonotonic"]) < int(machine.unit(UNIT)["ExecMainStartTimestampMonotonic"])
+    assert [event["PLEXGUARD_PATH"] for event in events(machine, "database.swap-unfinished")] == ["/srv/away"]
+    assert machine.run(["ls", NOTES]).stdout.split() == ["0.json"]
+    assert [line for line in strangers(machine).splitlines() if "/plexguard-undo" not in line] == []
+    assert_clean_journal(machine, allowed=("database.swap-unfinished",))

@@ -37,6 +37,7 @@ SWAP_FINISHED = Event(
     subject="A swap of Plex's databases that was cut off was ended",
     page=_PAGE,
     fields={"reason": str, "outcome": str},
+    ends=("database.swap-unfinished",),
     meaning="""
         While the files of a {reason} changed places, the program was killed or the machine lost power. From the first change to the
         last there was no library that Plex could open, and none that it could make anew. Now the swap was {outcome}.
@@ -49,9 +50,36 @@ SWAP_FINISHED = Event(
         Every file is now of before or of after the {reason}. What was there before it is kept when it was completed.
         """,
     action="""
-        See what is kept, and whether the library is sound; then start Plex:
+        See what is kept, and whether the library is sound; then start Plex, unless this was at boot, where it starts by itself:
           plexguard-db-export undo --list
           plexguard-db-export check
+          systemctl start plexmediaserver.service
+        """,
+)
+
+SWAP_UNFINISHED = Event(
+    name="database.swap-unfinished",
+    message_id="c35cbe084f4e4300a964f3e61d1b6cc2",
+    priority=Priority.ERR,
+    message="A change of Plex's database in {path} was cut off, and could not be ended: {reason}",
+    subject="A swap of Plex's databases that was cut off could not be ended",
+    page=_PAGE,
+    fields={"path": FilePath, "reason": str, "hint": str},
+    meaning="""
+        The program was killed or the machine lost power while files changed places. Until that is ended there may be no library in
+        {path} that Plex can open: it fails to start, or does not get beyond its start.
+        """,
+    decided="""
+        A note of the swap was found, as at each boot before Plex starts; to end it failed: {reason}.
+        """,
+    did="""
+        Nothing was lost, and Plex's start was not held back. Every file is in place, or in plexguard-undo beside the databases.
+        """,
+    action="""
+        {hint}
+        Stop Plex, end what was cut off, and start it again:
+          systemctl stop plexmediaserver.service
+          plexguard-db-export finish
           systemctl start plexmediaserver.service
         """,
 )

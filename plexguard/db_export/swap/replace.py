@@ -1,7 +1,8 @@
 """Swap files of Plex's for others, all or none, with what was there kept as a generation; take a generation back; and complete or
 take back what was cut off.
 
-What will change is on the disk before anything does. A swap that touched nothing yet is forgotten; one that did is completed.
+What will change is on the disk before anything does, and that something will, where the next boot finds it. A swap that touched
+nothing yet is forgotten; one that did is completed.
 """
 
 import contextlib
@@ -28,6 +29,7 @@ from plexguard.db_export.swap.generations import (
     undo_folder,
 )
 from plexguard.db_export.swap.journal import JOURNAL, forget_journal, read_journal, write_journal
+from plexguard.db_export.swap.noted import forget_swap, note_swap
 from plexguard.db_export.swap.pieces import DATABASES, all_files, check_places, describe, stage
 from plexguard.db_export.swap.plan import Swap, is_begun, is_over, plan_back, plan_forward
 from plexguard.db_export.swap.users import check_unused
@@ -170,6 +172,7 @@ def _complete(data: PlexData, carrier: Carrier, swap: Swap) -> bool:
 def _carry_out(data: PlexData, swap: Swap, *, look: Look) -> None:
     carrier = Carrier(data, swap, look=look)
     with _uninterrupted():
+        note_swap(data)
         try:
             carrier.carry_out(plan_forward(swap, carrier.see()))
         except PlexguardError:
@@ -202,6 +205,7 @@ def _clean(data: PlexData) -> None:
         with contextlib.suppress(OSError):
             left.unlink()
     sweep(data)
+    forget_swap(data)
 
 
 @contextlib.contextmanager

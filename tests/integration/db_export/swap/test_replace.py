@@ -14,13 +14,17 @@ from pathlib import Path
 import pytest
 
 from plexguard.core.errors import DataError, MissingInput, PlexguardError, SystemRefused, TryAgain
+from plexguard.core.journal import StderrJournal
+from plexguard.core.program import run
 from plexguard.core.records import decode
+from plexguard.db_export.__main__ import cli
 from plexguard.db_export.database.copy import snapshot
 from plexguard.db_export.database.files import BLOBS, LIBRARY, PlexData
 from plexguard.db_export.database.sqlite import reading
 from plexguard.db_export.swap.carry import Carrier
 from plexguard.db_export.swap.generations import list_generations
 from plexguard.db_export.swap.journal import JOURNAL
+from plexguard.db_export.swap.noted import list_noted, note_swap
 from plexguard.db_export.swap.plan import Swap, is_over, plan_back, plan_forward
 from plexguard.db_export.swap.replace import Finished, hold, replace, undo
 from plexguard.db_export.swap.users import PlexRuns
@@ -44,10 +48,15 @@ def unused(_paths: tuple[Path, ...]) -> None:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder in memory, where a sync waits for no disk."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in memory, where a sync waits for no disk; the state lies in another one."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as made, tempfile.TemporaryDirectory(dir="/dev/shm") as state:
+        monkeypatch.setenv("STATE_DIRECTORY", f"{state}/db-export")
         yield Path(made)
+
+
+def noted() -> list[Path]:
+    return [data.folder for data in list_noted(StderrJournal())]
 
 
 def make_folder(folder: Path) -> PlexData:
@@ -159,10 +168,12 @@ def test_swap_killed_before_any_change_is_old_or_closed_or_new_and_the_next_run_
             swap_within_hold(data)
         ended = run_and_kill(lambda data=data: what(data), before=number)
         seen.add(state_of(data))
+        assert state_of(data) != "closed" or noted() == [data.folder]
 
         finish(data)
 
         assert state_of(data) in ("old", "new")
+        assert noted() == []
         assert finish(data) is None
         assert_tidy(data)
         if what is undo_within_hold:
@@ -292,11 +303,57 @@ def test_unfinished_swap_is_left_alone_while_somebody_uses_a_file(folder: Path) 
     assert "undo --finish" in missing.value.hint
 
     assert state_of(data) == "closed"
+    assert data.folder in noted()
     assert (data.databases / JOURNAL).exists()
     finished = finish(data)
     assert finished is not None
     assert finished.is_complete
     assert state_of(data) == "new"
+
+
+def test_finish_ends_every_swap_that_is_noted_and_tells_which_it_could_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, MOST):
+        data = make_folder(folder / str(number))
+        run_and_kill(lambda data=data: swap_within_hold(data), before=number)
+        if data.library.is_symlink():
+            break
+        finish(data)
+    gone = PlexData(folder=folder / "gone")
+    note_swap(gone)
+
+    code = run("db-export", cli, ["finish", "--format", "json"])
+
+    out, err = capsys.readouterr()
+    ends = {found["folder"]: found["outcome"] for found in json.loads(out)["folders"]}
+    assert (code, ends) == (1, {str(data.folder): "the restore was completed", str(gone.folder): None})
+    assert "could not be ended" in err and "no such folder" in err
+    assert state_of(data) == "new"
+    # What could not be ended is tried again at the next boot.
+    assert noted() == [gone.folder]
+
+
+def test_finish_leaves_alone_who_is_at_work(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = make_folder(folder / "data")
+    note_swap(data)
+    with hold(data, look=unused):
+        # hold() forgets what a run before it has left.
+        note_swap(data)
+
+        assert run("db-export", cli, ["finish"]) == 0
+
+    assert "another run is at work there" in capsys.readouterr().out
+    assert noted() == [data.folder]
+
+
+def test_note_is_only_made_where_a_boot_looks_for_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_folder(folder / "data")
+    monkeypatch.setenv("STATE_DIRECTORY", str(folder / "no plexguard" / "db-export"))
+
+    swap_within_hold(data)
+
+    assert not (folder / "no plexguard").exists()
 
 
 def test_generations_are_kept_up_to_their_number_and_undo_takes_the_one_that_is_named(folder: Path) -> None:
