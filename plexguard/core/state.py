@@ -205,9 +205,18 @@ def _remove(path: Path) -> None:
         raise IoFailed(f"Failed to remove {path}: {error.strerror}") from error
 
 
+def sync_file(path: Path) -> None:
+    """Wait until what is in a file is on the disk; its name is its folder's. Raises OSError."""
+    _sync(path, os.O_NOFOLLOW)
+
+
 def sync_folder(folder: Path) -> None:
     """Make what a folder lists outlast a power cut: a file's own fsync(2) does not. Raises OSError."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(folder, os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(fd)
     finally:

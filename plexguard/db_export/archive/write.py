@@ -15,7 +15,7 @@ from pathlib import Path
 from plexguard import __version__
 from plexguard.core.clock import Clock
 from plexguard.core.errors import DataError, IoFailed, NoPermission
-from plexguard.core.state import exclusive_lock, sync_folder
+from plexguard.core.state import exclusive_lock, sync_file, sync_folder
 from plexguard.db_export.archive import tape, trees
 from plexguard.db_export.archive.facts import Survey
 from plexguard.db_export.archive.manifest import MANIFEST, PREFERENCES, Manifest, Member, TreeFacts, member_of
@@ -246,9 +246,9 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def _make_lasting(packed: Path) -> None:
     """Have the archive on the disk, and not in memory: what is read back then is what the disk has."""
+    sync_file(packed)
     fd = os.open(packed, os.O_RDONLY)
     try:
-        os.fsync(fd)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(fd)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plexguard.core.clock import Clock
+from plexguard.core.state import sync_file
 from plexguard.db_export.database.files import LIBRARY, NAMES, PlexData
 from plexguard.db_export.repair.decide import Loss, Rung, too_much
 from plexguard.db_export.repair.ladder import Climb, Ladder
-from plexguard.db_export.repair.work import check_room, sync, work_folder
+from plexguard.db_export.repair.work import check_room, work_folder
 from plexguard.db_export.swap.generations import Generation
 from plexguard.db_export.swap.pieces import all_files
 from plexguard.db_export.swap.replace import replace as put_in_place
@@ -62,7 +63,7 @@ def repair(data: PlexData, ladder: Ladder, *, clock: Clock, keep: int, dry_run: 
         if done.failed or not new or dry_run:
             return replace(done, with_snapshot=with_snapshot)
         for path in new.values():
-            sync(path)
+            sync_file(path)
         generation = put_in_place(data, new, reason=REASON, keep=keep, clock=clock)
         return replace(done, generation=generation, with_snapshot=with_snapshot)
 

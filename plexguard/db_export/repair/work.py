@@ -129,16 +129,6 @@ def _read(fd: int, at: int, size: int) -> tuple[bytes, int]:
     return b"".join(parts), lost
 
 
-def sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        raise _failed("sync", path, error) from error
-    finally:
-        os.close(fd)
-
-
 def _failed(verb: str, path: Path, error: OSError) -> IoFailed:
     kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else IoFailed
     return kind(f"Failed to {verb} {path}: {error.strerror}")

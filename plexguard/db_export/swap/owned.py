@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from plexguard.core.errors import IoFailed, NoPermission
+from plexguard.core.state import sync_file
 
 
 def take_over(path: Path, *, place: Path, mode: int) -> None:
@@ -25,15 +26,6 @@ def take_over(path: Path, *, place: Path, mode: int) -> None:
         raise NoPermission(f"Failed to give {path} its owner: {error.strerror}", hint="run it as root") from error
     except OSError as error:
         raise IoFailed(f"Failed to prepare {path}: {error.strerror}") from error
-
-
-def sync_file(path: Path) -> None:
-    """Wait until a file, or what a folder lists, is on the disk. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _owner(path: Path) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from plexguard.core.state import sync_folder
 from plexguard.db_export.database.files import NAMES, PlexData, mount_id
 from plexguard.db_export.swap.carry import is_bolt
 from plexguard.db_export.swap.generations import Generation
-from plexguard.db_export.swap.owned import sync_file, take_over
+from plexguard.db_export.swap.owned import take_over
 from plexguard.db_export.swap.plan import Kind, Piece, Swap
 
 DATABASES = Path("Plug-in Support") / "Databases"
@@ -51,7 +51,7 @@ def stage(data: PlexData, place: str, path: Path, staging: Path) -> None:
         path.rename(staging / target.name)
         sync_folder(staging)
         if not is_file:
-            sync_file(staging / target.name)
+            sync_folder(staging / target.name)
     except OSError as error:
         raise IoFailed(f"Failed to stage {path}: {error.strerror}") from error
 
