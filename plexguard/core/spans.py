@@ -1,4 +1,4 @@
-"""Time spans and sizes as systemd writes them, for people and for unit files."""
+"""Time spans and sizes as systemd writes them, for people and for unit files; and amounts of bytes in words."""
 
 import re
 from datetime import timedelta
@@ -63,3 +63,15 @@ def show_size(size_bytes: int) -> str:
     units = [name for name, unit in _SIZE_UNITS.items() if size_bytes and size_bytes % unit == 0]
     name = units[-1] if units else ""
     return f"{size_bytes // _SIZE_UNITS[name]}{name}"
+
+
+_BYTES = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def show_bytes(size_bytes: float) -> str:
+    """Return an amount of bytes in words, to the base of 1000 as disks are sold and as the status page has it: "3.1 GB"."""
+    power = 0
+    # What rounding would make 1000 of one unit is 1 of the next.
+    while size_bytes >= 999.5 and power < len(_BYTES) - 1:
+        size_bytes, power = size_bytes / 1000, power + 1
+    return f"{size_bytes:.{1 if power and size_bytes < 9.95 else 0}f} {_BYTES[power]}"

@@ -16,6 +16,7 @@ from plexguard.core.plex_config import PlexConfig
 from plexguard.core.plex_http import HttpPlex
 from plexguard.core.program import Ports
 from plexguard.core.records import encode
+from plexguard.core.spans import show_bytes
 from plexguard.core.state import History, StateFile, exclusive_lock, make_folder, state_directory
 from plexguard.core.token import read_token
 from plexguard.core.viewers import read_paused
@@ -106,7 +107,7 @@ def _measure(
 
 
 def _describe(result: Result) -> str:
-    used = f"  {result.data_bytes / 1e6:.0f} MB used" if result.data_bytes is not None else ""
+    used = f"  {show_bytes(result.data_bytes)} used" if result.data_bytes is not None else ""
     return (
         f"download {result.download_bit_per_s / 1e6:7.1f} Mbit/s  upload {result.upload_bit_per_s / 1e6:7.1f} Mbit/s  "
         f"ping {result.ping_ms:5.0f} ms  {show_path(result.server)}{used}"

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 
+from plexguard.core.spans import show_bytes
 from plexguard.db_export.check.findings import Finding, Kind, note, warning
 from plexguard.db_export.database.schema import quoted
 
@@ -32,7 +33,7 @@ def judge_size(rows: Mapping[str, int], *, pages: int, free_pages: int, page_byt
         if rows.get(table, 0) > _MANY_STATISTICS:
             yield warning(Kind.BLOATED, f"{rows[table]} rows of statistics", table=table)
     if free_pages * page_bytes > _FREE_BYTES and free_pages > _FREE_SHARE * pages:
-        yield note(Kind.BLOATED, f"{free_pages * page_bytes / 1e6:.0f} MB of {pages * page_bytes / 1e6:.0f} MB are free pages")
+        yield note(Kind.BLOATED, f"{show_bytes(free_pages * page_bytes)} of {show_bytes(pages * page_bytes)} are free pages")
 
 
 def find_low_sequences(connection: sqlite3.Connection) -> Iterator[Finding]:

@@ -39,7 +39,9 @@ def list_(config_path: Path, output: str) -> int:
 
 def show_kept(kept: "Kept") -> str:
     """Return an archive in a line."""
-    size = f"{kept.size / 1e6:9,.1f} MB"
+    from plexguard.core.spans import show_bytes
+
+    size = f"{show_bytes(kept.size):>7}"
     if kept.manifest is None:
         return f"{'-':16}  {size}  bad      {kept.path}: {kept.fault}"
     made = kept.manifest.made.astimezone()

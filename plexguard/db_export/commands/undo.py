@@ -68,6 +68,7 @@ def end(data: "PlexData", ports: Ports, *, output: str = "text") -> int:
 
 
 def _list(data: "PlexData", *, output: str) -> int:
+    from plexguard.core.spans import show_bytes
     from plexguard.db_export.swap.generations import list_generations
 
     generations = list_generations(data)
@@ -76,7 +77,7 @@ def _list(data: "PlexData", *, output: str) -> int:
         return 0
     for one in generations:
         click.echo(
-            f"{one.number:>4}  {one.made:%Y-%m-%d %H:%M}  before {one.reason:<8} {one.size_bytes / 1e6:>9,.1f} MB  {one.folder}"
+            f"{one.number:>4}  {one.made:%Y-%m-%d %H:%M}  before {one.reason:<8} {show_bytes(one.size_bytes):>7}  {one.folder}"
         )
     if not generations:
         click.echo("nothing to put back")

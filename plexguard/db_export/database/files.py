@@ -7,6 +7,7 @@ from pathlib import Path
 from plexguard.core.errors import MissingInput, SystemRefused
 from plexguard.core.found import FoundPlex
 from plexguard.core.mounts import mount_of, read_mounts
+from plexguard.core.spans import show_bytes
 
 LIBRARY = "com.plexapp.plugins.library.db"
 # The same schema, and rows that belong to the library's by their ids: the two are only ever copied and put back together.
@@ -71,13 +72,9 @@ def need_space(folder: Path, size_bytes: int, *, what: str) -> None:
     free_bytes = found.f_bavail * found.f_frsize
     if free_bytes < size_bytes:
         raise SystemRefused(
-            f"{folder}: {what} needs {_megabytes(size_bytes)}, free are {_megabytes(free_bytes)}",
-            hint="make room there, or name another folder",
+            f"{folder}: {what} needs {show_bytes(size_bytes)}, free are {show_bytes(free_bytes)}",
+            hint=f"make {show_bytes(size_bytes - free_bytes)} of room there, or name another folder",
         )
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.0f} MB"
 
 
 def with_sides(database: Path) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plexguard.core.errors import DataError, IoFailed, SystemRefused
+from plexguard.core.spans import show_bytes
 from plexguard.db_export.database.files import PlexData, need_space
 from plexguard.db_export.database.sqlite import DiskFull, writing
 from plexguard.db_export.repair.wal import fold
@@ -54,7 +55,7 @@ def check_room(data: PlexData, files: tuple[Path, ...]) -> None:
     available = parse_available(Path("/proc/meminfo").read_text(encoding="ascii"))
     if available is not None and available < _MEMORY_BYTES:
         raise SystemRefused(
-            f"A repair needs {_MEMORY_BYTES // 1_000_000} MB of memory, available are {available // 1_000_000} MB",
+            f"A repair needs {show_bytes(_MEMORY_BYTES)} of memory, available are {show_bytes(available)}",
             hint="stop something else meanwhile",
         )
 

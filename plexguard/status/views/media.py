@@ -6,6 +6,7 @@ from datetime import timedelta
 from plexguard.core.events import quote_for_shell
 from plexguard.core.manager import Unit
 from plexguard.core.published import BackupSeen, Reading
+from plexguard.core.spans import show_bytes
 from plexguard.status.observe import Observation
 from plexguard.status.overview import BackupView, State, Thing
 from plexguard.status.views.freshness import find_timer_fault, is_disabled
@@ -160,7 +161,7 @@ def _judge_backup(seen: Observation, backup: BackupSeen) -> tuple[State, str]:
     if backup.made is None:
         return State.PROBLEM, "no backup has succeeded yet" + (f": {backup.failure}" if backup.failure else "")
     age = seen.now.wall - backup.made
-    told = f"verified {show_seconds(max(0.0, age.total_seconds()))} ago, {backup.size_bytes / 1e6:.0f} MB, {backup.kept} kept"
+    told = f"verified {show_seconds(max(0.0, age.total_seconds()))} ago, {show_bytes(backup.size_bytes)}, {backup.kept} kept"
     if backup.failure:
         return State.WARNING, f"the last try failed: {backup.failure}; {told}"
     return (State.WARNING if age > _BACKUP_AGE else State.WELL), told

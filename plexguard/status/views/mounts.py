@@ -6,6 +6,7 @@ from dataclasses import replace
 from plexguard.core.clock import Moment
 from plexguard.core.manager import Unit
 from plexguard.core.published import MountSeen, Reading, TrashLibrarySeen
+from plexguard.core.spans import show_bytes
 from plexguard.status.observe import Observation, watchdog_of
 from plexguard.status.overview import HoldView, MountView, State, Thing, TrashView
 from plexguard.status.views.freshness import find_timer_fault, lies_ahead
@@ -134,8 +135,8 @@ def _describe_mount(seen: Observation, record: MountSeen) -> Iterator[tuple[str,
         limit = f", late from {record.limit_s:.1f} s" if record.limit_s is not None else ""
         yield "latency", f"{record.latency_s:.2f} s{limit}"
     if record.cache_bytes is not None:
-        limit = f" of {record.cache_limit_bytes / 1e9:.1f} GB" if record.cache_limit_bytes else ""
-        yield "cache", f"{record.cache_bytes / 1e9:.1f} GB{limit}"
+        limit = f" of {show_bytes(record.cache_limit_bytes)}" if record.cache_limit_bytes else ""
+        yield "cache", f"{show_bytes(record.cache_bytes)}{limit}"
     if record.waiting:
         yield "waiting requests", str(record.waiting)
     if record.remounts:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plexguard.core.spans import parse_span, show_span
+from plexguard.core.spans import parse_span, show_bytes, show_span
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,22 @@ def test_span_is_a_time_or_a_value_error_whatever_is_given(value: object) -> Non
     except ValueError:
         return
     assert timedelta(0) <= parsed <= timedelta(days=36500)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_949_999, "9.9 MB"),
+        (9_950_000, "10 MB"),
+        (253_400_000, "253 MB"),
+        (999_500_000, "1.0 GB"),
+        (3_100_000_000, "3.1 GB"),
+        (10**15, "1.0 PB"),
+        (10**21, "1000 EB"),
+    ],
+)
+def test_bytes_are_shown_in_words(size_bytes: int, shown: str) -> None:
+    assert show_bytes(size_bytes) == shown

@@ -111,7 +111,7 @@ def test_what_is_known_of_a_mount_is_told() -> None:
     assert dict(found.details) == {
         "bytes read": "12 s ago",
         "latency": "0.31 s, late from 3.0 s",
-        "cache": "3.1 GB of 50.0 GB",
+        "cache": "3.1 GB of 50 GB",
         "waiting requests": "4",
         "remounts": "2 in the last day",
         "last fault": "hung: no bytes, 2 h ago",

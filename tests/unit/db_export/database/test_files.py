@@ -31,7 +31,7 @@ def test_a_folder_without_databases_and_no_plex_at_all_say_what_to_name(tmp_path
 
 def test_too_little_space_is_told_with_figures(tmp_path: Path) -> None:
     need_space(tmp_path, 1, what="a copy")
-    with pytest.raises(SystemRefused, match=r"a copy needs 1,000,000,000 MB, free are"):
+    with pytest.raises(SystemRefused, match=r"a copy needs 1.0 PB, free are"):
         need_space(tmp_path, 10**15, what="a copy")
 
 
