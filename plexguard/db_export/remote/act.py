@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -34,9 +35,15 @@ def run_there(target: str, name: str, group: click.Group, arguments: tuple[str, 
         suite = f"{folder}/plexguard.pyz"
         there.put(zip_suite(), suite)
         _send(errand, login, there, host)
-        code = there.run_through(("/usr/bin/python3", suite, name, *errand.arguments), out=_say, err=_complain)
+        # Where a file is that was made is said when it is here.
+        said, complained = _Lines(errand, sys.stdout.buffer, waits=bool(errand.fetched)), _Lines(errand, sys.stderr.buffer)
+        try:
+            code = there.run_through(("/usr/bin/python3", suite, name, *errand.arguments), out=said.take, err=complained.take)
+        finally:
+            complained.close()
         if code in (os.EX_OK, FOUND_PROBLEMS):
             _fetch(errand, login, there, host)
+        said.close()
         return code
 
 
@@ -82,11 +89,23 @@ def _fetch_folder(transfer: Transfer, login: Login, host: Host) -> None:
             click.echo(f"brought here, and verified: {here / file.name}", err=True)
 
 
-def _say(piece: bytes) -> None:
-    sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+class _Lines:
+    """Passes on what is printed there, line by line. waits: all of it when it is closed."""
 
+    def __init__(self, errand: Errand, target: BinaryIO, *, waits: bool = False) -> None:
+        self._errand, self._target, self._waits = errand, target, waits
+        self._left = b""
 
-def _complain(piece: bytes) -> None:
-    sys.stderr.buffer.write(piece)
-    sys.stderr.buffer.flush()
+    def take(self, piece: bytes) -> None:
+        self._left += piece
+        if not self._waits:
+            whole, newline, self._left = self._left.rpartition(b"\n")
+            self._pass_on(whole + newline)
+
+    def close(self) -> None:
+        self._pass_on(self._left)
+        self._left = b""
+
+    def _pass_on(self, text: bytes) -> None:
+        self._target.write(b"".join(map(self._errand.translate, text.splitlines(keepends=True))))
+        self._target.flush()

@@ -1,5 +1,7 @@
-"""Which files go there, which come back, and what the command is called there. Pure."""
+"""Which files go there, which come back, what the command is called there, and what it says of them here. Pure."""
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +27,18 @@ class Errand:
     arguments: tuple[str, ...]
     sent: tuple[Transfer, ...] = ()
     fetched: tuple[Transfer, ...] = ()
+
+    def translate(self, line: bytes) -> bytes:
+        """Return a line that the command printed, with files called what they are called here."""
+        as_written = _escape if line.startswith(b"{") else os.fsencode
+        for transfer in (*self.sent, *self.fetched):
+            line = line.replace(as_written(transfer.there.rstrip("/")), as_written(transfer.here.rstrip("/")))
+        return line
+
+
+def _escape(path: str) -> bytes:
+    """Return a path as it stands within a JSON text."""
+    return json.dumps(path)[1:-1].encode("ascii")
 
 
 def plan_errand(group: click.Group, arguments: tuple[str, ...], folder: str) -> Errand:

@@ -50,10 +50,15 @@ def test_an_archive_is_made_there_and_brought_here_and_carried_there_again(
 
     assert program.run("db-export", cli, ["--host", "other", "export", "--data", str(data.folder), "--to", str(here)]) == 0
     (archive,) = here.iterdir()
-    assert f"brought here, and verified: {archive}" in capfd.readouterr().err
+    out, err = capfd.readouterr()
+    assert out == f"{archive}\n"
+    assert f"brought here, and verified: {archive}" in err
+    assert f"Plex's database is in {archive}" in err
+    assert "/var/tmp/plexguard-" not in out + err
 
     moved = archive.rename(tmp_path / "it's moved.tar.zst")
     assert program.run("db-export", cli, ["--host", "other", "verify", str(moved)]) == 0
+    assert str(moved) in capfd.readouterr().out
     moved.write_bytes(moved.read_bytes()[:-40])
     assert program.run("db-export", cli, ["--host", "other", "verify", str(moved)]) == 1
     assert program.run("db-export", cli, ["--host", "other", "check", f":{data.library}"]) == 0

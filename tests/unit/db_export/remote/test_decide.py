@@ -47,3 +47,19 @@ def test_a_mistake_is_found_before_anything_is_carried() -> None:
             plan(*wrong)
     with pytest.raises(UsageError):
         plan()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"/t/to/here/plex.tar.zst\n", '/h\u00e9re "too"/here/plex.tar.zst\n'.encode()),
+        (b"<6>made: '/t/archive/x y.zst' of :/x\n", b"<6>made: '/a/x y.zst' of :/x\n"),
+        (b'{"path": "/t/to/here/p", "of": "/t/archive/x y.zst"}', b'{"path": "/h\\u00e9re \\"too\\"/here/p", "of": "/a/x y.zst"}'),
+        (b"/t/to/elsewhere \xff\n", b"/t/to/elsewhere \xff\n"),
+    ],
+    ids=["a folder that comes back", "a file that was carried", "as JSON", "something else"],
+)
+def test_what_is_printed_there_names_files_as_they_are_called_here(line: bytes, shown: bytes) -> None:
+    errand = plan("work", "/a/x y.zst", "--to", '/h\u00e9re "too"/here')
+
+    assert errand.translate(line) == shown
