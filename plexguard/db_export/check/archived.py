@@ -28,11 +28,11 @@ def check_archive(path: Path, *, work: Path, progress: Progress | None = None) -
     with tempfile.TemporaryDirectory(prefix="check-", dir=work) as folder:
         with open_archive(path) as archive:
             made = archive.extract(Path(folder), progress=progress)
-        return {file.name: _check(file, work=Path(folder)) for file in made if file.name in NAMES}
+        return {file.name: _check(file, work=Path(folder), progress=progress) for file in made if file.name in NAMES}
 
 
-def _check(database: Path, *, work: Path) -> Report:
+def _check(database: Path, *, work: Path, progress: Progress | None) -> Report:
     """Check a database that was unpacked; one of the time before may have its -wal beside it."""
     if database.with_name(f"{database.name}-wal").exists():
-        return check_database(database, work=work)
-    return check_copy(database)
+        return check_database(database, work=work, progress=progress)
+    return check_copy(database, progress=progress)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from plexguard.db_export.archive.progress import Progress
 from plexguard.db_export.check.catalog import Entry
 from plexguard.db_export.check.findings import Finding, Kind, damage, note, warning
 from plexguard.db_export.check.segments import BadNode, read_children
@@ -39,13 +40,13 @@ def tokenizer_of(entry: Entry) -> str:
     return found[1].lower() if found is not None else "simple"
 
 
-def check_full_text(copy: Path, entries: Sequence[Entry]) -> tuple[Finding, ...]:
+def check_full_text(copy: Path, entries: Sequence[Entry], progress: Progress | None = None) -> tuple[Finding, ...]:
     """Return what is wrong with the full-text tables of a copy."""
     names = {entry.name for entry in entries}
     indexes = [entry for entry in entries if is_full_text(entry)]
     shown = {name: change for name, change in stand_ins(entries).items() if name not in {entry.name for entry in indexes}}
     looks = [Look(take=partial(_check, entry, frozenset(names)), changes=shown) for entry in indexes]
-    return tuple(finding for findings in take_all(copy, looks) for finding in findings)
+    return tuple(finding for findings in take_all(copy, looks, what="words", progress=progress) for finding in findings)
 
 
 def _check(entry: Entry, names: frozenset[str], connection: sqlite3.Connection) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from plexguard.db_export.archive.progress import Progress
 from plexguard.db_export.check import messages
 from plexguard.db_export.check.catalog import Entry
 from plexguard.db_export.check.findings import Finding
@@ -40,9 +41,11 @@ def share_out(entries: Sequence[Entry], rows: Mapping[str, int]) -> tuple[frozen
     return tuple(frozenset(group) for group in groups if group)
 
 
-def check_pages(copy: Path, entries: Sequence[Entry], rows: Mapping[str, int]) -> tuple[Finding, ...]:
+def check_pages(
+    copy: Path, entries: Sequence[Entry], rows: Mapping[str, int], progress: Progress | None = None
+) -> tuple[Finding, ...]:
     """Return what SQLite finds wrong with a copy: pages, trees, rows, and every index but the order of Plex's own."""
-    seen = _look(copy, entries, rows)
+    seen = _look(copy, entries, rows, progress)
     if not seen:
         return ()
     by_table = take_all(copy, [Look(take=partial(_ask_each, entries), changes=stand_ins(entries))])[0]
@@ -55,7 +58,7 @@ def check_pages(copy: Path, entries: Sequence[Entry], rows: Mapping[str, int]) -
     return findings or tuple(messages.judge(Said(table="", messages=tuple(seen))))
 
 
-def _look(copy: Path, entries: Sequence[Entry], rows: Mapping[str, int]) -> list[str]:
+def _look(copy: Path, entries: Sequence[Entry], rows: Mapping[str, int], progress: Progress | None) -> list[str]:
     """Return what the runs say, which is nothing about a healthy database."""
     groups = share_out(entries, rows)
     usual = stand_ins(entries)
@@ -66,7 +69,8 @@ def _look(copy: Path, entries: Sequence[Entry], rows: Mapping[str, int]) -> list
         tables = sorted({entry.table for entry in entries if entry.name in group})
         unseen = [entry for entry in entries if is_icu(entry) or entry.name in looked_up - group]
         looks.append(Look(take=partial(_ask_some, tables), changes=usual | hide(entries, unseen)))
-    return [message for said in take_all(copy, looks) for message in (*said.messages, said.failed) if message]
+    every = take_all(copy, looks, what="pages", progress=progress)
+    return [message for said in every for message in (*said.messages, said.failed) if message]
 
 
 def _icu_names(entries: Sequence[Entry]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from plexguard.core.errors import IoFailed, NoPermission, PlexguardError
+from plexguard.db_export.archive.progress import NoProgress, Progress
 from plexguard.db_export.check import counts, titles
 from plexguard.db_export.check.catalog import Entry, judge_catalog
 from plexguard.db_export.check.findings import Finding, Kind, Report, Severity, damage, worst_first
@@ -30,7 +31,12 @@ _ROLLBACK_FORMATS = b"\x01\x01"
 
 
 def check_database(
-    path: Path, *, work: Path, previous: Mapping[str, int] | None = None, shrink_percent: float = SHRINK_PERCENT
+    path: Path,
+    *,
+    work: Path,
+    previous: Mapping[str, int] | None = None,
+    shrink_percent: float = SHRINK_PERCENT,
+    progress: Progress | None = None,
 ) -> Report:
     """Check a database that may be in use: what lies beside it, then a copy of it as it is at one moment.
 
@@ -38,9 +44,11 @@ def check_database(
     on a network file system, or where there is no room; MissingInput, DatabaseBusy, IoFailed.
     """
     check_file_system(path.parent)
+    progress = progress or NoProgress()
     try:
         beside = look_at_files(path) if path.exists() else ()
-        need_space(work, sum(file.stat().st_size for file in with_sides(path) if file.exists()), what="the copy to check")
+        size_bytes = sum(file.stat().st_size for file in with_sides(path) if file.exists())
+        need_space(work, size_bytes, what="the copy to check")
     except OSError as error:
         raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
     if any(finding.kind is Kind.LENGTH for finding in beside) and path.stat().st_size < HEADER_BYTES:
@@ -48,6 +56,7 @@ def check_database(
         return Report(findings=beside)
     with tempfile.TemporaryDirectory(prefix="check-", dir=work) as folder:
         copy = Path(folder) / path.name
+        progress.begin(f"copying {path.name}", size_bytes)
         try:
             snapshot(path, copy)
         except NoPermission as error:
@@ -59,7 +68,8 @@ def check_database(
         except (DatabaseDamaged, NotADatabase) as error:
             reason = damage(Kind.UNREADABLE, f"it cannot be copied: {_reason(error, path)}")
             return Report(findings=worst_first((*beside, reason)))
-        report = check_copy(copy, previous=previous, shrink_percent=shrink_percent)
+        progress.advance(size_bytes)
+        report = check_copy(copy, previous=previous, shrink_percent=shrink_percent, progress=progress)
     return Report(findings=worst_first((*beside, *report.findings)), rows=report.rows)
 
 
@@ -67,7 +77,13 @@ def _reason(error: PlexguardError, path: Path) -> str:
     return str(error).removeprefix(f"{path}: ")
 
 
-def check_copy(copy: Path, *, previous: Mapping[str, int] | None = None, shrink_percent: float = SHRINK_PERCENT) -> Report:
+def check_copy(
+    copy: Path,
+    *,
+    previous: Mapping[str, int] | None = None,
+    shrink_percent: float = SHRINK_PERCENT,
+    progress: Progress | None = None,
+) -> Report:
     """Check a database that nobody uses and that has no -wal. Of the file, only the two bytes that say how it is written to are
     changed, to those of a database without a -wal."""
     with copy.open("rb") as file:
@@ -78,7 +94,7 @@ def check_copy(copy: Path, *, previous: Mapping[str, int] | None = None, shrink_
     if len(raw) == HEADER_BYTES and Header.from_bytes(raw).has_page_size:
         _leave_wal_mode(copy, raw)
         try:
-            findings += _check_readable(copy, Header.from_bytes(raw), size_bytes, rows)
+            findings += _check_readable(copy, Header.from_bytes(raw), size_bytes, rows, progress)
         except sqlite3.DatabaseError as error:
             findings.append(damage(Kind.UNREADABLE, str(error)))
         except UnicodeError:
@@ -95,7 +111,9 @@ def _leave_wal_mode(copy: Path, raw: bytes) -> None:
             file.write(_ROLLBACK_FORMATS)
 
 
-def _check_readable(copy: Path, header: Header, size_bytes: int, rows: dict[str, int]) -> Iterator[Finding]:
+def _check_readable(
+    copy: Path, header: Header, size_bytes: int, rows: dict[str, int], progress: Progress | None
+) -> Iterator[Finding]:
     """Yield what is wrong behind the header. rows: is filled with what could be counted. Raises sqlite3.Error."""
     yield from _load_schema(copy)
     with opened(copy, {}) as connection:
@@ -105,11 +123,11 @@ def _check_readable(copy: Path, header: Header, size_bytes: int, rows: dict[str,
     pages = size_bytes // header.page_bytes
     types = page_types(copy, (entry.root for entry in entries if entry.has_pages), header.page_bytes)
     yield from judge_catalog(entries, types, pages)
-    wrong = check_pages(copy, entries, sizes)
+    wrong = check_pages(copy, entries, sizes, progress)
     yield from wrong
-    yield from check_full_text(copy, entries)
+    yield from check_full_text(copy, entries, progress)
     is_sure = not any(finding.severity is Severity.DAMAGE for finding in wrong)
-    yield from _check_rows(copy, entries, rows, is_sure=is_sure)
+    yield from _check_rows(copy, entries, rows, is_sure=is_sure, progress=progress)
     yield from counts.judge_size(rows, pages=pages, free_pages=header.free_pages, page_bytes=header.page_bytes)
 
 
@@ -132,7 +150,9 @@ def _estimate_rows(connection: sqlite3.Connection, entries: Sequence[Entry]) -> 
                 yield entry.name, connection.execute(f"SELECT max(rowid) FROM {quoted(entry.name)}").fetchone()[0] or 0  # noqa: S608
 
 
-def _check_rows(copy: Path, entries: Sequence[Entry], rows: dict[str, int], *, is_sure: bool) -> Iterator[Finding]:
+def _check_rows(
+    copy: Path, entries: Sequence[Entry], rows: dict[str, int], *, is_sure: bool, progress: Progress | None
+) -> Iterator[Finding]:
     """Yield what the rows tell. is_sure: no page is damaged, so that a look that fails is damage of its own."""
     usual = stand_ins(entries)
     takes = (partial(_count, entries, rows), find_orphans, partial(titles.find_drift, entries))
@@ -142,7 +162,7 @@ def _check_rows(copy: Path, entries: Sequence[Entry], rows: dict[str, int], *, i
             column, change = opening
             compare = partial(titles.check_order_index, entry.name, entry.table, column)
             looks.append(Look(take=partial(_try, compare, is_sure), changes=usual | {entry.name: change}))
-    for found in take_all(copy, looks):
+    for found in take_all(copy, looks, what="rows", progress=progress):
         yield from found
 
 

@@ -4,12 +4,13 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Generic, TypeVar
 
+from plexguard.db_export.archive.progress import NoProgress, Progress
 from plexguard.db_export.check.variant import opened
 
 T = TypeVar("T")
@@ -32,17 +33,18 @@ def how_many() -> int:
     return min(_MOST, len(os.sched_getaffinity(0)))
 
 
-def take_all(copy: Path, looks: Sequence[Look[T]]) -> list[T]:
+def take_all(copy: Path, looks: Sequence[Look[T]], *, what: str = "", progress: Progress | None = None) -> list[T]:
     """Take the looks and return what they saw, in order. Ends at once, and all of them, when the first one fails or when a person
-    ends the program. Raises what they raise."""
+    ends the program. what: is looked at, for the progress; each look is one step of it. Raises what they raise."""
     stop, connections = Event(), list[sqlite3.Connection]()
+    progress = progress or NoProgress()
+    progress.begin(f"checking the {what} of {copy.name}", len(looks))
     with ThreadPoolExecutor(how_many()) as pool:
         futures = [pool.submit(_take, copy, look, stop, connections) for look in looks]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                if future.done():
-                    future.result()
+            for future in as_completed(futures):
+                future.result()
+                progress.advance(1)
             return [future.result() for future in futures]
         finally:
             stop.set()

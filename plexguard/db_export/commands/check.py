@@ -14,6 +14,7 @@ from plexguard.db_export.config import ARCHIVES, Config
 from plexguard.db_export.remote.carried import Carried
 
 if TYPE_CHECKING:  # --help needs none of it
+    from plexguard.db_export.archive.progress import Progress
     from plexguard.db_export.check.findings import Report
     from plexguard.db_export.database.files import PlexData
 
@@ -34,9 +35,11 @@ def check(config_path: Path, file: Path | None, data: Path | None, output: str) 
 
 def run(config: Config, ports: Ports, *, file: Path | None, data: Path | None, output: str) -> int:
     from plexguard.db_export.check.report import encode, show
+    from plexguard.db_export.progress_shown import shown
 
     work = Path(os.environ.get("TMPDIR") or _WORK)
-    reports = _check_file(file, ports, work) if file is not None else _check_plex(config, ports, data, work)
+    with shown(ports) as progress:
+        reports = _check_file(file, work, progress) if file is not None else _check_plex(config, ports, data, work, progress)
     if output == "json":
         click.echo(encode(reports))
     else:
@@ -44,11 +47,10 @@ def run(config: Config, ports: Ports, *, file: Path | None, data: Path | None, o
     return 0 if all(report.is_sound for report in reports.values()) else FOUND_PROBLEMS
 
 
-def _check_file(path: Path, ports: Ports, work: Path) -> "dict[Path, Report]":
+def _check_file(path: Path, work: Path, progress: "Progress") -> "dict[Path, Report]":
     from plexguard.core.errors import IoFailed, MissingInput
     from plexguard.db_export.check.archived import check_archive, is_archive
     from plexguard.db_export.check.run import check_database
-    from plexguard.db_export.progress_shown import shown
 
     if not path.is_file():
         raise MissingInput(f"{path}: no such file")
@@ -57,18 +59,17 @@ def _check_file(path: Path, ports: Ports, work: Path) -> "dict[Path, Report]":
     except OSError as error:
         raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
     if not packed:
-        return {path: check_database(path, work=work)}
-    with shown(ports) as progress:
-        return {path / name: report for name, report in check_archive(path, work=work, progress=progress).items()}
+        return {path: check_database(path, work=work, progress=progress)}
+    return {path / name: report for name, report in check_archive(path, work=work, progress=progress).items()}
 
 
-def _check_plex(config: Config, ports: Ports, data: Path | None, work: Path) -> "dict[Path, Report]":
+def _check_plex(config: Config, ports: Ports, data: Path | None, work: Path, progress: "Progress") -> "dict[Path, Report]":
     from plexguard.db_export.check.run import check_database
 
     place, _ = find_plex_data(data, config, ports)
     rows = _last_rows(place, Path(config.archives or ARCHIVES))
     return {
-        path: check_database(path, work=work, previous=rows.get(path.name), shrink_percent=config.shrink_percent)
+        path: check_database(path, work=work, previous=rows.get(path.name), shrink_percent=config.shrink_percent, progress=progress)
         for path in (place.library, place.blobs)
     }
 

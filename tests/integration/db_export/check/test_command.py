@@ -1,5 +1,6 @@
 """The command: what it prints, and what it ends with."""
 
+import dataclasses
 import json
 import os
 import tarfile
@@ -11,11 +12,14 @@ import pytest
 from plexguard.core import program
 from plexguard.db_export.__main__ import NAME, cli
 from plexguard.db_export.check.run import check_database
+from plexguard.db_export.commands.check import run
+from plexguard.db_export.config import Config
 from plexguard.db_export.database import files
 from plexguard.db_export.database.files import PlexData
 from tests.fakes.damage import KINDS
 from tests.fakes.libraries import make_plex
 from tests.fakes.plex import database
+from tests.fakes.ports import FakeJournal, FakeNotifier
 from tests.integration.db_export.archives import make_archive
 
 
@@ -114,3 +118,35 @@ def test_database_on_a_network_is_refused(plex: PlexData, tmp_path: Path, monkey
     monkeypatch.setattr(files, "read_mounts", lambda: (MountPoint(path="/", type="nfs4"),))
     with pytest.raises(SystemRefused, match="nfs4"):
         check_database(plex.library, work=tmp_path / "work")
+
+
+class Recorder:
+    """Keeps what was begun, and how much of it is left."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+
+    def begin(self, what: str, total_bytes: int) -> None:
+        self.left[what] = total_bytes
+
+    def advance(self, done_bytes: int) -> None:
+        self.left[list(self.left)[-1]] -= done_bytes
+
+
+def test_check_tells_how_far_it_is_of_each_look_to_its_end(plex: PlexData, tmp_path: Path) -> None:
+    progress = Recorder()
+
+    check_database(plex.library, work=tmp_path / "work", progress=progress)
+
+    name = plex.library.name
+    looks = [f"checking the {what} of {name}" for what in ("pages", "words", "rows")]
+    assert progress.left == dict.fromkeys([f"copying {name}", *looks], 0)
+
+
+def test_unit_that_checks_says_how_far_it_is(plex: PlexData) -> None:
+    notifier = FakeNotifier()
+    ports = dataclasses.replace(program.open_ports(NAME), journal=FakeJournal(), notifier=notifier)
+
+    assert run(Config(), ports, file=plex.library, data=None, output="json") == 0
+
+    assert (f"STATUS=checking the pages of {plex.library.name}: 0 %",) in notifier.told
