@@ -30,6 +30,17 @@ Carrier.carry = carry_some
 main()
 """
 
+LEFT_OPEN = """
+import pathlib, sqlite3, sys
+with sqlite3.connect(sys.argv[1], isolation_level=None) as writer:
+    writer.execute("PRAGMA wal_autocheckpoint=0")
+    writer.execute("UPDATE media_parts SET size = 77")
+    left = {path: path.read_bytes() for path in map(pathlib.Path, (sys.argv[1], sys.argv[1] + "-wal"))}
+writer.close()
+for path, content in left.items():
+    path.write_bytes(content)
+"""
+
 
 def archives(machine: Machine, folder: str = ARCHIVES) -> list[str]:
     return machine.run(["find", folder, "-name", "plex-*.tar.zst"]).stdout.split()
@@ -83,6 +94,25 @@ def test_plex_that_is_stopped_is_exported_and_starts_again(plex_machine: Machine
     assert strangers(machine) == ""
     machine.systemctl("start", UNIT)
     machine.wait_for(lambda: ask_plex(machine, "/library/sections") is not None, timeout_s=20, what="Plex answers")
+
+
+def test_database_that_a_killed_plex_left_is_exported_with_its_wal(plex_machine: Machine) -> None:
+    machine = plex_machine
+    machine.systemctl("stop", UNIT)
+    # What a kill leaves of files that are open; the -shm is what a clean-up, or a copy of the folder, leaves out.
+    machine.run(["/usr/bin/python3", "-c", LEFT_OPEN, f"{DATABASES}/com.plexapp.plugins.library.db"], user="plex")
+    left = machine.run(["sh", "-c", f"cd '{DATABASES}' && sha256sum *"]).stdout
+    assert "-wal" in left and "-shm" not in left
+
+    machine.systemctl("start", SERVICE)
+
+    (path,) = archives(machine)
+    assert machine.run(["sh", "-c", f"cd '{DATABASES}' && sha256sum *"]).stdout == left
+    machine.run(
+        ["sh", "-c", f"cd /tmp && zstd -dc {path} | tar -x --wildcards '*library.db' && mv $(find . -name '*library.db') l.db"]
+    )
+    size = "import sqlite3; print(sqlite3.connect('/tmp/l.db').execute('SELECT DISTINCT size FROM media_parts').fetchall())"
+    assert machine.run(["/usr/bin/python3", "-c", size]).stdout == "[(77,)]\n"
 
 
 def test_folder_of_the_configuration_and_how_far_it_is(plex_machine: Machine) -> None:

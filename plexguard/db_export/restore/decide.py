@@ -1,7 +1,11 @@
 """What is kept of the watch state of two databases: the one that is replaced ("theirs") and the one that comes ("ours"). Pure.
 
-Both come from one library, and both may have gone on since. What is newer wins, field by field; a count grows by the views that
-only the other one has. To merge twice is the same as to merge once.
+Both come from one library, and both may have gone on since. What is newer wins: of a rating and of skips by their own times, of all
+else by the row's. A count grows by the views that only the older one has, unless the newer one was lowered meanwhile: marked as
+unwatched, and perhaps watched again. To merge twice is the same as to merge once.
+
+Newer is asked of the rows, and not of the time at which the archive was made: that of a database that was away for three days is
+made when it comes home, after all that was watched at home meanwhile.
 """
 
 import dataclasses
@@ -49,15 +53,20 @@ class ViewKey:
     view_type: int = 0
 
 
-def merge_setting(ours: Setting | None, theirs: Setting, *, gained: int) -> Setting:
-    """Return what a user's state of an item becomes. gained: how many views only they have."""
+def merge_setting(ours: Setting | None, theirs: Setting, *, gained: int, own: int = 0) -> Setting:
+    """Return what a user's state of an item becomes. gained: how many views only they have; own: how many only we have."""
     if ours is None:
         return theirs
-    newer, older = (theirs, ours) if theirs.stamp > ours.stamp else (ours, theirs)
-    rated = _later(ours, theirs, ours.last_rated_at, theirs.last_rated_at, newer)
+    if dataclasses.replace(theirs, account_id=ours.account_id) == ours:
+        return ours
+    theirs_is_newer = theirs.stamp > ours.stamp
+    newer, older = (theirs, ours) if theirs_is_newer else (ours, theirs)
+    only_newer, only_older = (gained, own) if theirs_is_newer else (own, gained)
+    rated = _find_rated(ours, theirs, newer)
     skipped = _later(ours, theirs, ours.last_skipped_at, theirs.last_skipped_at, newer)
-    is_unwatched = not newer.view_count
-    counts = (theirs.view_count or 0, (ours.view_count or 0) + gained)
+    # Less than what both began with and what came to it: whoever lowered it since meant that.
+    is_lowered = (newer.view_count or 0) < (older.view_count or 0) - only_older + only_newer
+    both = max(theirs.view_count or 0, (ours.view_count or 0) + gained)
     return dataclasses.replace(
         newer,
         account_id=ours.account_id,
@@ -65,13 +74,20 @@ def merge_setting(ours: Setting | None, theirs: Setting, *, gained: int) -> Sett
         last_rated_at=rated.last_rated_at,
         skip_count=skipped.skip_count,
         last_skipped_at=skipped.last_skipped_at,
-        # Whoever marked it as unwatched since meant that.
-        view_count=newer.view_count if is_unwatched else max(counts),
-        last_viewed_at=newer.last_viewed_at if is_unwatched else _latest(newer.last_viewed_at, older.last_viewed_at),
+        view_count=newer.view_count if is_lowered else both or newer.view_count,
+        last_viewed_at=newer.last_viewed_at if is_lowered else _latest(newer.last_viewed_at, older.last_viewed_at),
         created_at=min((time for time in (ours.created_at, theirs.created_at) if time is not None), default=None),
         updated_at=_latest(ours.updated_at, theirs.updated_at),
         changed_at=_latest(ours.changed_at, theirs.changed_at),
     )
+
+
+def _find_rated(ours: Setting, theirs: Setting, newer: Setting) -> Setting:
+    """Return whose rating counts. Theirs is where people went on: no rating, of a row that has changed since ours was given, is one
+    that was taken away."""
+    if theirs.rating is None and theirs.last_rated_at is None and theirs.stamp[0] > (ours.last_rated_at or 0):
+        return theirs if newer is theirs else ours
+    return _later(ours, theirs, ours.last_rated_at, theirs.last_rated_at, newer)
 
 
 def _later(ours: Setting, theirs: Setting, our_time: int | None, their_time: int | None, newer: Setting) -> Setting:

@@ -59,13 +59,14 @@ class _Merge:
         self._columns = {table: _common_columns(source, target, table) for table in (_SETTINGS, _VIEWS)}
         self._texts = {table: _has_text_times(target, table) for table in (_SETTINGS, _VIEWS)}
         self._counts: Counter[str] = Counter()
+        self._forked_at = self._find_fork()
 
     def run(self) -> Merged:
         union = " UNION ".join(f"SELECT guid FROM {table} WHERE guid IS NOT NULL" for table in (_SETTINGS, _VIEWS))  # noqa: S608
         guids = self._source.execute(union)
         while chunk := [guid for (guid,) in guids.fetchmany(_AT_ONCE)]:
-            gained = self._add_views(chunk)
-            self._merge_settings(chunk, gained)
+            gained, own = self._add_views(chunk)
+            self._merge_settings(chunk, gained, own)
         return Merged(
             changed=self._counts["changed"],
             added=self._counts["added"],
@@ -74,9 +75,20 @@ class _Merge:
             left=self._counts["left"],
         )
 
-    def _add_views(self, guids: Sequence[str]) -> Counter[tuple[int, str]]:
-        """Add the views that only they have; return how many there are of each user and item."""
-        known = {_view_key(row, None) for row in _select(self._target, _VIEWS, guids)}
+    def _find_fork(self) -> int:
+        """Return the time of the newest view that both have: until then they were one database. 0 where there is none."""
+        for row in _rows(self._source, f"SELECT * FROM {_VIEWS} WHERE guid IS NOT NULL ORDER BY viewed_at DESC"):  # noqa: S608
+            key = _view_key(row, self._accounts)
+            if key is not None and key in {_view_key(ours, None) for ours in _select(self._target, _VIEWS, [key.guid])}:
+                return key.viewed_at
+        return 0
+
+    def _add_views(self, guids: Sequence[str]) -> tuple[Counter[tuple[int, str]], Counter[tuple[int, str]]]:
+        """Add the views that only they have; return how many there are of each user and item, and how many only we have."""
+        known = {key for row in _select(self._target, _VIEWS, guids) if (key := _view_key(row, None)) is not None}
+        theirs = {_view_key(row, self._accounts) for row in _select(self._source, _VIEWS, guids)}
+        # An older one that they don't have is one that they have removed from their history since.
+        own = Counter((key.account_id, key.guid) for key in known - theirs if key.viewed_at > self._forked_at)
         gained: Counter[tuple[int, str]] = Counter()
         for row in _select(self._source, _VIEWS, guids):
             key = _view_key(row, self._accounts)
@@ -87,7 +99,7 @@ class _Merge:
                 self._insert(_VIEWS, self._translate_view(row, key))
                 self._counts["views"] += 1
                 gained[key.account_id, key.guid] += 1
-        return gained
+        return gained, own
 
     def _translate_view(self, row: Row, key: ViewKey) -> Row:
         as_text = self._texts[_VIEWS]
@@ -114,7 +126,7 @@ class _Merge:
             self._devices[number] = self._insert("devices", {name: {**theirs, **times}[name] for name in names}, names)
         return self._devices.get(number)
 
-    def _merge_settings(self, guids: Sequence[str], gained: Counter[tuple[int, str]]) -> None:
+    def _merge_settings(self, guids: Sequence[str], gained: Counter[tuple[int, str]], own: Counter[tuple[int, str]]) -> None:
         rows = list(_select(self._target, _SETTINGS, guids))
         by_setting = [(_setting(row), row["id"]) for row in rows]
         ours = newest(setting for setting, _ in by_setting)
@@ -127,7 +139,7 @@ class _Merge:
             else:
                 theirs.append(dataclasses.replace(_setting(row), account_id=account))
         for key, setting in newest(theirs).items():
-            merged = merge_setting(ours.get(key), setting, gained=gained[key])
+            merged = merge_setting(ours.get(key), setting, gained=gained[key], own=own[key])
             if key not in ours:
                 self._insert(_SETTINGS, self._row_of(merged))
                 self._counts["added"] += 1
@@ -173,7 +185,11 @@ def _map_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str
 
 def _select(connection: sqlite3.Connection, table: str, guids: Sequence[str]) -> Iterator[Row]:
     marks = ", ".join("?" * len(guids))
-    found = connection.execute(f"SELECT * FROM {table} WHERE guid IN ({marks}) ORDER BY id", tuple(guids))  # noqa: S608
+    return _rows(connection, f"SELECT * FROM {table} WHERE guid IN ({marks}) ORDER BY id", tuple(guids))  # noqa: S608
+
+
+def _rows(connection: sqlite3.Connection, sql: str, values: tuple[str, ...] = ()) -> Iterator[Row]:
+    found = connection.execute(sql, values)
     names = [column[0] for column in found.description]
     return (dict(zip(names, row, strict=True)) for row in found)
 

@@ -101,6 +101,42 @@ def test_item_that_was_watched_on_both_sides_counts_both(home: PlexData, copy: P
     assert rows(copy, "SELECT count(*) FROM metadata_item_views WHERE viewed_at >= ?", LATER) == [(2,)]
 
 
+def test_item_that_was_unwatched_and_watched_again_counts_anew(home: PlexData, copy: Path) -> None:
+    guid = guid_of(copy, 3)
+    for path in (home.library, copy):
+        change(path, ("UPDATE metadata_item_settings SET view_count = 5, updated_at = ? WHERE guid = ?", (NOW, guid)))
+    state = "UPDATE metadata_item_settings SET view_count = 1, updated_at = ?, last_viewed_at = ? WHERE guid = ?"
+    change(home.library, (state, (LATER, LATER, guid)), view(guid), view(guid))
+
+    merge_watch_state(home.library, copy)
+    merge_watch_state(home.library, copy)
+
+    assert rows(copy, "SELECT view_count FROM metadata_item_settings WHERE guid = ?", guid) == [(1,)]
+    # Two rows of one view are one.
+    assert rows(copy, "SELECT count(*) FROM metadata_item_views WHERE viewed_at = ?", LATER) == [(1,)]
+
+
+def test_item_that_was_unwatched_and_removed_from_the_history_stays_unwatched(home: PlexData, copy: Path) -> None:
+    guid, other = guid_of(copy, 3), guid_of(copy, 4)
+    for path in (home.library, copy):
+        change(
+            path,
+            ("UPDATE metadata_item_settings SET view_count = 2, updated_at = ? WHERE guid = ?", (NOW, guid)),
+            view(guid, at=NOW - 9),
+            view(guid, at=NOW - 8),
+            view(other, at=NOW),
+        )
+    change(
+        home.library,
+        ("DELETE FROM metadata_item_views WHERE guid = ?", (guid,)),
+        ("UPDATE metadata_item_settings SET view_count = 0, updated_at = ? WHERE guid = ?", (LATER, guid)),
+    )
+
+    merge_watch_state(home.library, copy)
+
+    assert rows(copy, "SELECT view_count FROM metadata_item_settings WHERE guid = ?", guid) == [(0,)]
+
+
 def test_device_that_is_new_comes_along_and_one_with_another_id_is_found(home: PlexData, copy: Path) -> None:
     guid = guid_of(copy, 3)
     change(copy, ("UPDATE devices SET id = 55 WHERE id = 1", ()))

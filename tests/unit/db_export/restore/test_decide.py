@@ -32,7 +32,7 @@ def test_views_that_only_they_have_are_added_to_our_count():
     theirs = dataclasses.replace(OURS, view_count=3, last_viewed_at=2000, updated_at=2000)
 
     # We have counted one since, and so have they.
-    merged = merge_setting(dataclasses.replace(OURS, view_count=3), theirs, gained=1)
+    merged = merge_setting(dataclasses.replace(OURS, view_count=3), theirs, gained=1, own=1)
 
     assert merged.view_count == 4
     assert merged.last_viewed_at == 2000
@@ -66,11 +66,115 @@ def test_state_that_only_they_have_is_theirs():
     assert merge_setting(None, OURS, gained=7) == OURS
 
 
-@given(settings, settings, st.integers(0, 4))
-def test_merging_twice_is_merging_once(ours, theirs, gained):
-    once = merge_setting(ours, theirs, gained=gained)
+# What the snapshot has of an item that was watched twice, rated and begun again, and what becomes of it when that happened at
+# home since: nothing has happened to the snapshot, so it is what home has.
+SNAPSHOT = Setting(
+    account_id=1,
+    guid="plex://movie/1",
+    rating=4.0,
+    view_offset=100,
+    view_count=2,
+    last_viewed_at=1000,
+    created_at=500,
+    updated_at=1000,
+    last_rated_at=900,
+)
+SINCE = {
+    "watched again": ({"view_count": 3, "view_offset": None, "last_viewed_at": 2000}, 1),
+    "watched twice more": ({"view_count": 4, "last_viewed_at": 2000}, 2),
+    "marked as watched again, which is no view": ({"view_count": 3, "last_viewed_at": 2000}, 0),
+    "marked as unwatched": ({"view_count": 0, "view_offset": None, "last_viewed_at": None}, 0),
+    "marked as unwatched, with no count at all": ({"view_count": None, "view_offset": None, "last_viewed_at": None}, 0),
+    "marked as unwatched and watched again": ({"view_count": 1, "last_viewed_at": 2000}, 1),
+    "watched again and then marked as unwatched": ({"view_count": 0, "last_viewed_at": None}, 1),
+    "unwatched, and watched as often as before": ({"view_count": 2, "last_viewed_at": 2000}, 2),
+    "resume point moved": ({"view_offset": 777, "last_viewed_at": 2000}, 0),
+    "resume point moved back": ({"view_offset": 5, "last_viewed_at": 2000}, 0),
+    "resume point cleared": ({"view_offset": None}, 0),
+    "resume point cleared to 0": ({"view_offset": 0}, 0),
+    "rated anew": ({"rating": 9.0, "last_rated_at": 2000}, 0),
+    "rating removed, at a time": ({"rating": None, "last_rated_at": 2000}, 0),
+    "rating removed, with its time": ({"rating": None, "last_rated_at": None}, 0),
+    "deleted, and added again with the same guid": (
+        {
+            "rating": None,
+            "last_rated_at": None,
+            "view_count": None,
+            "view_offset": None,
+            "last_viewed_at": None,
+            "created_at": 1900,
+        },
+        0,
+    ),
+    "nothing": ({"updated_at": 1000}, 0),
+}
 
-    assert merge_setting(once, theirs, gained=0) == once
+
+@pytest.mark.parametrize(("change", "gained"), SINCE.values(), ids=SINCE)
+def test_a_snapshot_becomes_what_was_done_since(change, gained):
+    home = dataclasses.replace(SNAPSHOT, **{"updated_at": 2000, **change})
+
+    merged = merge_setting(SNAPSHOT, home, gained=gained)
+
+    assert merged == dataclasses.replace(home, created_at=500)
+
+
+# What became of the same item in the database that comes, and at home, since they were one; and what is kept of both.
+APART = {
+    "both watched it": ({"view_count": 3, "updated_at": 1500}, 1, {"view_count": 4, "updated_at": 2000}, 2, {"view_count": 5}),
+    "watched there, unwatched here later": (
+        {"view_count": 3, "updated_at": 1500, "last_viewed_at": 1500},
+        1,
+        {"view_count": 0, "updated_at": 2000, "last_viewed_at": None},
+        0,
+        {"view_count": 0, "last_viewed_at": None},
+    ),
+    "unwatched here, watched there later": (
+        {"view_count": 3, "updated_at": 2000, "last_viewed_at": 2000},
+        1,
+        {"view_count": 0, "updated_at": 1500, "last_viewed_at": None},
+        0,
+        {"view_count": 3, "last_viewed_at": 2000},
+    ),
+    "unwatched there later than watched here": (
+        {"view_count": 0, "updated_at": 2000, "last_viewed_at": None},
+        0,
+        {"view_count": 3, "updated_at": 1500, "last_viewed_at": 1500},
+        1,
+        {"view_count": 0, "last_viewed_at": None},
+    ),
+    "watched there, and begun here later": (
+        {"view_count": 3, "updated_at": 1500, "last_viewed_at": 1500, "view_offset": None},
+        1,
+        {"updated_at": 2000, "view_offset": 50},
+        0,
+        {"view_count": 3, "last_viewed_at": 1500, "view_offset": 50},
+    ),
+    "rated there later than here": (
+        {"rating": 8.0, "last_rated_at": 2500, "updated_at": 1500},
+        0,
+        {"rating": 2.0, "last_rated_at": 1800, "updated_at": 2000},
+        0,
+        {"rating": 8.0, "last_rated_at": 2500},
+    ),
+}
+
+
+@pytest.mark.parametrize(("there", "own", "here", "gained", "kept"), APART.values(), ids=APART)
+def test_of_two_that_both_went_on_the_newer_state_and_all_views_are_kept(there, own, here, gained, kept):
+    ours, theirs = dataclasses.replace(SNAPSHOT, **there), dataclasses.replace(SNAPSHOT, **here)
+
+    merged = merge_setting(ours, theirs, gained=gained, own=own)
+
+    assert {name: getattr(merged, name) for name in kept} == kept
+
+
+@given(settings, settings, st.integers(0, 4), st.integers(0, 4))
+def test_merging_twice_is_merging_once(ours, theirs, gained, own):
+    once = merge_setting(ours, theirs, gained=gained, own=own)
+
+    # What only we have is still ours alone.
+    assert merge_setting(once, theirs, gained=0, own=own) == once
 
 
 @given(settings, settings, st.integers(0, 4))
@@ -80,8 +184,9 @@ def test_every_value_comes_from_one_of_the_two_and_a_count_from_both(ours, their
     for field in dataclasses.fields(Setting):
         if field.name != "view_count":
             assert getattr(merged, field.name) in (getattr(ours, field.name), getattr(theirs, field.name))
+    newer = theirs if theirs.stamp > ours.stamp else ours
     most = max(theirs.view_count or 0, (ours.view_count or 0) + gained)
-    assert (merged.view_count or 0) in (0, most)
+    assert (merged.view_count or 0) in (newer.view_count or 0, most)
 
 
 @given(settings, settings, st.integers(0, 4))
