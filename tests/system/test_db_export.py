@@ -109,7 +109,11 @@ def test_database_that_a_killed_plex_left_is_exported_with_its_wal(plex_machine:
     (path,) = archives(machine)
     assert machine.run(["sh", "-c", f"cd '{DATABASES}' && sha256sum *"]).stdout == left
     machine.run(
-        ["sh", "-c", f"cd /tmp && zstd -dc {path} | tar -x --wildcards '*library.db' && mv $(find . -name '*library.db') l.db"]
+        [
+            "sh",
+            "-c",
+            f"cd /tmp && zstd -dc {path} | tar -x --wildcards '*library.db' && find . -name '*library.db' -exec mv {{}} l.db ';'",
+        ]
     )
     size = "import sqlite3; print(sqlite3.connect('/tmp/l.db').execute('SELECT DISTINCT size FROM media_parts').fetchall())"
     assert machine.run(["/usr/bin/python3", "-c", size]).stdout == "[(77,)]\n"
