@@ -70,7 +70,7 @@ def preview(which: Which, pairs: dict[str, str]) -> "Report":
         mappings=pairs,
         counts=seen.mappings,
         columns=seen.columns,
-        left=seen.left,
+        left=(*seen.left, *_find_linked(which, pairs)),
         collisions=seen.collisions,
         settings=_find_settings(which, pairs),
         is_dry=True,
@@ -115,6 +115,7 @@ def _rewrite(which: Which, data: "PlexData", pairs: dict[str, str], config: Conf
             snapshot(data.library, copy)
             done = rewrite_copy(copy, mover)
             collisions, left = look.result()
+        left += _find_linked(which, pairs)
         if collisions and not force:
             _refuse(collisions)
         if not done.values:
@@ -144,6 +145,18 @@ def _look_through(library: Path, pairs: dict[str, str]) -> "tuple[tuple[Collisio
 
     mover = Mover(pairs)
     return look(library, lambda connection: (find_meetings(connection, mover), find_left(connection, mover)))
+
+
+def _find_linked(which: Which, pairs: dict[str, str]) -> "tuple[Left, ...]":
+    """Return what of the blobs database is left as it is."""
+    from plexguard.db_export.database.look import look
+    from plexguard.db_export.remap.decide import Mover
+    from plexguard.db_export.remap.observe import find_linked
+
+    if which.data is None or not which.data.blobs.exists():
+        return ()
+    mover = Mover(pairs)
+    return look(which.data.blobs, lambda connection: find_linked(connection, mover))
 
 
 def _refuse(collisions: "tuple[Collision, ...]") -> None:

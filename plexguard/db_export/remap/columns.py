@@ -1,6 +1,10 @@
 """Where Plex's database holds paths of files. Facts, and a look whether they can be changed; no value is read here.
 
 Paths below a library's folder are relative in `directories`, and stay as they are; an absolute one there is moved like the others.
+
+The blobs database has the same schema, and rows in `blobs` alone. These belong to rows of the library by number, some by guid,
+which is an address where Plex has not recognised the file; their payloads (fingerprints, timelines, subtitles) hold no paths. A
+remap leaves that database as it is and tells how many guids it has: Plex makes what belongs to them anew.
 """
 
 import sqlite3
@@ -44,6 +48,7 @@ def _urls(table: str, *names: str) -> tuple[Column, ...]:
 
 FILE = Column(table="media_parts", name="file", kind=Kind.PATH)
 ROOT = Column(table="section_locations", name="root_path", kind=Kind.PATH)
+LINKED = Column(table="blobs", name="linked_guid", kind=Kind.URL, is_guid=True)
 _COLUMNS = (
     ROOT,
     FILE,
@@ -58,6 +63,7 @@ _COLUMNS = (
     Column(table="metadata_item_settings", name="guid", kind=Kind.URL, is_guid=True),
     Column(table="metadata_item_views", name="guid", kind=Kind.URL, is_guid=True),
     Column(table="metadata_item_views", name="grandparent_guid", kind=Kind.URL, is_guid=True),
+    LINKED,
 )
 
 

@@ -6,23 +6,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from plexguard.db_export.database.schema import quoted
-from plexguard.db_export.remap.columns import FILE, Column, Kind, find_columns
+from plexguard.db_export.remap.columns import FILE, LINKED, Column, Kind, find_columns
 from plexguard.db_export.remap.decide import Mover
 
 # Rows that are read at once.
 BATCH = 20_000
 _FIRST_ROW = -(2**63)
+# Type by type, so that indexes alone tell it: in a row megabytes stand before the guid.
+LINKED_GUIDS = f"SELECT linked_guid FROM blobs WHERE linked_type IN (SELECT DISTINCT linked_type FROM blobs) AND {LINKED.filter}"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """Values that a mapping would move, and that stay. is_closed: since only Plex's own SQLite can change them; else since nothing
-    is known of that column. example: the first of them."""
+    """Values that a mapping would move, and that stay. is_closed: since only Plex's own SQLite can change them; is_remade: since
+    Plex makes anew what they belong to; else since nothing is known of that column. example: the first of them."""
 
     column: str
     count: int
     example: str
     is_closed: bool = False
+    is_remade: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,15 @@ def find_left(connection: sqlite3.Connection, mover: Mover) -> tuple[Left, ...]:
     found = find_columns(connection)
     closed = (_find_closed(connection, column, mover) for column in found.closed)
     return (*(left for left in closed if left is not None), *find_unknown(connection, found.unknown, mover))
+
+
+def find_linked(connection: sqlite3.Connection, mover: Mover) -> tuple[Left, ...]:
+    """Return the guids of the blobs database that a mapping would move. Raises sqlite3.Error."""
+    known = find_columns(connection)
+    if LINKED not in (*known.changeable, *known.closed):
+        return ()
+    moved = [value for (value,) in connection.execute(LINKED_GUIDS) if mover.move_url(value) is not None]
+    return (Left(column=f"{LINKED} of the blobs", count=len(moved), example=moved[0], is_remade=True),) if moved else ()
 
 
 def find_meetings(connection: sqlite3.Connection, mover: Mover) -> tuple[Collision, ...]:

@@ -37,13 +37,18 @@ def show(report: Report) -> Iterator[str]:
     yield f"{report.columns.total():>9,}  {verb} in all" + "".join(f"\n{n:>9,}    {name}" for name, n in report.columns.items())
     yield from _show_collisions(report.collisions)
     for left in report.left:
-        why = "only Plex's own SQLite can change it" if left.is_closed else "what it means to Plex is not known"
-        yield f"left as it is: {left.count} in {left.column}, as {show_path(left.example)}: {why}"
+        yield f"left as it is: {left.count} in {left.column}, as {show_path(left.example)}: {_say_why(left)}"
     for name, value, new in report.settings:
         yield f"left as it is: Plex's setting {show_path(name)} is {show_path(value)}: set it to {show_path(new)} in Plex"
     if report.kept:
         yield f"what was there before: {report.kept} (plexguard-db-export undo)"
         yield from _show_check(report)
+
+
+def _say_why(left: Left) -> str:
+    if left.is_remade:
+        return "Plex makes anew what belongs to it"
+    return "only Plex's own SQLite can change it" if left.is_closed else "what it means to Plex is not known"
 
 
 def _show_collisions(collisions: tuple[Collision, ...]) -> Iterator[str]:

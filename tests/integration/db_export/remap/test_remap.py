@@ -20,6 +20,8 @@ from plexguard.db_export.config import Config
 from plexguard.db_export.database.files import PlexData
 from plexguard.db_export.database.sqlite import reading
 from plexguard.db_export.remap import decide
+from plexguard.db_export.remap.columns import LINKED, find_columns
+from plexguard.db_export.remap.observe import LINKED_GUIDS
 from plexguard.db_export.swap.generations import list_generations
 from plexguard.db_export.swap.replace import hold
 from tests.fakes.cut_off import DONE, REFUSED, run_and_kill
@@ -83,6 +85,46 @@ def test_a_dry_run_counts_and_changes_nothing(data, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "8  /Media/Films → /a" in out and "0  /Media/Other → /b" in out and "8  would be rewritten in all" in out
     assert data.library.read_bytes() == before and not list_generations(data)
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], []], ids=["dry run", "remap"])
+def test_guids_of_the_blobs_database_are_counted_and_left(data, tmp_path, arguments, capsys):
+    sql = "INSERT INTO blobs (linked_type, linked_guid, blob_type, blob) VALUES ('metadata_item', ?, ?, zeroblob(200000))"
+    guids = [("file:///Media/Films/A%20Film.mkv", 1), ("file:///Media/Films/A%20Film.mkv", 2), ("file:///Media/TV/x.mkv", 1)]
+    with closing(database.connect(data.blobs)) as connection:
+        connection.executemany(sql, [*guids, ("plex://movie/1", 1), (None, 1)])
+    before = data.blobs.read_bytes()
+    mappings = write_mappings(tmp_path, {"/Media/Films": "/a"})
+
+    remapped = ["remap", "--mappings", str(mappings), "--data", str(data.folder), "--format", "json", *arguments]
+    assert run_program("db-export", cli, remapped) in (0, 1)
+
+    (left,) = (left for left in json.loads(capsys.readouterr().out)["left"] if left["column"].startswith("blobs"))
+    assert left == {
+        "column": "blobs.linked_guid of the blobs",
+        "count": 2,
+        "example": "file:///Media/Films/A%20Film.mkv",
+        "is_closed": False,
+        "is_remade": True,
+    }
+    assert data.blobs.read_bytes() == before
+
+
+def test_guids_of_blobs_are_found_by_an_index_alone(data):
+    with reading(data.blobs) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {LINKED_GUIDS}").fetchall()
+    assert [step[-1] for step in plan if " blobs" in step[-1] and "COVERING INDEX" not in step[-1]] == []
+
+
+def test_no_column_of_the_blobs_but_the_guid_may_hold_an_address(data):
+    with reading(data.blobs) as connection:
+        found = find_columns(connection)
+        # Of the table that the blobs database fills, by its declared types; the payload is packed, and no text.
+        columns = {row[1]: row[2] for row in connection.execute("PRAGMA table_info(blobs)")}
+    texts = {name for name, kind in columns.items() if kind.startswith("varchar")}
+    assert texts == {"linked_type", "linked_guid"}
+    assert LINKED in found.changeable
+    assert {column.name for column in found.unknown if column.table == "blobs"} == texts
 
 
 def test_a_dry_run_reads_a_library_that_plex_writes_to(data, tmp_path, capsys):
