@@ -74,7 +74,7 @@ def make_drop_ins() -> dict[str, str]:
 
     preferences = '/srv/plex: 100% "x"/Library/Application Support/Plex Media Server/Preferences.xml'
     mounts = (MountPoint(path="/mnt/cloud", type="fuse.rclone"),)
-    site = Site(folders=(), mounts=mounts, preferences=preferences, groups={997: "plex"})
+    site = Site(folders=(), mounts=mounts, preferences=preferences, groups={997: "plex"}, plex_unit="plex-at-home.service")
     return dict(suite.drop_ins(Given({}, [], {}), site))
 
 

@@ -5,6 +5,7 @@ machine has changed: a mount that came after boot, a library folder that was add
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from plexguard.core import suite
@@ -16,6 +17,7 @@ from plexguard.core.host import Host
 from plexguard.core.manager import Manager
 from plexguard.core.mounts import MountPoint
 from plexguard.core.options import CALENDAR, options
+from plexguard.core.plex_config import PlexConfig
 from plexguard.core.units import DropIns, Site
 
 GENERATED = Path("/run/systemd/generator")
@@ -36,7 +38,8 @@ def make_drop_ins(
     settings.check(suite.section_names())
     # At boot nothing is mounted yet, and what is guarded stands in no fstab(5).
     guarded = Guarded(mount_points=find_mount_points(settings))
-    site = _site(found, (*mounts, *guarded.as_mounts()), groups)
+    unit = settings.take(PlexConfig).unit
+    site = replace(_site(found, (*mounts, *guarded.as_mounts()), groups), plex_unit=unit if unit != PlexConfig().unit else "")
     return {name: _HEADER + content for name, content in suite.drop_ins(settings, site).items()}
 
 

@@ -1,4 +1,4 @@
-"""What of [db-export] only a unit can hold: where it may write, and when it runs. Pure."""
+"""What of [db-export] only a unit can hold: where it may write, and when it runs, also before which Plex. Pure."""
 
 from plexguard.core.units import DropIns, Site, calendar_drop_in, quote_path
 from plexguard.db_export.config import ARCHIVES, Config
@@ -15,4 +15,6 @@ def drop_ins(config: Config, site: Site) -> DropIns:
         )
     if config.calendar != Config().calendar:
         made |= calendar_drop_in("plexguard-db-export.timer", config.calendar)
+    if site.plex_unit:
+        made["plexguard-db-export-finish.service.d/50-plex.conf"] = f"[Unit]\nBefore={site.plex_unit}\n"
     return made

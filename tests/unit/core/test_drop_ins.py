@@ -37,6 +37,21 @@ def test_make_drop_ins_is_the_same_for_the_same_configuration(tmp_path: Path) ->
     assert make_drop_ins(settings(tmp_path, text), None, (), {}) == make_drop_ins(settings(tmp_path, text), None, (), {}) != {}
 
 
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("", None),
+        ('[plex]\nunit = "plexmediaserver.service"\n', None),
+        ('[plex]\nunit = "plex-at-home.service"\n', "[Unit]\nBefore=plex-at-home.service\n"),
+    ],
+    ids=["nothing", "the default by its name", "another"],
+)
+def test_make_drop_ins_knows_the_unit_of_plex(tmp_path: Path, text: str, made: str | None) -> None:
+    found = make_drop_ins(settings(tmp_path, text), None, (), {}).get("plexguard-db-export-finish.service.d/50-plex.conf")
+
+    assert (found and found.partition("\n")[2]) == made
+
+
 def test_make_drop_ins_names_every_mistake_of_every_section(tmp_path: Path) -> None:
     text = '[perms-audit]\nroots = ["media"]\n[plex-probe]\ninterval = "soon"\nlooks = 99\n[speed]\n'
 
