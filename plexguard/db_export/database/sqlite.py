@@ -72,6 +72,9 @@ def _opened(path: Path, mode: str, timeout_s: float) -> Iterator[sqlite3.Connect
             yield connection
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except UnicodeDecodeError as error:
+        # Rows are decoded by us: what Python cannot decode is a name in the schema, or in what SQLite says of it.
+        raise DatabaseDamaged(f"{path}: its schema has names that are no text") from error
 
 
 def _decode(text: bytes) -> str:

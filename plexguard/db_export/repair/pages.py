@@ -223,7 +223,10 @@ def parse_leaf(page: bytes, number: int, usable: int) -> Leaf | None:
     at = HEADER_BYTES if number == 1 else 0
     if len(page) < usable or page[at] not in (TABLE_LEAF, INDEX_LEAF):
         return None
-    count = int.from_bytes(page[at + 3 : at + 5], "big")
+    told = int.from_bytes(page[at + 3 : at + 5], "big")
+    # Where the cells begin there is no room for pointers to more of them.
+    content = int.from_bytes(page[at + 5 : at + 7], "big")
+    count = min(told, (content - at - 8) // 2) if at + 8 <= content <= usable else told
     first = at + 8 + 2 * count
     if first > usable:
         return None
@@ -235,7 +238,7 @@ def parse_leaf(page: bytes, number: int, usable: int) -> Leaf | None:
     cells = [_leaf_cell(page, pointer, usable, is_table=is_table) if pointer >= first else None for pointer in pointers]
     good = tuple(cell for cell in cells if cell is not None)
     holes = _free_blocks(page, at, usable)
-    return Leaf(good, is_beyond or len(good) < count or holes is None or _lie_over_each_other(good, holes))
+    return Leaf(good, is_beyond or len(good) < told or holes is None or _lie_over_each_other(good, holes))
 
 
 def _free_blocks(page: bytes, at: int, usable: int) -> list[tuple[int, int]] | None:
