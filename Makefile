@@ -12,7 +12,7 @@ PACKAGES := apprise bash-completion chromium chromium-driver curl debhelper dh-p
 	fonts-dejavu-core fuse3 haproxy iproute2 lintian make man-db mmdebstrap nodejs openssh-client openssh-server prometheus pybuild-plugin-pyproject \
 	python3 python3-aiohttp python3-all python3-click python3-hypothesis python3-paramiko python3-prometheus-client python3-psutil python3-pytest \
 	python3-pytest-xdist python3-requests python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml \
-	rclone rsync shellcheck speedtest-cli systemd systemd-container systemd-journal-remote tzdata wrk zstd
+	rclone rsync shellcheck speedtest-cli sqlite3 systemd systemd-container systemd-journal-remote tzdata wrk zstd
 
 .PHONY: all deb check lint demo bench soak machine generate clean unit
 all: deb

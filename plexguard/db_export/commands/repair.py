@@ -24,6 +24,7 @@ def repair(config_path: Path, data: Path | None, force: bool, dry_run: bool, out
     from plexguard.db_export.repair.act import repair as act
     from plexguard.db_export.repair.ladder import Ladder
     from plexguard.db_export.repair.mend import PlexSqlite
+    from plexguard.db_export.repair.recover import Sqlite3
     from plexguard.db_export.repair.report import encode_repaired, show
     from plexguard.db_export.repair.snapshots import find_snapshots, read_identifier
     from plexguard.db_export.repair.tell import tell
@@ -41,6 +42,7 @@ def repair(config_path: Path, data: Path | None, force: bool, dry_run: bool, out
             check=check_copy,
             look_beside=look_at_files,
             plex=PlexSqlite(host=ports.host),
+            sqlite3=Sqlite3(host=ports.host, clock=ports.clock),
             snapshots=snapshots,
             max_loss=max_loss,
             forced=force,
@@ -52,6 +54,6 @@ def repair(config_path: Path, data: Path | None, force: bool, dry_run: bool, out
     if output == "json":
         click.echo(json.dumps(encode_repaired(done), indent=1))
     else:
-        for line in show(done, folder=plex_data.databases, max_loss=max_loss):
+        for line in show(done, max_loss=max_loss):
             click.echo(line)
     return 1 if done.failed else 0

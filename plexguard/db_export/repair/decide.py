@@ -16,6 +16,8 @@ class Rung(Enum):
     RELOAD = "dump and reload"
     # The same, with tables that had to be read page by page.
     SALVAGE = "salvage"
+    # The same, with what the sqlite3 program finds besides.
+    RECOVER = ".recover"
     SNAPSHOT = "snapshot"
 
 
@@ -33,7 +35,7 @@ def plan_rungs(findings: Iterable[Finding]) -> tuple[Rung, ...]:
     wrong -= {Kind.WAL}
     if wrong and wrong <= _IN_PLACE:
         rungs.append(Rung.FULL_TEXT if Kind.FULL_TEXT in wrong else Rung.REINDEX)
-    return (*rungs, Rung.RELOAD, Rung.SNAPSHOT)
+    return (*rungs, Rung.RELOAD, Rung.RECOVER, Rung.SNAPSHOT)
 
 
 def needs_mending(finding: Finding) -> bool:
@@ -103,6 +105,12 @@ def measure(known: Mapping[str, Known], kept: Mapping[str, int]) -> tuple[Loss, 
 def rows_lost(losses: Iterable[Loss]) -> int:
     """Return how many rows are gone that nothing can make again."""
     return sum(loss.rows for loss in losses if not loss.is_derived)
+
+
+def is_settled(last: Rung, lost: int) -> bool:
+    """Tell whether something good enough is to be taken before the next rung is tried. last: that was tried. lost: rows; what a
+    salvage has lost may be found by another."""
+    return last is not Rung.SALVAGE or lost == 0
 
 
 def too_much(losses: Iterable[Loss], *, max_loss: float) -> tuple[Loss, ...]:

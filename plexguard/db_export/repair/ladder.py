@@ -1,14 +1,15 @@
 """Go up the ladder for one database: try a rung, check what came of it, count what it kept, stop at the first good one."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from plexguard.core.errors import DataError, PlexguardError
 from plexguard.db_export.check.findings import Finding, Kind, Report, Severity, damage
-from plexguard.db_export.database.schema import count_rows
-from plexguard.db_export.database.sqlite import DatabaseDamaged, NotADatabase, reading
+from plexguard.db_export.database.schema import count_rows, quoted
+from plexguard.db_export.database.sqlite import DatabaseDamaged, DiskFull, NotADatabase, reading
 from plexguard.db_export.repair.carry import carry_over
 from plexguard.db_export.repair.decide import (
     Known,
@@ -16,6 +17,7 @@ from plexguard.db_export.repair.decide import (
     Rung,
     damaged_full_text,
     damaged_tables,
+    is_settled,
     measure,
     needs_mending,
     plan_rungs,
@@ -24,9 +26,10 @@ from plexguard.db_export.repair.decide import (
 )
 from plexguard.db_export.repair.mend import PlexSqlite, drop_indexes, make_plex_indexes, rebuild_full_text, reindex
 from plexguard.db_export.repair.pages import PageFile
-from plexguard.db_export.repair.reload import reload
+from plexguard.db_export.repair.recover import Recovered, Sqlite3
+from plexguard.db_export.repair.reload import More, reload
 from plexguard.db_export.repair.salvage import salvaging
-from plexguard.db_export.repair.shape import SEQUENCE, Made
+from plexguard.db_export.repair.shape import SEQUENCE, Made, Table
 from plexguard.db_export.repair.survey import Claims, Survey, read_schema, read_sequences, survey
 from plexguard.db_export.repair.trees import count_index
 from plexguard.db_export.repair.work import copy_file, copy_whole
@@ -52,7 +55,8 @@ class Snapshot(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """A rung that was tried. file: what it made, if that passed the check. failed: why it is no good, "" else. kept: rows by table.
-    to_do: what a person has to run with Plex's own SQLite. archive: of a snapshot, which."""
+    to_do: what a person has to run with Plex's own SQLite. archive: of a snapshot, which. by_page: tables that SQLite could not
+    read. aside: what `.recover` found that belongs to no table."""
 
     rung: Rung
     file: Path | None = None
@@ -61,6 +65,8 @@ class Tried:
     losses: tuple[Loss, ...] = ()
     to_do: tuple[str, ...] = ()
     archive: str = ""
+    by_page: tuple[str, ...] = ()
+    aside: int = 0
 
     @property
     def lost(self) -> int:
@@ -85,8 +91,7 @@ class Climb:
 
     @property
     def best(self) -> Tried | None:
-        passed = [tried for tried in self.tried if tried.file is not None]
-        return min(passed, key=lambda tried: tried.lost, default=None)
+        return _least(self.tried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,7 @@ class Ladder:
     check: Check
     look_beside: Callable[[Path], tuple[Finding, ...]]
     plex: PlexSqlite
+    sqlite3: Sqlite3
     snapshots: tuple[Snapshot, ...] = ()
     max_loss: float = 0.001
     forced: bool = False
@@ -119,11 +125,11 @@ class Ladder:
         climb = Climb(database=original.name, findings=findings, unreadable_bytes=unreadable)
         tried: list[Tried] = []
         for rung in rungs:
-            for one in self._try(rung, original, source, found, findings):
-                result = self._judge(one, known)
-                tried.append(result)
-                if result.file is not None and not too_much(result.losses, max_loss=self.max_loss):
-                    return _with(climb, tried, result)
+            for one in self._try(rung, original, source, found, findings, before=tuple(tried)):
+                tried.append(_compared(self._judge(one, known), tried))
+                good = _least(result for result in tried if not too_much(result.losses, max_loss=self.max_loss))
+                if good is not None and is_settled(tried[-1].rung, good.lost):
+                    return _with(climb, tried, good)
         done = _with(climb, tried, None)
         return _with(climb, tried, done.best) if self.forced else done
 
@@ -165,7 +171,14 @@ class Ladder:
         return tuple(damage(Kind.TABLE, "has rows that most of its indexes know nothing of", table=name) for name in wrong)
 
     def _try(
-        self, rung: Rung, original: Path, source: Path, found: Survey | None, findings: tuple[Finding, ...]
+        self,
+        rung: Rung,
+        original: Path,
+        source: Path,
+        found: Survey | None,
+        findings: tuple[Finding, ...],
+        *,
+        before: tuple[Tried, ...],
     ) -> Iterator[Tried]:
         """Yield what a rung makes: one file, or of snapshots one after the other."""
         self.tell(f"{original.name}: {rung.value}")
@@ -180,9 +193,12 @@ class Ladder:
                     yield Tried(rung=rung, file=target)
                 case Rung.REINDEX | Rung.FULL_TEXT:
                     yield self._mend(rung, source, target, found, findings)
+                case Rung.RECOVER:
+                    yield self._recover(source, target, found, findings, _least(before))
                 case _:
                     yield self._reload(source, target, found, findings)
         except DataError as error:
+            target.unlink(missing_ok=True)
             yield Tried(rung=rung, failed=str(error))
 
     def _mend(self, rung: Rung, source: Path, target: Path, found: Survey | None, findings: tuple[Finding, ...]) -> Tried:
@@ -194,16 +210,45 @@ class Ladder:
         again = [made for made in found.schema.made if made.name in bad] if found is not None else []
         return Tried(rung=rung, file=target, to_do=(*to_do, *make_plex_indexes(target, again, self.plex)))
 
-    def _reload(self, source: Path, target: Path, found: Survey | None, findings: tuple[Finding, ...]) -> Tried:
+    def _recover(
+        self, source: Path, target: Path, found: Survey | None, findings: tuple[Finding, ...], best: Tried | None
+    ) -> Tried:
+        obstacle = self.sqlite3.find_obstacle()
+        if obstacle:
+            return Tried(rung=Rung.RECOVER, failed=obstacle)
+        runs: list[Recovered] = []
+
+        def recover(tables: Mapping[str, Table]) -> Recovered:
+            runs.append(self.sqlite3.recover(source, tables))
+            return runs[-1]
+
+        try:
+            if found is not None and best is not None and best.file is not None and best.by_page:
+                # To look takes much less time than to write it all again.
+                looked = recover({name: found.seen[name].table for name in best.by_page})
+                if not _has_more(looked, best.file):
+                    return Tried(rung=Rung.RECOVER, failed=_no_more(best), aside=looked.aside)
+                runs.clear()
+            made = self._reload(source, target, found, findings, more=recover)
+        except DiskFull as error:
+            # What is made already may be good enough: this one was only to be better.
+            target.unlink(missing_ok=True)
+            return Tried(rung=Rung.RECOVER, failed=str(error))
+        return replace(made, rung=Rung.RECOVER, aside=sum(run.aside for run in runs))
+
+    def _reload(
+        self, source: Path, target: Path, found: Survey | None, findings: tuple[Finding, ...], *, more: More = lambda _: ()
+    ) -> Tried:
         if found is None:
             raise DataError("nothing in it looks like a page of a database")
         is_readable = opens(source)
-        done = reload(source, target, found=found, is_readable=is_readable, by_page=damaged_tables(findings))
+        done = reload(source, target, found=found, is_readable=is_readable, by_page=damaged_tables(findings), more=more)
         derived = {name for name, seen in found.seen.items() if seen.table.is_derived and seen.is_damaged}
         to_do = rebuild_full_text(target, derived | damaged_full_text(findings), self.plex)
         left_out = [made for made in done.left_out if not _carried_over(source, made, found, target)]
         to_do += make_plex_indexes(target, left_out, self.plex)
-        return Tried(rung=Rung.SALVAGE if done.read_by_page else Rung.RELOAD, file=target, to_do=to_do)
+        by_page = tuple(done.read_by_page)
+        return Tried(rung=Rung.SALVAGE if by_page else Rung.RELOAD, file=target, to_do=to_do, by_page=by_page)
 
     def _unpack(self, name: str, target: Path) -> Iterator[Tried]:
         for number, snapshot in enumerate(self.snapshots):
@@ -227,17 +272,38 @@ class Ladder:
                 kept = count_rows(connection)
         except PlexguardError as error:
             return _failed(made, str(error))
-        return Tried(rung=made.rung, file=made.file, kept=kept, losses=measure(known, kept), to_do=made.to_do, archive=made.archive)
+        return replace(made, kept=kept, losses=measure(known, kept))
 
 
 def _with(climb: Climb, tried: list[Tried], taken: Tried | None) -> Climb:
-    return Climb(
-        database=climb.database,
-        findings=climb.findings,
-        tried=tuple(tried),
-        taken=taken,
-        unreadable_bytes=climb.unreadable_bytes,
-    )
+    return replace(climb, tried=tuple(tried), taken=taken)
+
+
+def _least(tried: Iterable[Tried]) -> Tried | None:
+    """Return what has lost least of those that passed the check; of equals the first."""
+    return min((one for one in tried if one.file is not None), key=lambda one: one.lost, default=None)
+
+
+def _compared(made: Tried, before: list[Tried]) -> Tried:
+    """Drop what `.recover` has made if it is no better: its room may be needed."""
+    best = _least(before)
+    if made.rung is not Rung.RECOVER or made.file is None or best is None or made.lost < best.lost:
+        return made
+    made.file.unlink()
+    return replace(_failed(made, _no_more(best)), aside=made.aside)
+
+
+def _no_more(best: Tried) -> str:
+    return f"finds no row that {best.rung.value} has not"
+
+
+def _has_more(rows: Recovered, there: Path) -> bool:
+    """Tell whether one of these rows is not in a database."""
+    with reading(there, immutable=True) as connection, contextlib.closing(iter(rows)) as each:
+        return any(
+            connection.execute(f"SELECT 1 FROM {quoted(table.name)} WHERE rowid = ?", (rowid,)).fetchone() is None  # noqa: S608
+            for table, (rowid, _) in each
+        )
 
 
 def _failed(made: Tried, reason: str) -> Tried:

@@ -6,9 +6,9 @@ knows are left out: with another order they would be wrong, and Plex's searches 
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -56,11 +56,22 @@ def new_database(target: Path, header: Header) -> Iterator[sqlite3.Connection]:
         raise translate(error, target) from error
 
 
+More = Callable[[Mapping[str, Table]], Iterable[tuple[Table, Row]]]
+
+
 def reload(
-    source: Path, target: Path, *, found: Survey, is_readable: bool = True, by_page: frozenset[str] = frozenset()
+    source: Path,
+    target: Path,
+    *,
+    found: Survey,
+    is_readable: bool = True,
+    by_page: frozenset[str] = frozenset(),
+    more: More = lambda _: (),
 ) -> Reloaded:
     """Write the new database. found: what was seen of the old one. is_readable: SQLite opens it; else every table is read page by
-    page, as those of by_page are. Raises what translate() makes of SQLite's errors, and DataError where nothing is left to read."""
+    page, as those of by_page are. more: rows of such tables that somebody else has found; taken is what the indexes know.
+
+    Raises what translate() makes of SQLite's errors, and DataError where nothing is left to read."""
     if not found.seen:
         raise DataError(f"{source}: nothing is left of its schema")
     done = Reloaded()
@@ -71,7 +82,7 @@ def reload(
         header = salvage.pages.header
         with new_database(target, header) as connection:
             _make_tables(connection, found.schema)
-            _copy_all(connection, salvage, source if is_readable else None, done)
+            _copy_all(connection, salvage, source if is_readable else None, done, more)
             _make_indexes(connection, found.schema, done)
             _enter_the_rest(connection, found.schema)
             _set_sequences(connection, salvage)
@@ -87,7 +98,7 @@ def _make_tables(connection: sqlite3.Connection, schema: Schema) -> None:
             connection.execute(table.sql)
 
 
-def _copy_all(connection: sqlite3.Connection, salvage: Salvage, source: Path | None, done: Reloaded) -> None:
+def _copy_all(connection: sqlite3.Connection, salvage: Salvage, source: Path | None, done: Reloaded, more: More) -> None:
     seen = [one for one in salvage.found.seen.values() if one.table.name != SEQUENCE]
     if source is not None:
         address = f"file:{quote(str(source), errors='surrogateescape')}?mode=ro&immutable=1"
@@ -97,7 +108,9 @@ def _copy_all(connection: sqlite3.Connection, salvage: Salvage, source: Path | N
     for one in by_page:
         done.read_by_page.append(one.table.name)
         _insert(connection, one.table, salvage.placed(one.table))
-    for table, rows in groupby(salvage.displaced(by_page), key=lambda found: found[0]):
+    wanted = {one.table.name: one.table for one in by_page}
+    further = chain(salvage.displaced(by_page), salvage.confirmed(more(wanted)) if wanted else ())
+    for table, rows in groupby(further, key=lambda found: found[0]):
         _insert(connection, table, (row for _, row in rows))
     connection.execute("COMMIT")
     if source is not None:
@@ -153,7 +166,7 @@ def _bound(table: Table, row: Row) -> tuple[Value, ...]:
 def _make_indexes(connection: sqlite3.Connection, schema: Schema, done: Reloaded) -> None:
     tables = {table.name: table for table in schema.tables}
     for made in schema.made:
-        if made.kind != "index" or not made.sql or made.table not in tables:
+        if made.kind != "index" or not made.sql or made.table not in tables or made.name in schema.unclear:
             continue
         if made.is_plex_only:
             done.left_out.append(made)
@@ -180,10 +193,11 @@ def _enter_the_rest(connection: sqlite3.Connection, schema: Schema) -> None:
     """Enter virtual tables, triggers and views as they stood in the schema: no statement would make them without Plex's SQLite."""
     tables = {table.name for table in schema.tables}
     hanging = [one for one in schema.made if one.kind == "view" or (one.kind == "trigger" and one.table in tables)]
+    entered = [one for one in schema.made if (one.is_virtual or one in hanging) and one.name not in schema.unclear]
     connection.execute("PRAGMA writable_schema=ON")
     connection.executemany(
         "INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) VALUES (?, ?, ?, 0, ?)",
-        [(one.kind, one.name, one.table, one.sql) for one in schema.made if one.is_virtual or one in hanging],
+        [(one.kind, one.name, one.table, one.sql) for one in entered],
     )
     connection.execute("PRAGMA writable_schema=RESET")
 

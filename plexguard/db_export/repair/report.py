@@ -1,20 +1,18 @@
 """What a repair found and did, for people and programs. Pure."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from plexguard.core.events import quote_for_shell, show_path
+from plexguard.core.events import show_path
 from plexguard.db_export.repair.act import Repaired, refused
 from plexguard.db_export.repair.decide import Loss, needs_mending
 from plexguard.db_export.repair.ladder import Climb, Tried
-from plexguard.db_export.repair.mend import PLEX_SQLITE
 
 _SHOWN = 10
 
 
-def show(done: Repaired, *, folder: Path, max_loss: float) -> Iterator[str]:
-    """Yield the lines for people. folder: of the databases."""
+def show(done: Repaired, *, max_loss: float) -> Iterator[str]:
+    """Yield the lines for people."""
     for climb in done.climbs:
         yield from _show_climb(climb, max_loss=max_loss)
     for name in done.with_snapshot:
@@ -28,9 +26,8 @@ def show(done: Repaired, *, folder: Path, max_loss: float) -> Iterator[str]:
         yield "Dry run: nothing was put in place"
     else:
         yield "Nothing was put in place: Plex's files are as they were"
-    for database, sql in done.to_do:
-        yield "Left to do, by Plex's own SQLite, before Plex is started:"
-        yield f'  "{PLEX_SQLITE}" {quote_for_shell(str(folder / database))} {quote_for_shell(sql)}'
+    if done.to_do:
+        yield "Left to do, for its search or sorting: see TROUBLESHOOTING in man plexguard-db-export"
 
 
 def _show_climb(climb: Climb, *, max_loss: float) -> Iterator[str]:
@@ -51,6 +48,8 @@ def _show_climb(climb: Climb, *, max_loss: float) -> Iterator[str]:
         yield f"  the disk could not read {climb.unreadable_bytes:,} bytes of it: see journalctl -k"
     for tried in climb.tried:
         yield f"  {_name(tried)}: {_say(tried, climb, max_loss=max_loss)}"
+        if tried.aside:
+            yield f"    {tried.aside:,} entries that it found belong to no table"
         for loss in tried.losses[:_SHOWN]:
             yield f"    {_show_loss(loss)}"
 
@@ -115,6 +114,7 @@ def _encode_climb(climb: Climb) -> dict[str, Any]:
                 "rung": tried.rung.value,
                 "archive": tried.archive or None,
                 "failed": tried.failed or None,
+                "belong_nowhere": tried.aside,
                 "kept": dict(tried.kept),
                 "lost": tried.lost,
                 "losses": [

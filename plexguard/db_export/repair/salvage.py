@@ -7,7 +7,7 @@ without a place has to belong to a hole of exactly one table.
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,11 +35,13 @@ def salvaging(source: Path, found: Survey, *, scratch: Path) -> Iterator["Salvag
 
 @dataclass(frozen=True, slots=True)
 class Salvage:
-    """pages: the file. found: what is known of it. witnesses: its indexes."""
+    """pages: the file. found: what is known of it. witnesses: its indexes. refused: rows that lie where they should, and are not
+    what they were: (table, number)."""
 
     pages: PageFile
     found: Survey
     witnesses: Witnesses
+    refused: set[tuple[str, int]] = field(default_factory=set)
 
     def placed(self, table: Table) -> Iterator[Row]:
         """Yield the rows of a table that lie where they should."""
@@ -58,16 +60,18 @@ class Salvage:
         is_doubted = self.found.seen[table.name].is_doubted
         for cell, values in rows:
             if values is None:
-                continue
-            if cell.rowid not in found.range:
+                is_good = False
+            elif cell.rowid not in found.range:
                 # The row may be in the wrong place, or the page above may be wrong about the place.
                 is_good = self.witnesses.ask(table, cell.rowid, values).is_there
             elif is_doubtful or self._shares_pages(cell):
                 is_good = self._is_known(table, cell.rowid, values)
             else:
                 is_good = not is_doubted or not self.witnesses.ask(table, cell.rowid, values).is_denied
-            if is_good:
+            if is_good and values is not None:
                 yield cell.rowid, values
+            else:
+                self.refused.add((table.name, cell.rowid))
 
     def _is_known(self, table: Table, rowid: int, values: tuple[Value, ...]) -> bool:
         # Zeros in a text are what a lost write leaves; Plex writes none.
@@ -95,6 +99,15 @@ class Salvage:
             leaf = self.pages.leaf(number) if self.pages.kind(number) == TABLE_LEAF else None
             for cell in leaf.cells if leaf is not None else ():
                 yield from self._owner_of(cell, leaf, wanting)
+
+    def confirmed(self, rows: Iterable[tuple[Table, Row]]) -> Iterator[tuple[Table, Row]]:
+        """Yield those of somebody else's rows that were there, and are as they were. Call it when placed() is through."""
+        for table, (rowid, values) in rows:
+            if (table.name, rowid) in self.refused:
+                continue
+            said = self.witnesses.ask(table, rowid, values)
+            if said.is_there or (said.is_silent and any(rowid in hole for hole in self.found.seen[table.name].holes)):
+                yield table, (rowid, values)
 
     def _owner_of(self, cell: Cell, leaf: Leaf | None, wanting: list[tuple[Seen, list[Range]]]) -> Iterator[tuple[Table, Row]]:
         able = []

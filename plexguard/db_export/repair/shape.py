@@ -90,7 +90,7 @@ SCHEMA_TABLE = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """made: all rows, in order. tables: those with pages. unclear: names of tables whose statement makes no sense any more."""
+    """made: all rows, in order. tables: those with pages. unclear: names of those whose statement makes no sense any more."""
 
     made: tuple[Made, ...]
     tables: tuple[Table, ...]
@@ -114,11 +114,12 @@ def parse_made(values: tuple[Value, ...]) -> Made | None:
 def understand(made: tuple[Made, ...]) -> Schema:
     """Return what rows of the schema say, asking SQLite about each statement in an empty database in memory."""
     derived = {f"{one.name}_{part}" for one in made for part in _SHADOWS.get(one.module, ())} | {"sqlite_stat1", "sqlite_stat4"}
-    tables, unclear = [], []
+    # Zeros are what a lost write leaves.
+    tables, unclear = [], [one.name for one in made if "\0" in one.sql]
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
         scratch.execute("PRAGMA writable_schema=ON")
         for one in made:
-            if one.kind != "table" or one.is_virtual:
+            if one.kind != "table" or one.is_virtual or one.name in unclear:
                 continue
             columns = _columns_of(scratch, one)
             if columns is None:

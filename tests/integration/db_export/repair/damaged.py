@@ -6,12 +6,21 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from plexguard.core.clock import SystemClock
+from plexguard.core.host import LocalHost
+from plexguard.db_export.check.observe import look_at_files
+from plexguard.db_export.check.run import check_copy
 from plexguard.db_export.database.files import PlexData
-from plexguard.db_export.repair.ladder import opens, read_like
+from plexguard.db_export.repair.ladder import Climb, Ladder, opens, read_like
+from plexguard.db_export.repair.mend import PlexSqlite
 from plexguard.db_export.repair.pages import PageFile
+from plexguard.db_export.repair.recover import Sqlite3
 from plexguard.db_export.repair.reload import Reloaded, reload
 from plexguard.db_export.repair.survey import survey
+from tests.fakes.ports import FakeHost
 
+# What is made again from others.
+DERIVED = ("fts4_", "spellfix_")
 Rows = dict[str, set[tuple[object, ...]]]
 
 
@@ -57,6 +66,21 @@ def invented(rows: Rows, true: Rows) -> dict[str, int]:
     """Return how many rows there are that never were."""
     wrong = {table: len(found - true.get(table, set())) for table, found in rows.items()}
     return {table: number for table, number in wrong.items() if number}
+
+
+def plain(rows: Rows) -> Rows:
+    """Return the rows that nothing else can be made from."""
+    return {table: found for table, found in rows.items() if not table.startswith(DERIVED)}
+
+
+def climb(data: PlexData, *, forced: bool = True, command: str = "sqlite3", program: Sqlite3 | None = None) -> Climb:
+    """Go up the whole ladder with the real check. command: the sqlite3 program; or program itself."""
+    work = data.databases / "work"
+    work.mkdir()
+    plex = PlexSqlite(host=FakeHost(), command=Path("/nowhere/Plex SQLite"))
+    program = program or Sqlite3(host=LocalHost(), clock=SystemClock(), command=command)
+    ladder = Ladder(work=work, check=check_copy, look_beside=look_at_files, plex=plex, sqlite3=program, forced=forced)
+    return ladder.climb(data.library, like=data.blobs)
 
 
 def mend(data: PlexData, target: Path) -> Reloaded:

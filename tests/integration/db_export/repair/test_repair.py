@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.core.clock import SystemClock
 from plexguard.core.errors import DataError, IoFailed, PlexguardError, SystemRefused
-from plexguard.core.host import Completed
+from plexguard.core.host import Completed, LocalHost
 from plexguard.db_export.check.findings import Kind, Report
 from plexguard.db_export.check.findings import damage as finding
 from plexguard.db_export.check.observe import look_at_files
@@ -23,6 +24,7 @@ from plexguard.db_export.repair.act import Repaired, repair
 from plexguard.db_export.repair.decide import Rung
 from plexguard.db_export.repair.ladder import Ladder
 from plexguard.db_export.repair.mend import PlexSqlite
+from plexguard.db_export.repair.recover import Sqlite3
 from plexguard.db_export.repair.report import encode_repaired
 from plexguard.db_export.repair.tell import tell
 from plexguard.db_export.repair.work import FOLDER
@@ -70,6 +72,7 @@ def run(
         check=check,
         look_beside=look_at_files,
         plex=PlexSqlite(host=host or FakeHost(), command=command),
+        sqlite3=Sqlite3(host=LocalHost(), clock=SystemClock()),
         snapshots=snapshots,
         max_loss=MAX_LOSS,
         forced=forced,
@@ -154,7 +157,7 @@ def test_an_archive_serves_when_the_file_does_not_and_brings_its_blobs(copy_of, 
     with closing(sqlite3.connect(data.blobs)) as connection, connection:
         connection.execute("DELETE FROM blobs WHERE id < 10")
     done = run(data, snapshots=(Archived(folder=snapshot.folder, name="plex-2.tar.zst", broken=True), snapshot))
-    assert [tried.rung for tried in done.climbs[0].tried] == [Rung.RELOAD, Rung.SNAPSHOT, Rung.SNAPSHOT]
+    assert [tried.rung for tried in done.climbs[0].tried] == [Rung.RELOAD, Rung.RECOVER, Rung.SNAPSHOT, Rung.SNAPSHOT]
     assert done.climbs[0].taken.archive == "plex-1.tar.zst"
     assert done.with_snapshot == (BLOBS,)
     assert read_rows(data.library) == read_rows(snapshot.folder / LIBRARY)

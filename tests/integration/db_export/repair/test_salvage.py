@@ -14,15 +14,10 @@ from tests.integration.db_export.repair.damaged import (
     edit,
     invented,
     mend,
+    plain,
     read_rows,
     root_of,
 )
-
-SHADOWS = ("fts4_", "spellfix_")
-
-
-def plain(rows):
-    return {table: found for table, found in rows.items() if not table.startswith(SHADOWS)}
 
 
 @pytest.mark.parametrize("size", [1024, 4096])
@@ -46,6 +41,17 @@ def test_what_only_the_way_to_was_lost_is_kept_to_the_last_row(kind, copy_of, tr
     mend(data, tmp_path / "new.db")
     kept = read_rows(tmp_path / "new.db")
     assert plain(kept) == plain(true_rows[1024])
+
+
+def test_statements_with_zeros_in_them_are_taken_from_the_other_database(copy_of, true_rows, tmp_path):
+    data = copy_of(4096)
+    damage(data, "half a page", seed=1)
+    assert b"\0" * 2048 in data.library.read_bytes()
+    mend(data, tmp_path / "new.db")
+    assert plain(read_rows(tmp_path / "new.db")) == plain(true_rows[4096])
+    with closing(sqlite3.connect(data.blobs)) as like, closing(sqlite3.connect(tmp_path / "new.db")) as new:
+        names = "SELECT type, name FROM sqlite_master WHERE name <> 'index_title_sort_icu' ORDER BY 1, 2"
+        assert new.execute(names).fetchall() == like.execute(names).fetchall()
 
 
 def test_a_sound_database_is_copied_row_by_row_the_same(copy_of, true_rows, tmp_path):

@@ -3,7 +3,17 @@
 import pytest
 
 from plexguard.db_export.check.findings import Kind, damage, note, warning
-from plexguard.db_export.repair.decide import Known, Loss, Rung, damaged_tables, measure, plan_rungs, rows_lost, too_much
+from plexguard.db_export.repair.decide import (
+    Known,
+    Loss,
+    Rung,
+    damaged_tables,
+    is_settled,
+    measure,
+    plan_rungs,
+    rows_lost,
+    too_much,
+)
 
 
 def test_a_sound_database_needs_no_rung():
@@ -33,6 +43,23 @@ def test_the_first_rung_is_the_cheapest_that_can_help(kinds, first):
     assert rungs[0] is first
     assert rungs[-1] is Rung.SNAPSHOT
     assert list(rungs) == sorted(rungs, key=list(Rung).index)
+
+
+@pytest.mark.parametrize(
+    ("last", "lost", "settled"),
+    [
+        (Rung.REINDEX, 1, True),
+        (Rung.RELOAD, 1, True),
+        (Rung.SALVAGE, 0, True),
+        # Somebody else may find it.
+        (Rung.SALVAGE, 1, False),
+        (Rung.RECOVER, 1, True),
+    ],
+)
+def test_what_a_salvage_has_lost_is_looked_for_before_it_is_taken(last, lost, settled):
+    assert is_settled(last, lost) is settled
+    rungs = plan_rungs((damage(Kind.TABLE, ""),))
+    assert rungs.index(Rung.RECOVER) == rungs.index(Rung.RELOAD) + 1
 
 
 def test_a_sequence_that_is_behind_is_mended_before_a_number_is_taken_twice():

@@ -21,7 +21,7 @@ SOUND = Climb(database=BLOBS, findings=())
 
 def test_a_sound_database_is_one_line():
     done = Repaired(climbs=(SOUND,))
-    assert list(show(done, folder=FOLDER, max_loss=0.001)) == [f"{BLOBS}: sound, nothing to do"]
+    assert list(show(done, max_loss=0.001)) == [f"{BLOBS}: sound, nothing to do"]
     assert encode_repaired(done)["sound"] is True
 
 
@@ -29,19 +29,32 @@ def test_what_is_taken_is_said_with_what_it_lost_where_the_rest_is_and_what_is_l
     climb = Climb(database=LIBRARY, findings=FINDINGS, tried=(SALVAGED,), taken=SALVAGED)
     folder = FOLDER / "plexguard-undo" / "0001-repair"
     generation = Generation(number=1, made=datetime.now(UTC), reason="repair", folder=folder)
-    lines = "\n".join(show(Repaired(climbs=(climb, SOUND), generation=generation), folder=FOLDER, max_loss=0.1))
+    lines = "\n".join(show(Repaired(climbs=(climb, SOUND), generation=generation), max_loss=0.1))
     assert "  table: tags: page 7 makes no sense" in lines
     assert "salvage: passes the check, 95 rows kept, 5 lost: taken" in lines
     assert "tags: 95 of 100 rows, 5 lost (5.00%)" in lines
     assert str(folder) in lines
-    assert f"{FOLDER / LIBRARY} 'CREATE INDEX i ON t (a);'" in lines
+    assert "CREATE INDEX" not in lines
+    assert lines.splitlines()[-1].startswith("Left to do")
+    assert encode_repaired(Repaired(climbs=(climb,)))["left_to_do"] == [{"database": LIBRARY, "sql": "CREATE INDEX i ON t (a);"}]
+
+
+def test_what_was_found_that_belongs_to_no_table_is_told():
+    recovered = Tried(rung=Rung.RECOVER, file=FOLDER / "w" / "y", kept={"tags": 99}, aside=12)
+    climb = Climb(database=LIBRARY, findings=FINDINGS, tried=(SALVAGED, recovered), taken=recovered)
+    lines = list(show(Repaired(climbs=(climb,)), max_loss=0.001))
+    assert lines[-2:] == [
+        "    12 entries that it found belong to no table",
+        "Nothing was put in place: Plex's files are as they were",
+    ]
+    assert lines[-3] == "  .recover: passes the check, 99 rows kept, 0 lost: taken"
 
 
 def test_what_would_lose_too_much_is_refused_in_so_many_words():
     climb = Climb(database=LIBRARY, findings=FINDINGS, tried=(SALVAGED, NO_ARCHIVE))
     done = Repaired(climbs=(climb,))
     assert done.failed == (climb,)
-    lines = "\n".join(show(done, folder=FOLDER, max_loss=0.001))
+    lines = "\n".join(show(done, max_loss=0.001))
     assert "5 lost: too much, the limit is 0.1% of a table" in lines
     assert "snapshot plex-1.tar.zst: failed: it cannot be unpacked" in lines
     assert "Plex's files are as they were" in lines
