@@ -35,7 +35,7 @@ def find_plex() -> tuple[Process, ...]:
 
 def find_in_container(container_id: str) -> tuple[Process, ...]:
     """Return the processes of a container, by the full id of it that their cgroups are named after."""
-    return tuple(process for process in _processes() if container_id in _read(f"/proc/{process.pid}/cgroup"))
+    return tuple(process for process in _processes() if container_id in read_cgroup(process.pid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,11 @@ def _read_start_s(pid: int) -> float | None:
 def read_comm(pid: int) -> str:
     """Return a process's name, "" when there is none or it may not be told."""
     return _read(f"/proc/{pid}/comm").strip()
+
+
+def read_cgroup(pid: int) -> str:
+    """Return what a process runs in, as cgroups(7) writes it; "" when there is none or it may not be told."""
+    return _read(f"/proc/{pid}/cgroup")
 
 
 def _read(file: str) -> str:

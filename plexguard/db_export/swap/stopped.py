@@ -11,30 +11,36 @@ from pathlib import Path
 from plexguard.core.child import in_child
 from plexguard.core.clock import Clock
 from plexguard.core.errors import IoFailed, NoPermission
-from plexguard.core.found import DOCKER_UNIT, FoundPlex, Server
-from plexguard.core.host import CommandError, CommandFailed, Host
+from plexguard.core.found import DOCKER_SOCKET, DOCKER_UNIT, FoundPlex, Server
+from plexguard.core.host import CommandError, Host
 from plexguard.core.manager import Manager, Unit, is_stopped
-from plexguard.core.processes import Process, find_plex
+from plexguard.core.processes import Process, find_plex, read_cgroup
 from plexguard.db_export.database.files import PlexData
+from plexguard.db_export.swap.containers import (
+    Holder,
+    ask_status,
+    find_holder,
+    find_restarting,
+    is_still,
+    stop_command,
+)
 from plexguard.db_export.swap.pieces import all_files
 from plexguard.db_export.swap.users import PlexRuns, User, find_users
 
 WAIT_S = 30.0
 _POLL_S = 0.2
-_ASK_TIMEOUT_S = 15.0
 _LOOK_TIMEOUT_S = 10.0
-# Docker's words for a container that runs nothing.
-_STILL = ("created", "exited", "dead", "absent")
 _FOLDER = "PLEX_MEDIA_SERVER_APPLICATION_SUPPORT_DIR"
 _BELOW_HOME = "Library/Application Support"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Why Plex is not proven to be stopped. passes: it looks like the end of a stop."""
+    """Why Plex is not proven to be stopped. passes: it looks like the end of a stop. hint: how to stop it, "" if nobody knows."""
 
     reason: str
     passes: bool = False
+    hint: str = ""
 
 
 def prove_stopped(
@@ -48,7 +54,7 @@ def prove_stopped(
     deadline_s = clock.monotonic_s() + wait_s
     while (running := find_running(data, found, manager=manager, host=host)) is not None:
         if not running.passes or clock.monotonic_s() >= deadline_s:
-            raise PlexRuns(f"Plex is not stopped: {running.reason}")
+            raise PlexRuns(f"Plex is not stopped: {running.reason}", hint=running.hint)
         clock.sleep(_POLL_S)
 
 
@@ -59,7 +65,12 @@ def find_running(data: PlexData, found: FoundPlex | None, *, manager: Manager, h
             return running
         if found.server is Server.CONTAINER and (running := _ask_container(found.name, manager, host)) is not None:
             return running
-    return judge_processes(find_users(all_files(data)), _find_servers(data))
+    users, servers = find_users(all_files(data)), _find_servers(data)
+    pids = dict.fromkeys((*(user.pid for user in users), *(server.pid for server in servers)))
+    holders = (find_holder(host, read_cgroup(pid)) for pid in pids if pid)
+    running = judge_processes(users, servers, next((holder for holder in holders if holder is not None), None))
+    is_native = found is not None and found.server is Server.UNIT and is_data_of(data, found)
+    return running if running is not None or is_native else _ask_for_restarting(data, manager, host)
 
 
 def is_data_of(data: PlexData, found: FoundPlex) -> bool:
@@ -72,7 +83,7 @@ def judge_unit(unit: Unit) -> Running | None:
     if unit.active_state == "deactivating":
         return Running(reason=f"{unit.name} is being stopped", passes=True)
     if unit.exists and not is_stopped(unit):
-        return Running(reason=f"{unit.name} is {unit.active_state}")
+        return Running(reason=f"{unit.name} is {unit.active_state}", hint=f"systemctl stop {unit.name}")
     return None
 
 
@@ -81,26 +92,33 @@ def _ask_container(name: str, manager: Manager, host: Host) -> Running | None:
         # Containers that outlive it are seen as processes.
         return None
     try:
-        argv = ["docker", "container", "inspect", "--format={{.State.Status}}", "--", name]
-        status = host.run(argv, timeout_s=_ASK_TIMEOUT_S).stdout.strip()
-    except CommandFailed as error:
-        if "no such container" not in str(error).lower():
-            return Running(reason=f"can't tell the state of container {name}: {error}")
-        status = "absent"
+        status = ask_status(host, name)
     except CommandError as error:
         return Running(reason=f"can't tell the state of container {name}: {error}")
-    return judge_container(name, status)
+    if is_still(status):
+        return None
+    return Running(reason=f"container {name} is {status or 'in no known state'}", hint=stop_command(name))
 
 
-def judge_container(name: str, status: str) -> Running | None:
-    """Say why a container is not stopped: what is paused, restarted or removed still has its databases open, or will."""
-    return None if status in _STILL else Running(reason=f"container {name} is {status or 'in no known state'}")
+def _ask_for_restarting(data: PlexData, manager: Manager, host: Host) -> Running | None:
+    """Look for a container of any name that runs nothing just now, until Docker starts it again by its restart policy."""
+    if not DOCKER_SOCKET.exists() or manager.unit(DOCKER_UNIT).active_state != "active":
+        return None
+    try:
+        name = find_restarting(host, data.folder.resolve())
+    except CommandError as error:
+        return Running(reason=f"can't tell whether a container of it is about to start: {error}")
+    return Running(reason=f"container {name} is restarting", hint=stop_command(name)) if name else None
 
 
-def judge_processes(users: tuple[User, ...], servers: tuple[Process, ...]) -> Running | None:
-    """Say who uses the databases or runs as a server of this data: that may be the end of a stop."""
-    reasons = [*map(str, users[:3]), *(f"{server} runs" for server in servers[:3])]
-    return Running(reason="; ".join(reasons), passes=True) if reasons else None
+def judge_processes(users: tuple[User, ...], servers: tuple[Process, ...], holder: Holder | None) -> Running | None:
+    """Say who uses the databases or runs as a server of this data: that may be the end of a stop. holder: what they run in."""
+    first = {user.pid: user for user in reversed(users)}
+    reasons = [*map(str, reversed(first.values())), *(f"{server} runs" for server in servers if server.pid not in first)][:3]
+    if not reasons:
+        return None
+    inside = f", in {holder.name}" if holder is not None else ""
+    return Running(reason="; ".join(reasons) + inside, passes=True, hint=holder.stop if holder is not None else "")
 
 
 def _find_servers(data: PlexData) -> tuple[Process, ...]:

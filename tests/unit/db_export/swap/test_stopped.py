@@ -11,6 +11,7 @@ from plexguard.core.manager import Unit
 from plexguard.core.processes import Process
 from plexguard.db_export.database.files import PlexData
 from plexguard.db_export.swap import stopped
+from plexguard.db_export.swap.containers import Holder, is_still
 from plexguard.db_export.swap.users import User
 from tests.fakes.ports import FakeClock, FakeHost, FakeManager
 
@@ -25,10 +26,11 @@ INSPECT = "docker container inspect"
 def test_unit_that_runs_is_refused_at_once(state):
     manager, clock = FakeManager(Unit(name=NATIVE.name, load_state="loaded", active_state=state)), FakeClock()
 
-    with pytest.raises(TryAgain, match=f"plexmediaserver.service is {state}"):
+    with pytest.raises(TryAgain, match=f"plexmediaserver.service is {state}") as refused:
         stopped.prove_stopped(DATA, NATIVE, manager=manager, host=FakeHost(), clock=clock)
 
     assert clock.slept == []
+    assert refused.value.hint == "systemctl stop plexmediaserver.service"
 
 
 def test_unit_that_is_being_stopped_is_waited_for_until_the_limit():
@@ -48,11 +50,12 @@ def test_container_that_is_not_still_is_refused(status):
 
     assert running is not None
     assert "container plex is" in running.reason
+    assert running.hint == "docker stop plex"
 
 
 @pytest.mark.parametrize("status", ["created", "exited", "dead"])
 def test_container_that_runs_nothing_is_stopped(status):
-    assert stopped.judge_container("plex", status) is None
+    assert is_still(status)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +73,25 @@ def test_docker_that_does_not_tell_is_no_proof(answer):
 def test_users_and_servers_may_be_closing():
     running = stopped.judge_processes(
         (User(pid=7, name="Plex Media Serv", file="library.db"),),
-        (Process(pid=7, name="Plex Media Server", state="running", uid=1),),
+        (Process(pid=8, name="Plex Media Server", state="running", uid=1),),
+        None,
     )
 
     assert running == stopped.Running(
-        reason="Plex Media Serv (pid 7) has open library.db; Plex Media Server (pid 7, running) runs", passes=True
+        reason="Plex Media Serv (pid 7) has open library.db; Plex Media Server (pid 8, running) runs", passes=True
     )
-    assert stopped.judge_processes((), ()) is None
+    assert stopped.judge_processes((), (), None) is None
+
+
+def test_process_is_named_once_with_what_it_runs_in_and_how_to_stop_that():
+    users = tuple(User(pid=7, name="Plex Media Serv", file=file) for file in ("library.db", "library.db-wal"))
+    server = Process(pid=7, name="Plex Media Server", state="running", uid=1)
+
+    running = stopped.judge_processes(users, (server,), Holder(name="container plex", stop="docker stop plex"))
+
+    assert running == stopped.Running(
+        reason="Plex Media Serv (pid 7) has open library.db, in container plex", passes=True, hint="docker stop plex"
+    )
 
 
 @pytest.mark.parametrize(
