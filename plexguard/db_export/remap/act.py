@@ -12,12 +12,12 @@ from plexguard.core.errors import IoFailed
 from plexguard.db_export.database.files import PlexData
 from plexguard.db_export.database.schema import quoted
 from plexguard.db_export.database.sqlite import writing
-from plexguard.db_export.remap.columns import FILE, Column, find_columns
+from plexguard.db_export.remap.columns import FILE, Column, Kind, find_columns
 from plexguard.db_export.remap.decide import Mover
-from plexguard.db_export.remap.observe import moves
 from plexguard.db_export.swap.generations import STAGING, undo_folder
 
-_CACHE_KB = 64 * 1024
+# More makes nothing faster: each table is gone through once, in the order in which it lies in the file.
+_CACHE_KB = 16 * 1024
 
 
 @contextlib.contextmanager
@@ -72,10 +72,7 @@ def _rewrite(connection: sqlite3.Connection, mover: Mover) -> Rewritten:
     # Made anew in the end, an index costs half of what it does when each of its entries moves.
     indexes = _drop_indexes(connection)
     for column in find_columns(connection).changeable:
-        for batch in moves(connection, column, mover):
-            connection.executemany(_update(column), ((_encode(new), row) for row, new, _ in batch))
-            mappings.update(old for _, _, old in batch)
-            columns[str(column)] += len(batch)
+        columns[str(column)] += _rewrite_column(connection, column, mover, mappings)
     for sql in indexes:
         connection.execute(sql)
     return Rewritten(mappings=mappings, columns=+columns)
@@ -93,10 +90,42 @@ def _drop_indexes(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _rewrite_column(connection: sqlite3.Connection, column: Column, mover: Mover, mappings: Counter[str]) -> int:
+    """Write what a mapping moves, in one statement, and return how many values. mappings: has them added, by their old path.
+
+    Paths come and go as bytes that are called a text: some are no UTF-8. That one statement asks back for each value costs half of
+    reading the values and writing them row by row.
+    """
+    move = mover.move if column.kind is Kind.PATH else mover.move_url
+    # What was asked last: the statement asks twice for each value, whether it is moved and where to.
+    asked: bytes | None = None
+    answer: tuple[bytes, str] | None = None
+
+    def ask(value: bytes | None) -> tuple[bytes, str] | None:
+        nonlocal asked, answer
+        if value != asked:
+            moved = None if value is None else move(value.decode("utf-8", "surrogateescape"))
+            asked, answer = value, None if moved is None else (moved[0].encode("utf-8", "surrogateescape"), moved[1])
+        return answer
+
+    def is_moved(value: bytes | None) -> bool:
+        found = ask(value)
+        if found is not None:
+            mappings[found[1]] += 1
+        return found is not None
+
+    def new_of(value: bytes | None) -> bytes | None:
+        found = ask(value)
+        return found and found[0]
+
+    connection.create_function("plexguard_is_moved", 1, is_moved)
+    connection.create_function("plexguard_new", 1, new_of)
+    return connection.execute(_update(column)).rowcount
+
+
 def _update(column: Column) -> str:
-    return f"UPDATE {quoted(column.table)} SET {quoted(column.name)} = CAST(? AS TEXT) WHERE rowid = ?"  # noqa: S608
-
-
-def _encode(path: str) -> bytes:
-    """Return a path as the database keeps it: bytes that are called a text, also where they are no UTF-8."""
-    return path.encode("utf-8", "surrogateescape")
+    table, name = quoted(column.table), quoted(column.name)
+    return (
+        f"UPDATE {table} NOT INDEXED SET {name} = CAST(plexguard_new(CAST({name} AS BLOB)) AS TEXT) "  # noqa: S608
+        f"WHERE {column.filter} AND plexguard_is_moved(CAST({name} AS BLOB))"
+    )

@@ -78,6 +78,8 @@ def find_linked(connection: sqlite3.Connection, mover: Mover) -> tuple[Left, ...
 
 def find_meetings(connection: sqlite3.Connection, mover: Mover) -> tuple[Collision, ...]:
     """Return the files of a database that would become one."""
+    if not may_collide(mover, lambda folder: _has_files(connection, folder)):
+        return ()
     return find_collisions(lambda: _read_files(connection), mover)
 
 
@@ -127,6 +129,15 @@ def find_unknown(connection: sqlite3.Connection, columns: Iterable[Column], move
             yield Left(column=f"{table}.{name}", count=count, example=examples[name])
 
 
+def may_collide(mover: Mover, has_files: Callable[[str], bool]) -> bool:
+    """Tell whether any paths could become one: not where each mapping has a place of its own, and nothing is there yet.
+
+    Of two paths that become one, both were moved by mappings whose places overlap, or one was and the other was there before: a
+    single mapping keeps apart what is apart. has_files: tells it of a folder, or of a file by its own path; the root is "".
+    """
+    return not mover.is_apart or any(map(has_files, mover.targets))
+
+
 def find_collisions(read: Callable[[], Iterable[str]], mover: Mover) -> tuple[Collision, ...]:
     """Return the paths that several would become. read: gives all paths there are, each once, as often as it is asked.
 
@@ -173,14 +184,24 @@ def _read_files(connection: sqlite3.Connection) -> Iterator[str]:
     return (path for (path,) in rows)
 
 
+def _has_files(connection: sqlite3.Connection, folder: str) -> bool:
+    where, ends = _below(folder)
+    return connection.execute(f"SELECT 1 FROM {quoted(FILE.table)} WHERE {where} LIMIT 1", ends).fetchone() is not None  # noqa: S608
+
+
+def _below(folder: str) -> tuple[str, tuple[bytes, ...]]:
+    """Return the condition for the files below a folder, or that have its path themselves, and what it is to be asked with."""
+    name, below = quoted(FILE.name), folder.rstrip("/")
+    where = f"({name} >= CAST(? AS TEXT) AND {name} < CAST(? AS TEXT) OR {name} = CAST(? AS TEXT))"
+    return where, tuple(text.encode("utf-8", "surrogateescape") for text in (f"{below}/", f"{below}0", folder))
+
+
 def sample_files(connection: sqlite3.Connection, folders: Iterable[str], *, most: int) -> tuple[str, ...]:
     """Return some of the files below folders, or that are named themselves, spread over all there are."""
     found: list[str] = []
     name, table = quoted(FILE.name), quoted(FILE.table)
     for folder in sorted(set(folders)):
-        below = folder.rstrip("/")
-        ends = tuple(text.encode("utf-8", "surrogateescape") for text in (f"{below}/", f"{below}0", folder))
-        where = f"({name} >= CAST(? AS TEXT) AND {name} < CAST(? AS TEXT) OR {name} = CAST(? AS TEXT))"
+        where, ends = _below(folder)
         (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}", ends).fetchone()  # noqa: S608
         step = max(1, count // most)
         rows = connection.execute(f"SELECT {name} FROM {table} WHERE {where} AND rowid % ? = 0", (*ends, step))  # noqa: S608
