@@ -10,7 +10,8 @@ from plexguard.core.errors import DataError
 from plexguard.core.records import decode, encode
 from plexguard.db_export.database.files import BLOBS, LIBRARY
 
-FORMAT = 1
+# 2: with the hashes of the files of trees. 1 is read as well.
+FORMAT = 2
 MANIFEST = "plexguard-manifest.json"
 PREFERENCES = "Preferences.xml"
 # Where they lie in Plex's folder and in an archive: one that is unpacked by hand there has everything in its place.
@@ -58,11 +59,12 @@ class DatabaseFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFacts:
     """A folder with all its files. size: of these together, in bytes. sha256: over the lines "SHA256 size name" of them, in
-    the order of the archive, each name as it is in it."""
+    the order of the archive, each name as it is in it. list_bytes: of these lines, 0 in an archive that has none."""
 
     files: int
     size: int
     sha256: str
+    list_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,8 @@ def _find_fault(manifest: Manifest) -> str | None:
         return "there is no library in it"
     if not set(manifest.trees) <= set(TREES):
         return "its folders are not those of an archive"
-    numbers = [m.size for m in manifest.members] + [n for tree in manifest.trees.values() for n in (tree.size, tree.files)]
+    numbers = [m.size for m in manifest.members]
+    numbers += [n for tree in manifest.trees.values() for n in (tree.size, tree.files, tree.list_bytes)]
     numbers += [rows for facts in manifest.databases.values() for rows in (*facts.rows.values(), *facts.sections.values())]
     if min(numbers) < 0 or manifest.format < 1:
         return "a number is negative"

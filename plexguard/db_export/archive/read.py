@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from plexguard.core.errors import IoFailed, MissingInput, NoPermission
+from plexguard.db_export.archive.lists import ListCheck, make_line
 from plexguard.db_export.archive.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -139,7 +140,7 @@ class Archive:
         limit = self._limit_bytes
         progress.begin("reading", limit if self.manifest is None else self.manifest.size)
         made = []
-        with unpacking(self.path, expected_bytes=limit) as stream:
+        with judge.naming_files(), unpacking(self.path, expected_bytes=limit) as stream:
             for entry, body in Tape(stream, limit_bytes=limit).entries():
                 name = judge.admit(entry)
                 if name is None:
@@ -153,7 +154,7 @@ class Archive:
                             counter.feed(chunk)
                         if target >= 0:
                             _write_all(target, chunk)
-                        if name == MANIFEST:
+                        if judge.reads(name):
                             head += chunk
                         progress.advance(len(chunk))
                 judge.take(name, entry.size, digest.hexdigest(), head)
@@ -168,8 +169,15 @@ def _limit_bytes(manifest: Manifest | None, archive_bytes: int) -> int:
     most = max(_ALWAYS_BYTES, archive_bytes * _MOST_RATIO)
     if manifest is None:
         return most
-    members = len(manifest.members) + 1 + sum(tree.files for tree in manifest.trees.values())
-    declared = manifest.size + MAX_MANIFEST_BYTES + members * _OVERHEAD_BYTES + _RECORD_BYTES
+    # As many lists as files is more than there can be.
+    members = len(manifest.members) + 1 + sum(tree.files * (2 if tree.list_bytes else 1) for tree in manifest.trees.values())
+    declared = (
+        manifest.size
+        + sum(tree.list_bytes for tree in manifest.trees.values())
+        + MAX_MANIFEST_BYTES
+        + members * _OVERHEAD_BYTES
+        + _RECORD_BYTES
+    )
     if declared > most + members * _OVERHEAD_BYTES + MAX_MANIFEST_BYTES + _RECORD_BYTES:
         raise BadArchive("it says that more is in it than can be")
     return declared
@@ -182,8 +190,15 @@ class _Judge:
         self._manifest = manifest
         self._framed = framed
         self._members = {member.name: member for member in manifest.members} if manifest is not None else {}
-        self._sums = {name: TreeSum() for name in manifest.trees} if manifest is not None else {}
+        trees = manifest.trees if manifest is not None else {}
+        self._sums = {name: TreeSum() for name in trees}
+        # Archives of the time before have none.
+        self._lists = {name: ListCheck(name, facts) for name, facts in trees.items() if facts.list_bytes}
         self._seen: set[str] = set()
+
+    def reads(self, name: str) -> bool:
+        """Tell whether what is in a member is to be handed over, which is not long."""
+        return name == MANIFEST or any(check.name == name for check in self._lists.values())
 
     def admit(self, entry: Entry) -> str | None:
         """Return the name of a member that counts, None for one that is of no interest. Raises BadArchive."""
@@ -199,6 +214,10 @@ class _Judge:
             if total.files >= facts.files or total.size + entry.size > facts.size:
                 raise BadArchive(f"there is more in {tree} than its manifest says")
             return entry.name
+        for check in self._lists.values():
+            if entry.name == check.name:
+                check.admit(entry.size)
+                return entry.name
         self._claim(entry.name)
         member = self._members.get(entry.name)
         if member is None and entry.name != MANIFEST:
@@ -231,7 +250,12 @@ class _Judge:
             return
         tree = name.partition("/")[0]
         if tree in self._sums and "/" in name:
-            self._sums[tree].add(name, size, sha256)
+            line = make_line(name, size, sha256)
+            self._sums[tree].add(size, line)
+            if tree in self._lists:
+                self._lists[tree].add(line)
+        elif (check := next((one for one in self._lists.values() if one.name == name), None)) is not None:
+            check.compare(head)
         elif name == MANIFEST:
             if head != self._framed:
                 raise BadArchive("its two manifests differ")
@@ -246,9 +270,29 @@ class _Judge:
             return
         if missing := sorted({*self._members, MANIFEST} - self._seen):
             raise BadArchive(f"{', '.join(missing)} is not in it")
+        if difference := self.difference():
+            raise BadArchive(difference)
         for name, total in self._sums.items():
-            if total.facts() != self._manifest.trees[name]:
+            facts, check = self._manifest.trees[name], self._lists.get(name)
+            if total.facts(list_bytes=facts.list_bytes) != facts:
                 raise BadArchive(f"{name} is not what was written: its files differ")
+            if check is not None and not check.is_over:
+                raise BadArchive(f"{check.name} is not in it")
+
+    @contextlib.contextmanager
+    def naming_files(self) -> Iterator[None]:
+        """Say which files are the ones where something else is said: zstd knows that bits were flipped, and not in what."""
+        try:
+            yield
+        except BadArchive as error:
+            if difference := self.difference():
+                raise BadArchive(f"{error}; {difference}", hint=error.hint) from error
+            raise
+
+    def difference(self) -> str:
+        """Return which files of trees were not what was written, "" where none was."""
+        found = ((name, check.difference) for name, check in self._lists.items())
+        return "; ".join(f"{name} is not what was written: {difference}" for name, difference in found if difference)
 
 
 class _Trees:

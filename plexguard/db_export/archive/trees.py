@@ -1,6 +1,6 @@
 """Folders of many files, such as Metadata: what is in them, and the one hash that proves all of it.
 
-A hash of each file would make the manifest of half a million as large as a database.
+The hash of each file lies beside them, see lists.py: in the manifest those of half a million would be as large as a database.
 """
 
 import hashlib
@@ -56,10 +56,11 @@ class TreeSum:
         self.files = self.size = 0
         self._hash = hashlib.sha256()
 
-    def add(self, name: str, size: int, sha256: str) -> None:
+    def add(self, size: int, line: bytes) -> None:
+        """line: of lists.make_line()."""
         self.files += 1
         self.size += size
-        self._hash.update(f"{sha256} {size} {name}\n".encode("utf-8", "surrogateescape"))
+        self._hash.update(line)
 
-    def facts(self) -> TreeFacts:
-        return TreeFacts(files=self.files, size=self.size, sha256=self._hash.hexdigest())
+    def facts(self, *, list_bytes: int) -> TreeFacts:
+        return TreeFacts(files=self.files, size=self.size, sha256=self._hash.hexdigest(), list_bytes=list_bytes)

@@ -18,6 +18,7 @@ from plexguard.core.errors import DataError, IoFailed, NoPermission
 from plexguard.core.state import exclusive_lock, sync_file, sync_folder
 from plexguard.db_export.archive import tape, trees
 from plexguard.db_export.archive.facts import Survey
+from plexguard.db_export.archive.lists import Lists, make_line
 from plexguard.db_export.archive.manifest import MANIFEST, PREFERENCES, Manifest, Member, TreeFacts, member_of
 from plexguard.db_export.archive.packed import frame_manifest, packing
 from plexguard.db_export.archive.preferences import machine_identifier, read_preferences, without_identity
@@ -211,16 +212,30 @@ def _send_bytes(pipe: int, name: str, text: bytes) -> Member:
 
 
 def _send_tree(pipe: int, folder: Path, progress: Progress) -> TreeFacts:
-    """Write the files of a folder, each as long as it is when it is opened: Plex may be at work in it."""
-    total = trees.TreeSum()
+    """Write the files of a folder, each as long as it is when it is opened: Plex may be at work in it; and after some of them the
+    list of their hashes."""
+    total, lists = trees.TreeSum(), Lists(folder.name)
     for found in trees.walk(folder):
         with contextlib.suppress(FileNotFoundError):
-            _send_tree_file(pipe, found, total)
+            size, sha256 = _send_tree_file(pipe, found)
+            line = make_line(found.name, size, sha256)
+            total.add(size, line)
+            lists.add(line)
             progress.advance(1)
-    return total.facts()
+        if lists.is_full:
+            _send_list(pipe, lists)
+    if not lists.is_empty:
+        _send_list(pipe, lists)
+    return total.facts(list_bytes=lists.size)
 
 
-def _send_tree_file(pipe: int, found: trees.Found, total: trees.TreeSum) -> None:
+def _send_list(pipe: int, lists: Lists) -> None:
+    name = lists.name
+    _send_bytes(pipe, name, b"".join(lists.end()))
+
+
+def _send_tree_file(pipe: int, found: trees.Found) -> tuple[int, str]:
+    """Write a file, and return its size and its hash."""
     import hashlib
 
     fd = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -235,7 +250,7 @@ def _send_tree_file(pipe: int, found: trees.Found, total: trees.TreeSum) -> None
             _write_all(pipe, chunk)
             left -= len(chunk)
         _write_all(pipe, tape.padding(seen.st_size))
-        total.add(found.name, seen.st_size, digest.hexdigest())
+    return seen.st_size, digest.hexdigest()
 
 
 def _write_all(fd: int, data: bytes) -> None:
