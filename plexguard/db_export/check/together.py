@@ -40,8 +40,9 @@ def take_all(copy: Path, looks: Sequence[Look[T]], *, what: str = "", progress: 
     progress = progress or NoProgress()
     progress.begin(f"checking the {what} of {copy.name}", len(looks))
     with ThreadPoolExecutor(how_many()) as pool:
-        futures = [pool.submit(_take, copy, look, stop, connections) for look in looks]
         try:
+            # In here too: whoever is interrupted while the first look begins has nothing yet to wait for, and a look that goes on.
+            futures = [pool.submit(_take, copy, look, stop, connections) for look in looks]
             for future in as_completed(futures):
                 future.result()
                 progress.advance(1)

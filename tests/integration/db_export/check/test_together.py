@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ import pytest
 
 from plexguard.db_export.check.together import Look, how_many, take_all
 from tests.fakes.libraries import make_plex
+from tests.waiting import await_true
 
 _ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
@@ -51,8 +53,10 @@ def test_all_end_when_one_fails(copy: Path) -> None:
 
 
 def test_all_end_when_a_person_ends_them(copy: Path) -> None:
+    before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         take_all(copy, [Look(take=press_ctrl_c, changes={}), Look(take=endless, changes={})])
+    await_true(lambda: threading.active_count() == before, what="the end of all looks")
 
 
 def test_schema_that_is_changed_for_a_look_is_never_written(copy: Path) -> None:
