@@ -31,8 +31,8 @@ from tests.fakes.ports import FakeClock, FakeHost, FakeJournal, FakeManager, Fak
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> PlexData:
-    return make_plex(tmp_path / "Plex Media Server", films=6, episodes=8, tracks=6)
+def data(folder: Path) -> PlexData:
+    return make_plex(folder / "Plex Media Server", films=6, episodes=8, tracks=6)
 
 
 def make_ports() -> Ports:

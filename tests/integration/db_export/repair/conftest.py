@@ -28,8 +28,8 @@ def true_rows(libraries) -> dict[int, Rows]:
 
 
 @pytest.fixture
-def copy_of(libraries, tmp_path):
+def copy_of(libraries, folder):
     def copy(size: int = 1024, to: Path | None = None) -> PlexData:
-        return PlexData(folder=Path(shutil.copytree(libraries[size].folder, to or tmp_path / "Plex Media Server")))
+        return PlexData(folder=Path(shutil.copytree(libraries[size].folder, to or folder / "Plex Media Server")))
 
     return copy

@@ -6,7 +6,6 @@ import sqlite3
 import stat
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -254,13 +253,6 @@ def test_archive_whose_rows_are_not_those_of_its_manifest_still_needs_a_sound_da
         put(home, forge(tmp_path / "forged.tar.zst", changed, manifest_of(archive)))
 
     assert probe(home.library) == (3, 7777777)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder in memory, where a sync waits for no disk."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
-        yield Path(made)
 
 
 def _cut_everywhere(
