@@ -2,7 +2,8 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from plexguard.db_export.database.files import PlexData
@@ -10,6 +11,7 @@ from tests.fakes.libraries import make_plex
 
 TRACKS = 456_534
 NAME = "Plex Media Server"
+_FILES_OF_ALBUM = 200
 
 
 def make_large(folder: Path, *, page_bytes: int) -> PlexData:
@@ -37,3 +39,36 @@ def make_huge(folder: Path, data: PlexData, *, size_bytes: int) -> PlexData:
                 connection.execute(f"CREATE TABLE again_{number} AS SELECT * FROM media_streams")
             connection.execute("PRAGMA journal_mode=WAL")
     return huge
+
+
+def make_crowded(folder: Path, *, files: int) -> PlexData:
+    """Return a small library with so many small files in Metadata, as Plex lays them."""
+    crowded = PlexData(folder=folder / "crowded" / NAME)
+    if not crowded.library.exists():
+        make_plex(crowded.folder, films=3, episodes=3, tracks=3)
+        for number in range(0, files, _FILES_OF_ALBUM):
+            album = crowded.folder / f"Metadata/Albums/{number:07x}.bundle/Contents/_combined/posters"
+            album.mkdir(parents=True)
+            for poster in range(_FILES_OF_ALBUM):
+                (album / f"tv.plex.agents.music_{number + poster:032x}").write_bytes(b"%d" % number)
+    return crowded
+
+
+@contextmanager
+def copied(folder: Path, data: PlexData) -> Iterator[PlexData]:
+    """Give a copy that may be changed, and is removed in the end."""
+    copy = PlexData(folder=folder / NAME)
+    shutil.copytree(data.folder, copy.folder)
+    try:
+        yield copy
+    finally:
+        shutil.rmtree(folder)
+
+
+def destroy_pages(database: Path, number: int) -> None:
+    """Zero so many pages all over a database, with pages of 4,096 bytes."""
+    pages = database.stat().st_size // 4096
+    with open(database, "r+b") as file:
+        for one in range(1, number + 1):
+            file.seek(one * pages // (number + 1) * 4096)
+            file.write(bytes(4096))
