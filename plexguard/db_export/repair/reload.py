@@ -23,7 +23,8 @@ from plexguard.db_export.repair.survey import Survey, read_sequences
 
 _ENCODINGS = {1: "UTF-8", 2: "UTF-16le", 3: "UTF-16be"}
 _CHUNK = 1_000
-_CACHE_KIB = 32_000
+# Sorting an index takes as much once more.
+_CACHE_KIB = 16_000
 
 
 @dataclass(slots=True)
