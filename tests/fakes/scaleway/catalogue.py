@@ -36,6 +36,8 @@ class ServerType:
     eur_per_h: float
     absent: tuple[str, ...] = ()
     scarce: bool = False
+    arch: str = "x86_64"
+    end_of_service: bool = False
 
 
 _DEV1_ABSENT = ("fr-par-3", "it-mil-1")
@@ -51,6 +53,9 @@ _NAMED = (
     ServerType("PRO2-S", 8, 32 * GIB, 0, 1_500_000_000, 0.2234),
     ServerType("PRO2-M", 16, 64 * GIB, 0, 3_000_000_000, 0.4468, (), True),
     ServerType("POP2-8C-32G", 8, 32 * GIB, 0, 1_600_000_000, 0.29),
+    ServerType("COPARM1-8C-32G", 8, 32 * GIB, 0, 800_000_000, 0.1724, arch="arm64"),
+    # Still listed, and no longer to be had.
+    ServerType("START1-L", 8, 8 * GIB, 200 * GB, 400_000_000, 0.0368, end_of_service=True),
 )
 # There are more than a page of them, and no order that could be relied on: the named ones lie on both pages.
 _OTHERS = tuple(ServerType(f"OTHER{n:03}-4C", 4, 8 * GIB, 0, 400_000_000, 0.1 + n / 1000) for n in range(100))
@@ -64,6 +69,7 @@ class Image:
     name: str
     kind: str
     zone: str
+    arch: str
 
     @property
     def volume_type(self) -> str:
@@ -78,12 +84,14 @@ _LABELS = {
     "ubuntu_noble": "Ubuntu 24.04 Noble Numbat",
 }
 _SEED = uuid.UUID("0f0f0f0f-0000-4000-8000-0000000000aa")
+# For another architecture there is a row of the same label, and it comes first.
+_ROWS = (("instance_local", "x86_64"), ("instance_sbs", "arm64"), ("instance_sbs", "x86_64"))
 IMAGES = {
     image.id: image
     for label, name in _LABELS.items()
     for zone in ZONES
-    for kind in ("instance_local", "instance_sbs")
-    for image in [Image(str(uuid.uuid5(_SEED, f"{label}/{zone}/{kind}")), label, name, kind, zone)]
+    for kind, arch in _ROWS
+    for image in [Image(str(uuid.uuid5(_SEED, f"{label}/{zone}/{kind}/{arch}")), label, name, kind, zone, arch)]
 }
 
 
@@ -93,8 +101,5 @@ def types_in(zone: str) -> dict[str, ServerType]:
 
 def compatible_types(image: Image) -> list[str]:
     """Return the types an image is for: one with local disk needs a type that has some."""
-    return [
-        name
-        for name, entry in types_in(image.zone).items()
-        if image.kind == "instance_sbs" or entry.local_bytes >= MIN_SYSTEM_BYTES
-    ]
+    needed = MIN_SYSTEM_BYTES if image.kind == "instance_local" else 0
+    return [name for name, entry in types_in(image.zone).items() if entry.arch == image.arch and entry.local_bytes >= needed]

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ from .messages import (
     precondition_failed,
     quota_exceeded_of_old,
     quotas_exceeded,
+    resource_expired,
     server_error,
     too_many_requests,
     transient_state,
@@ -79,7 +80,8 @@ class FakeScaleway:
         self._place = address, port
         self.before, self.after = before, after
         self.secret_key, self.project = secret_key, project
-        self.machines = Machines({"poweron": poweron, "poweroff": poweroff, "reboot": reboot, "terminate": terminate})
+        hooks = {"poweron": poweron, "poweroff": poweroff, "reboot": reboot, "terminate": terminate}
+        self.machines = Machines(hooks, self.now_s)
         self.requests: list[Recorded] = []
         # The numbers of requests that are held now.
         self.held: set[int] = set()
@@ -88,15 +90,13 @@ class FakeScaleway:
         self._recent_s: deque[float] = deque()
         self.world = World()
         if faults is not None:
-            self._misfortune.set(faults, self.now_s())
+            self._misfortune.set(faults, self.now_s(), Faults.__slots__)
 
     def __enter__(self) -> Self:
         self._load()
         self._listener = Listener(*self._place, self)
         self._place = self._listener.server_address[0], self._listener.server_address[1]  # type: ignore[assignment]
-        for server in self.world.servers.values():
-            if server.step and server.step != "guest":
-                self._context().begin(life._STEPS[server.step][0], server)
+        life.resume(self._context())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -134,13 +134,16 @@ class FakeScaleway:
     def set(self, **changes: Any) -> None:
         """Change faults; the others stay as they are. Raises FaultError."""
         with self._lock:
+            # What was due until now was so under the faults that were.
+            self._advance()
             values = {name: getattr(self.faults, name) for name in Faults.__slots__}
-            self._misfortune.set(Faults.from_values({**values, **changes}), self.now_s())
+            self._misfortune.set(Faults.from_values({**values, **changes}), self.now_s(), changes)
 
     def heal(self) -> None:
         """Have no faults any more; what is held goes on."""
         with self._lock:
-            self._misfortune.set(Faults(), self.now_s())
+            self._advance()
+            self._misfortune.set(Faults(), self.now_s(), Faults.__slots__)
 
     def power_off_guest(self, server: str) -> None:
         """Type `poweroff` in the guest of a server."""
@@ -172,16 +175,18 @@ class FakeScaleway:
         if request.path.startswith(control.PREFIX):
             return control.answer(self, request)
         recorded = self._record(request)
-        answer = self._treat(request, recorded, is_alive)
-        with self._lock:
+        try:
+            answer = self._treat(request, recorded, is_alive)
             recorded.status = answer.status
+        finally:
+            self._keep(recorded)
         return answer
 
     def _record(self, request: Request) -> Recorded:
         _, _, query = request.target.partition("?")
         with self._lock:
             recorded = Recorded(
-                number=len(self.requests) + 1,
+                number=self.requests[-1].number + 1 if self.requests else 1,
                 at=self.now(),
                 method=request.method,
                 path=request.path,
@@ -259,7 +264,7 @@ class FakeScaleway:
                 half_created = mishap.status if mishap and mishap.kind == "half-created" else 0
                 return endpoint(self._context(half_created), call)
             finally:
-                # What takes no time has happened when it is asked for next.
+                # A refused one may have left something behind.
                 if request.method != "GET":
                     self._save()
 
@@ -295,18 +300,23 @@ class FakeScaleway:
     def _save(self) -> None:
         if self._state is not None:
             save_world(self.world, self._state / "world.json")
-            with (self._state / "requests.json").open("w", encoding="utf-8") as file:
-                json.dump([{**asdict(row), "at": row.at.isoformat()} for row in self.requests], file)
+
+    def _keep(self, recorded: Recorded) -> None:
+        """Add a request that is over to those on disk."""
+        if self._state is not None:
+            line = json.dumps(recorded.as_values())
+            with self._lock, (self._state / "requests.jsonl").open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
 
     def _load(self) -> None:
         if self._state is None:
             return
         self._state.mkdir(parents=True, exist_ok=True)
         self.world = load_world(self._state / "world.json")
-        requests = self._state / "requests.json"
+        requests = self._state / "requests.jsonl"
         if requests.exists():
-            rows = json.loads(requests.read_text(encoding="utf-8"))
-            self.requests = [Recorded(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in rows]
+            rows = map(json.loads, requests.read_text(encoding="utf-8").splitlines())
+            self.requests = sorted(map(Recorded.from_values, rows), key=lambda row: row.number)
 
 
 def befall_before(request: Request, mishap: Mishap, is_alive: Callable[[], bool]) -> None:
@@ -320,9 +330,10 @@ def befall_before(request: Request, mishap: Mishap, is_alive: Callable[[], bool]
         "transient": transient_state("instance_server", identity, "updating"),
         "in-use": precondition_failed("resource_still_in_use", "the resource is still in use"),
         "locked": locked("instance_server", identity),
+        "expired": resource_expired("instance_server", identity),
         "out-of-stock": out_of_stock("server"),
         "quota": quotas_exceeded("servers", 0, 0),
-        "quota-old": quota_exceeded_of_old(),
+        "quota-old": quota_exceeded_of_old("servers"),
     }
     if mishap.kind == "drop-before":
         raise Dropped

@@ -10,8 +10,16 @@ from typing import TypeVar
 from .catalogue import IMAGES
 from .faults import Faults
 from .machines import Machine, Machines
-from .messages import Call, invalid_argument, invalid_fields, invalid_request, not_found, permissions_denied, quota_exceeded_of_old
-from .messages import quotas_exceeded as quotas_exceeded_of_new
+from .messages import (
+    Call,
+    invalid_argument,
+    invalid_fields,
+    invalid_request,
+    not_found,
+    permissions_denied,
+    quota_exceeded_of_old,
+    quotas_exceeded,
+)
 from .records import Group, Ip, Key, Server, Timing, Volume, World
 
 R = TypeVar("R", Server, Volume, Ip, Group, Key)
@@ -63,7 +71,7 @@ class Context:
         quota = self.faults.quotas.get(name)
         if quota is None or current < quota:
             return
-        raise quota_exceeded_of_old() if self.faults.quota_old else quotas_exceeded_of_new(name, quota, current)
+        raise quota_exceeded_of_old(name) if self.faults.quota_old else quotas_exceeded(name, quota, current)
 
     def keep_tags(self, fields: Mapping[str, object]) -> list[str]:
         """Return the tags of something new."""

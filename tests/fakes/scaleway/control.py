@@ -35,7 +35,7 @@ def _show(cloud: FakeScaleway, what: str) -> object:
     if what == "meter":
         return [asdict(row) for row in cloud.meter()]
     if what == "requests":
-        return [{**asdict(row), "at": row.at.isoformat()} for row in list(cloud.requests)]
+        return [row.as_values() for row in list(cloud.requests)]
     if what == "held":
         return sorted(cloud.held)
     if what == "errors":

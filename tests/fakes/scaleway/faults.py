@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -18,6 +18,7 @@ KINDS = {
     "transient": "409, the resource is in a transient state",
     "in-use": "412, the resource is still in use",
     "locked": "423, the resource is locked",
+    "expired": "410, the resource has expired",
     "out-of-stock": "out_of_stock",
     "quota": "quotas_exceeded",
     "quota-old": "the older shape of the same",
@@ -70,7 +71,7 @@ class Faults:
     mishaps: tuple[Mishap, ...] = ()
     # Real seconds before every answer.
     slow_s: float = 0.0
-    # From the moment it is set, for so long, nothing is answered: with 503, or with connections that end.
+    # From the moment it is set, for so long, all is answered with 503, or all connections end (down_how: "503" or "drop").
     down_s: float = 0.0
     down_how: str = "503"
     # More requests within a second are answered 429; 0 is no limit. The real one is about 100.
@@ -151,12 +152,13 @@ class Misfortune:
         self.since_s = 0.0
         self._met: dict[Mishap, int] = {}
 
-    def set(self, faults: Faults, now_s: float) -> None:
-        """Change the faults. A mishap that was there before goes on counting."""
-        if (faults.down_s, faults.down_how) != (self.faults.down_s, self.faults.down_how):
+    def set(self, faults: Faults, now_s: float, changed: Collection[str]) -> None:
+        """Change the faults. What is among those changed begins anew, even if it is as it was: mishaps count, an outage lasts."""
+        if "down_s" in changed:
             self.since_s = now_s
+        if "mishaps" in changed:
+            self._met.clear()
         self.faults = faults
-        self._met = {mishap: met for mishap, met in self._met.items() if mishap in faults.mishaps}
 
     def is_down(self, now_s: float) -> bool:
         return now_s - self.since_s < self.faults.down_s

@@ -59,7 +59,15 @@ def begin_step(context: Context, server: Server, step: str) -> None:
     if step == "start" and not is_billed(context, server):
         rate = TYPES[server.commercial_type].eur_per_h
         context.world.begin_billing("server", server, rate, context.now_s, hourly=True)
-    context.begin(verb, server)
+    if step != "terminate" or not context.faults.terminate_ignored:
+        context.begin(verb, server)
+
+
+def resume(context: Context) -> None:
+    """Begin anew what machines were doing when the fake was stopped."""
+    for server in context.world.servers.values():
+        if server.step in _STEPS:
+            context.begin(_STEPS[server.step][0], server)
 
 
 def power_off_guest(context: Context, server: Server) -> None:
@@ -88,6 +96,10 @@ def is_billed(context: Context, server: Server) -> bool:
 
 def advance(context: Context) -> bool:
     """Bring everything to this moment; tell whether anything changed."""
+    for server in context.world.servers.values():
+        if server.step and server.state in context.faults.stuck:
+            # What is stuck is not due before it is loose.
+            server.due_s = max(server.due_s, context.now_s)
     due = [server for server in context.world.servers.values() if server.step and _is_due(context, server)]
     for server in due:
         _finish(context, server)
@@ -124,8 +136,7 @@ def _show_progress(context: Context, server: Server) -> None:
 
 def _finish(context: Context, server: Server) -> None:
     """End a step, as of when it was due; one that waited for its machine ends now."""
-    has_machine = server.id in context.machines.addresses
-    at_s = context.now_s if has_machine else server.due_s
+    at_s = max(server.due_s, context.machines.done_s.get(server.id, 0.0))
     step, server.step = server.step, ""
     server.modified_s = at_s
     if step in {"start", "reboot"}:

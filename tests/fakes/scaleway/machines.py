@@ -35,12 +35,15 @@ class Machine:
 class Machines:
     """Runs the hooks, each in a thread, one at a time for a server. A hook that failed leaves its server where it is for ever."""
 
-    def __init__(self, hooks: Mapping[str, Hook | None]) -> None:
+    def __init__(self, hooks: Mapping[str, Hook | None], now_s: Callable[[], float]) -> None:
         self._hooks = hooks
+        self._now_s = now_s
         self._lock = threading.Lock()
         self._threads: dict[str, threading.Thread] = {}
         self._failed: set[str] = set()
         self.addresses: dict[str, str] = {}
+        # When the newest hook of a server had returned.
+        self.done_s: dict[str, float] = {}
         self.errors: list[str] = []
 
     def begin(self, verb: str, machine: Machine) -> None:
@@ -79,6 +82,7 @@ class Machines:
             return
         if verb == "poweron":
             self.addresses[machine.id] = str(answer)
+        self.done_s[machine.id] = self._now_s()
 
 
 def run_command(command: str, verb: str) -> Hook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -97,12 +97,17 @@ def quotas_exceeded(resource: str, quota: int, current: int) -> Refusal:
     return Refusal(403, {"type": "quotas_exceeded", "message": "quota(s) exceeded", "details": details})
 
 
-def quota_exceeded_of_old() -> Refusal:
-    return Refusal(403, {"type": "invalid_request_error", "message": "Quota exceeded for this resource."})
+def quota_exceeded_of_old(resource: str) -> Refusal:
+    return Refusal(403, {"type": "invalid_request_error", "message": "Quota exceeded for this resource.", "resource": resource})
 
 
 def out_of_stock(resource: str) -> Refusal:
     return Refusal(412, {"type": "out_of_stock", "message": "resource is out of stock", "resource": resource})
+
+
+def resource_expired(resource: str, identity: str) -> Refusal:
+    said = {"type": "resource_expired", "message": "resource is expired", "resource": resource, "resource_id": identity}
+    return Refusal(410, {**said, "expired_since": "2026-01-01T00:00:00Z"})
 
 
 def locked(resource: str, identity: str) -> Refusal:
@@ -152,6 +157,14 @@ class Recorded:
     body: str
     status: int | None = None
     acted: bool = False
+
+    def as_values(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**asdict(self), "at": self.at.isoformat()}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Recorded:
+        return cls(**{**values, "at": datetime.fromisoformat(values["at"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,10 +234,10 @@ class Call:
         return Answer(body={name: shown}, headers=self.totals(len(rows), page, size))
 
     def totals(self, count: int, page: int, size: int) -> dict[str, str]:
-        place, last = self.request.path, max(1, -(-count // size))
-        links = [f'<{place}?page={last}&per_page={size}>; rel="last"']
-        if page < last:
-            links.insert(0, f'<{place}?page={page + 1}&per_page={size}>; rel="next"')
+        place = self.request.path.removeprefix(f"/instance/v1/zones/{self.zone}")
+        last = max(1, -(-count // size))
+        pages = {"first": 1, "previous": max(1, page - 1), **({"next": page + 1} if page < last else {}), "last": last}
+        links = [f'<{place}?page={number}&per_page={size}&>; rel="{name}"' for name, number in pages.items()]
         return {"X-Total-Count": str(count), "Link": ",".join(links)}
 
     def page_of_others(self, name: str, rows: Sequence[T], show: Callable[[T], object]) -> Answer:

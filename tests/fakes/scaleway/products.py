@@ -8,7 +8,7 @@ from .messages import Answer, Call, invalid_argument, invalid_request, not_found
 from .records import Key, new_id
 from .shapes import show_image, show_key, show_type
 
-_ARCH = {None, "x86_64"}
+_ARCHS = {None, "x86_64", "arm64"}
 
 
 def list_types(context: Context, call: Call) -> Answer:
@@ -40,12 +40,16 @@ def list_local_images(context: Context, call: Call) -> Answer:
     label, kind, zone = call.text("image_label"), call.text("type"), call.text("zone")
     if label is None:
         raise invalid_argument("image_label", "required", "one of image_id, version_id, image_label is needed")
-    if kind not in {None, "instance_local", "instance_sbs"} or call.text("arch") not in _ARCH:
+    if kind not in {None, "instance_local", "instance_sbs"} or call.text("arch") not in _ARCHS:
         raise invalid_argument("type", "constraint", "unknown type or arch")
     known = [image for image in IMAGES.values() if image.label == label]
     if not known:
         raise not_found("MarketplaceImage", label)
-    rows = [image for image in known if kind in {None, image.kind} and zone in {None, image.zone}]
+    rows = [
+        image
+        for image in known
+        if kind in {None, image.kind} and zone in {None, image.zone} and call.text("arch") in {None, image.arch}
+    ]
     rows.sort(key=lambda image: image.kind, reverse=call.text("order_by") == "type_desc")
     return call.page_of_others("local_images", rows, _show_local_image)
 
@@ -60,7 +64,7 @@ def get_local_image(context: Context, call: Call) -> Answer:
 def _show_local_image(image: Image) -> dict[str, object]:
     return {
         "id": image.id,
-        "arch": "x86_64",
+        "arch": image.arch,
         "zone": image.zone,
         "label": image.label,
         "type": image.kind,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from .bill import Charge, Leftover
@@ -46,7 +45,7 @@ class Remote:
 
     @property
     def requests(self) -> list[Recorded]:
-        return [Recorded(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in self._ask("requests")]
+        return [Recorded.from_values(row) for row in self._ask("requests")]
 
     @property
     def held(self) -> set[int]:

@@ -27,7 +27,7 @@ _TABLE: tuple[tuple[str, str, Endpoint], ...] = (
     ("DELETE", f"{_INSTANCE}/servers/{{id}}", servers.delete_server),
     ("GET", f"{_INSTANCE}/servers/{{id}}/action", servers.list_actions),
     ("POST", f"{_INSTANCE}/servers/{{id}}/action", servers.do_action),
-    ("GET", f"{_INSTANCE}/servers/{{id}}/compatible-types", servers.compatible_types),
+    ("GET", f"{_INSTANCE}/servers/{{id}}/compatible-types", servers.list_compatible_types),
     ("GET", f"{_INSTANCE}/servers/{{id}}/user_data", servers.list_user_data),
     ("GET", f"{_INSTANCE}/servers/{{id}}/user_data/{{key}}", servers.get_user_data),
     ("PATCH", f"{_INSTANCE}/servers/{{id}}/user_data/{{key}}", servers.set_user_data),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .catalogue import IMAGES, MIN_SYSTEM_BYTES, TYPES, Image, types_in
+from .catalogue import IMAGES, MIN_SYSTEM_BYTES, Image, compatible_types, types_in
 from .context import Context, check_tags, has_tags, in_project, iso
 from .life import act, addresses_of, end_server
 from .messages import (
@@ -108,6 +108,10 @@ def check_volumes(context: Context, fields: Mapping[str, Any], image: Image, zon
     kind = types_in(zone).get(fields["commercial_type"])
     if kind is None:
         raise invalid_argument("commercial_type", "unknown", f"{fields['commercial_type']} is not offered in {zone}")
+    if kind.end_of_service:
+        raise invalid_argument("commercial_type", "constraint", f"{kind.name} is at its end of service")
+    if kind.arch != image.arch:
+        raise invalid_request(f"the image is for {image.arch}, {kind.name} is {kind.arch}")
     given = fields.get("volumes", {})
     if not isinstance(given, dict) or not all(key.isdigit() and isinstance(value, dict) for key, value in given.items()):
         raise invalid_fields(volumes="expected a dictionary")
@@ -228,7 +232,9 @@ def change_server(context: Context, call: Call) -> Answer:
     server.boot_type = fields.get("boot_type", server.boot_type)
     server.dynamic_ip_required = fields.get("dynamic_ip_required", server.dynamic_ip_required)
     if "security_group" in fields:
-        server.security_group = _find_group(context, {"security_group": fields["security_group"]["id"]}, call.zone)
+        if not isinstance(fields["security_group"], dict):
+            raise invalid_fields(security_group="expected a dictionary")
+        server.security_group = _find_group(context, {"security_group": fields["security_group"].get("id")}, call.zone)
     server.modified_s = context.now_s
     return Answer(body={"server": show_server(context, server)})
 
@@ -301,6 +307,6 @@ def delete_user_data(context: Context, call: Call) -> Answer:
     return Answer(status=204)
 
 
-def compatible_types(context: Context, call: Call) -> Answer:
-    find_server(context, call)
-    return Answer(body={"compatible_types": sorted(TYPES)[:5]})
+def list_compatible_types(context: Context, call: Call) -> Answer:
+    server = find_server(context, call)
+    return Answer(body={"compatible_types": compatible_types(IMAGES[server.image])})

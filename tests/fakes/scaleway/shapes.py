@@ -26,7 +26,8 @@ def show_server(context: Context, server: Server) -> dict[str, Any]:
         "organization": ORGANIZATION,
         "project": server.project,
         "zone": server.zone,
-        "arch": "x86_64",
+        "arch": IMAGES[server.image].arch,
+        "dns": f"{server.id}.pub.instances.scw.cloud",
         "commercial_type": server.commercial_type,
         "boot_type": server.boot_type,
         "bootscript": None,
@@ -44,6 +45,7 @@ def show_server(context: Context, server: Server) -> dict[str, Any]:
         "public_ips": ips,
         "mac_address": "de:00:00:" + ":".join(server.id[n : n + 2] for n in (0, 2, 4)),
         "private_nics": [],
+        "extra_networks": [],
         "filesystems": [],
         "maintenances": [],
         "placement_group": None,
@@ -82,11 +84,11 @@ def show_server_ip(context: Context, server: Server, ip: Ip) -> dict[str, Any]:
 
 
 def show_image(image: Image) -> dict[str, Any]:
-    root = {"id": image.id, "name": image.name, "size": 10_000_000_000}
+    root = {"id": image.id, "name": "", "size": 0}
     return {
         "id": image.id,
         "name": image.name,
-        "arch": "x86_64",
+        "arch": image.arch,
         "organization": NO_TASK,
         "project": NO_TASK,
         "zone": image.zone,
@@ -107,6 +109,7 @@ def show_server_volume(volume: Volume, server: Server) -> dict[str, Any]:
     if volume.kind == "sbs_volume":
         return {"boot": False, "volume_type": volume.kind, "id": volume.id, "state": "available", "zone": volume.zone}
     shown = show_local_volume(volume, server)
+    del shown["tags"]
     return {**shown, "boot": False}
 
 
@@ -207,7 +210,7 @@ def show_type(entry: ServerType) -> dict[str, Any]:
     interface = {"internal_bandwidth": entry.bandwidth, "internet_bandwidth": entry.bandwidth}
     return {
         "alt_names": [],
-        "arch": "x86_64",
+        "arch": entry.arch,
         "ncpus": entry.ncpus,
         "ram": entry.ram,
         "gpu": 0,
@@ -226,7 +229,7 @@ def show_type(entry: ServerType) -> dict[str, Any]:
         "scratch_storage_max_size": 0,
         "scratch_storage_max_volumes_count": 0,
         "block_bandwidth": entry.bandwidth,
-        "end_of_service": False,
+        "end_of_service": entry.end_of_service,
     }
 
 
