@@ -10,10 +10,12 @@ In a test:
 
 The handles: `set`/`heal` change the faults (faults.py lists them), `pass_time` moves time, `power_off_guest` is `poweroff` typed
 in the guest, `requests` is all that was asked, with what became of it, `left()` what still exists, `meter()` and `spent_eur()`
-what it costs. What is kept (`state`, a folder) is there again for the next FakeScaleway of that folder, as after a restart.
+what it costs. What is kept (`state`, a folder) is there again for the next FakeScaleway of that folder, as after a restart;
+faults are not. One that was left can be entered again and has the same port; meanwhile connections are refused.
 
-before(n), after(n): called with the number of each request, from 1, before and after it takes effect. One that raises drops the
-connection: in `before` nothing was done, in `after` all was done and nobody was told. To kill a client at an exact call without
+before(n), after(n): called with the number of each request, from 1, before and after it takes effect. One that raises (Dropped,
+or anything, with a traceback) drops the connection: in `before` nothing was done, in `after` all was done and nobody was told;
+one that returns lets the request go on, even if its client has been killed. To kill a client at an exact call without
 sharing a process with it, `set(hold_before=n)` or `set(hold_after=n)`, wait for `cloud.held`, kill, and `heal()`: a request
 whose client has gone while it was held before takes no effect.
 

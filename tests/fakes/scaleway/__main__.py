@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from .cloud import FakeScaleway
 from .machines import run_command
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="how long steps take, as a share of the real ones")
     parser.add_argument("--hook", help="the command that boots and ends machines")
     options = parser.parse_args()
-    hooks = {verb: run_command(options.hook, verb) for verb in VERBS} if options.hook else {}
+    hooks: dict[str, Any] = {verb: run_command(options.hook, verb) for verb in VERBS} if options.hook else {}
     timing = Timing().scaled(options.scale)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

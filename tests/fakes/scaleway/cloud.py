@@ -197,28 +197,25 @@ class FakeScaleway:
         return recorded
 
     def _treat(self, request: Request, recorded: Recorded, is_alive: Callable[[], bool]) -> Answer:
-        self._call(self.before, recorded.number)
+        if self.before is not None:
+            self.before(recorded.number)
         self._hold("hold_before", recorded.number, is_alive)
-        sleep_while(is_alive, self.faults.slow_s)
-        with self._lock:
-            mishap = self._misfortune.meet(request.method, request.path)
+        mishap: Mishap | None = None
         try:
-            self._befall_before(request, mishap, is_alive)
+            self._check_outage()
+            with self._lock:
+                mishap = self._misfortune.meet(request.method, request.path)
+            if mishap is not None:
+                befall_before(request, mishap, is_alive)
             answer = self._act(request, recorded, mishap)
         except Refusal as refusal:
             answer = refusal.answer
+        sleep_while(is_alive, self.faults.slow_s)
         answer = befall_after(answer, mishap, is_alive)
-        self._call(self.after, recorded.number)
+        if self.after is not None:
+            self.after(recorded.number)
         self._hold("hold_after", recorded.number, is_alive)
         return answer
-
-    def _call(self, hook: Callable[[int], object] | None, number: int) -> None:
-        if hook is None:
-            return
-        try:
-            hook(number)
-        except Exception as error:
-            raise Dropped from error
 
     def _hold(self, switch: str, number: int, is_alive: Callable[[], bool]) -> None:
         """Wait while the switch names this request. Raises Dropped when its client goes meanwhile."""
@@ -231,8 +228,8 @@ class FakeScaleway:
         finally:
             self.held.discard(number)
 
-    def _befall_before(self, request: Request, mishap: Mishap | None, is_alive: Callable[[], bool]) -> None:
-        """Raise what a request meets that is not looked at."""
+    def _check_outage(self) -> None:
+        """Raise what every request meets that is not looked at."""
         with self._lock:
             is_down, is_too_much = self._misfortune.is_down(self.now_s()), self._is_too_much()
         if is_down and self.faults.down_how == "drop":
@@ -241,8 +238,6 @@ class FakeScaleway:
             raise server_error(503)
         if is_too_much:
             raise too_many_requests()
-        if mishap is not None:
-            befall_before(request, mishap, is_alive)
 
     def _is_too_much(self) -> bool:
         if not self.faults.requests_per_s:

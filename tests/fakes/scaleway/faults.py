@@ -69,7 +69,7 @@ class Faults:
     """Everything that can be switched. Seconds are of the fake's clock, where nothing else is said."""
 
     mishaps: tuple[Mishap, ...] = ()
-    # Real seconds before every answer.
+    # Real seconds before every answer; what was asked is done by then.
     slow_s: float = 0.0
     # From the moment it is set, for so long, all is answered with 503, or all connections end (down_how: "503" or "drop").
     down_s: float = 0.0
@@ -82,6 +82,8 @@ class Faults:
     found_late_s: float = 0.0
     # What was deleted is still in lists for so long.
     listed_after_end_s: float = 0.0
+    # After an action was accepted, a server is shown as it was before for so long; what is allowed goes by what it is.
+    shown_late_s: float = 0.0
 
     # "GP1-S", "GP1-S@fr-par-1", "*@fr-par-1". shown: the availability says shortage.
     out_of_stock: tuple[str, ...] = ()
@@ -120,7 +122,7 @@ class Faults:
         for name in values:
             if name not in known:
                 raise FaultError(f"{name}: unknown switch; there are {', '.join(sorted(known))}")
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         try:
             mishaps = tuple(entry if isinstance(entry, Mishap) else Mishap(**entry) for entry in given.get("mishaps", ()))
         except TypeError as error:

@@ -35,6 +35,13 @@ def allowed_actions(server: Server) -> list[str]:
     return [] if server.step == "terminate" else list(ALLOWED[server.state])
 
 
+def shown_state(context: Context, server: Server) -> tuple[str, str]:
+    """Return state and detail as they are shown: what a step changed may show late."""
+    is_late = server.step in _STEPS and context.now_s - server.since_s < context.faults.shown_late_s
+    state, detail = server.before if is_late else (server.state, server.detail)
+    return state, detail
+
+
 def act(context: Context, server: Server, action: str) -> None:
     """Begin an action. Raises Refusal where the state does not allow it."""
     if server.state == "locked":
@@ -53,6 +60,7 @@ def act(context: Context, server: Server, action: str) -> None:
 
 def begin_step(context: Context, server: Server, step: str) -> None:
     """Enter a step; what bills by power-on bills from here."""
+    server.before = [server.state, server.detail]
     verb, server.state, server.detail = _STEPS[step]
     server.step, server.since_s, server.modified_s = step, context.now_s, context.now_s
     server.due_s = context.now_s + duration_s(context, server, step)

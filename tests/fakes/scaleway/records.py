@@ -49,7 +49,6 @@ class Server:
     security_group: str
     tags: list[str]
     volumes: dict[str, str] = field(default_factory=dict)
-    ips: list[str] = field(default_factory=list)
     dynamic_ip_required: bool = True
     protected: bool = False
     boot_type: str = "local"
@@ -58,6 +57,8 @@ class Server:
     state: str = "stopped"
     detail: str = ""
     step: str = ""
+    # State and detail before the step.
+    before: list[str] = field(default_factory=list)
     since_s: float = 0.0
     due_s: float = 0.0
     user_data: dict[str, str] = field(default_factory=dict)

@@ -74,7 +74,6 @@ def create_server(context: Context, call: Call) -> Answer:
         raise server_error(context.half_created)
     for ip in ips:
         ip.server = server.id
-        server.ips.append(ip.id)
     context.world.servers[server.id] = server
     return Answer(status=201, body={"server": show_server(context, server)})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .catalogue import IMAGES, ORGANIZATION, Image, ServerType
 from .context import Context, iso
-from .life import addresses_of, allowed_actions
+from .life import addresses_of, allowed_actions, shown_state
 from .records import Group, Ip, Key, Server, Volume
 
 NO_TASK = "00000000-0000-0000-0000-000000000000"
@@ -18,6 +18,7 @@ def show_server(context: Context, server: Server) -> dict[str, Any]:
         show_server_ip(context, server, ip) for ip in addresses_of(context, server) if not ip.dynamic or server.state != "starting"
     ]
     group = context.world.groups[server.security_group]
+    state, detail = shown_state(context, server)
     volumes = {key: context.world.volumes[identity] for key, identity in server.volumes.items()}
     return {
         "id": server.id,
@@ -31,8 +32,8 @@ def show_server(context: Context, server: Server) -> dict[str, Any]:
         "commercial_type": server.commercial_type,
         "boot_type": server.boot_type,
         "bootscript": None,
-        "state": server.state,
-        "state_detail": server.detail,
+        "state": state,
+        "state_detail": detail,
         "allowed_actions": allowed_actions(server),
         "tags": server.tags,
         "protected": server.protected,

@@ -245,7 +245,8 @@ def test_an_image_is_of_one_zone_one_kind_and_one_architecture(caller: Caller) -
     assert (unknown.status, unknown.json["resource"]) == (404, "MarketplaceImage")
     assert caller.ask("POST", "servers", caller.wish(image="debian_bookworm")).status == 404
     assert caller.ask("POST", "servers", caller.wish(image=caller.image(zone="nl-ams-1"))).status == 404
-    assert caller.ask("POST", "servers", caller.wish(image=rows["local_images"][0]["id"])).status == 400
+    refused = caller.ask("POST", "servers", caller.wish(kind="sbs_volume", image=rows["local_images"][0]["id"]))
+    assert refused.status == 400 and "arm64" in refused.json["message"]
 
 
 @pytest.mark.parametrize(
@@ -364,10 +365,21 @@ def test_each_uninterrupted_time_bills_an_hour_at_least(cloud: FakeScaleway, cal
     server = caller.create()
     for action in ("poweron", "poweroff") * 3:
         assert caller.act(server, action).status == 202
+        cloud.pass_time(5 * 3600)
+        caller.state(server)
+
+    # Each ends ten seconds after the poweroff.
+    assert [row.hours for row in cloud.meter() if row.kind == "server"] == [6, 6, 6]
+
+
+def test_standby_does_not_interrupt_what_bills(cloud: FakeScaleway, caller: Caller) -> None:
+    server = run(cloud, caller)
+    for action in ("stop_in_place", "poweron", "reboot"):
+        assert caller.act(server, action).status == 202
         cloud.pass_time(60)
         caller.state(server)
 
-    assert [row.hours for row in cloud.meter() if row.kind == "server"] == [1, 1, 1]
+    assert [row.hours for row in cloud.meter() if row.kind == "server"] == [1]
 
 
 def test_what_is_left_over_bills_until_it_is_deleted(cloud: FakeScaleway, caller: Caller) -> None:

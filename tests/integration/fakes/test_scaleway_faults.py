@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes.ports import FakeClock
-from tests.fakes.scaleway import PROJECT, SECRET_KEY, Dropped, FakeScaleway, FaultError, Mishap
+from tests.fakes.scaleway import PROJECT, SECRET_KEY, FakeScaleway, FaultError, Mishap
 from tests.fakes.scaleway.faults import KINDS
 from tests.integration.fakes.scaleway_calls import Caller, Reply, kinds, run
 from tests.waiting import await_true
@@ -118,13 +114,22 @@ def test_errors_of_what_stands_before_the_api_are_no_json(cloud: FakeScaleway, c
     assert reply.status == 502 and reply.body.startswith(b"upstream") and reply.headers["Content-Type"] == "text/plain"
 
 
-@pytest.mark.parametrize("faults", [{"slow_s": 0.2}, {"mishaps": (Mishap(kind="slow", delay_s=0.2),)}], ids=str)
-def test_slow_answers_come_all_the_same(cloud: FakeScaleway, caller: Caller, faults: dict[str, object]) -> None:
-    cloud.set(**faults)
-    begun_s = time.monotonic()
+@pytest.mark.parametrize("slow", [{"slow_s": 60.0}, {"mishaps": (Mishap(kind="slow", delay_s=60.0),)}], ids=str)
+def test_who_does_not_wait_for_a_slow_answer_has_been_heard(cloud: FakeScaleway, caller: Caller, slow: dict[str, object]) -> None:
+    wish = caller.wish()
+    cloud.set(**slow)
+    caller.timeout_s = 0.2
+
+    with pytest.raises(TimeoutError):
+        caller.ask("POST", "servers", wish)
+
+    assert kinds(cloud) == ["l_ssd", "server"]
+
+
+def test_who_waits_for_a_slow_answer_gets_it(cloud: FakeScaleway, caller: Caller) -> None:
+    cloud.set(slow_s=0.05, mishaps=(Mishap(kind="slow", delay_s=0.05),))
 
     assert caller.ask("GET", "servers").status == 200
-    assert time.monotonic() - begun_s >= 0.2
 
 
 @pytest.mark.parametrize("how", ["503", "drop"])
@@ -168,6 +173,31 @@ def test_what_is_gone_is_still_listed_for_a_while(cloud: FakeScaleway, caller: C
     assert (caller.names(), caller.ask("GET", f"servers/{server}").status) == (["job-1"], 404)
     cloud.pass_time(30)
     assert caller.names() == []
+
+
+def test_what_an_action_changes_is_shown_late(cloud: FakeScaleway, caller: Caller) -> None:
+    cloud.set(shown_late_s=3.0)
+    server = caller.create()
+    caller.act(server, "poweron")
+
+    assert (caller.state(server), caller.act(server, "poweron").status) == ("stopped", 400)
+    cloud.pass_time(3)
+    assert caller.state(server) == "starting"
+    cloud.pass_time(60)
+    caller.act(server, "terminate")
+    assert caller.state(server) == "running"
+    cloud.pass_time(5)
+    assert caller.ask("GET", f"servers/{server}").status == 404
+
+
+def test_a_switch_changes_nothing_of_what_was(cloud: FakeScaleway, caller: Caller) -> None:
+    server = run(cloud, caller)
+    caller.act(server, "terminate")
+    cloud.pass_time(5)
+
+    cloud.set(terminate_ignored=True)
+
+    assert cloud.left() == []
 
 
 @pytest.mark.parametrize(("what", "zones"), [("GP1-S", {}), ("GP1-S@fr-par-1", {"nl-ams-1"}), ("*@fr-par-1", {"nl-ams-1"})])
@@ -297,80 +327,22 @@ def test_a_switch_that_cannot_be_is_refused(cloud: FakeScaleway, wrong: dict[str
         cloud.set(**wrong)
 
 
-# Killing a client at an exact call.
+def test_an_outage_uses_up_no_mishap(cloud: FakeScaleway, caller: Caller) -> None:
+    cloud.set(down_s=60.0, mishaps=(Mishap(kind="denied", times=1),))
+    assert caller.ask("GET", "servers").status == 503
+    cloud.pass_time(60)
+    assert [caller.ask("GET", "servers").status for _ in range(2)] == [403, 200]
 
 
-class Client:
-    """A process that makes three calls, the second of which creates a server, and says after each that it has the answer."""
+def test_a_fake_that_was_left_refuses_and_comes_back_where_it_was(cloud: FakeScaleway, caller: Caller) -> None:
+    server = caller.create()
+    cloud.__exit__(None, None, None)
+    with pytest.raises(ConnectionRefusedError):
+        caller.ask("GET", "servers")
 
-    def __init__(self, caller: Caller, wish: dict[str, object]) -> None:
-        script = (
-            "import http.client, json, sys\n"
-            f"calls = [('GET', 'servers', None), ('POST', 'servers', {wish!r}), ('GET', 'ips', None)]\n"
-            "for method, path, body in calls:\n"
-            f"    connection = http.client.HTTPConnection({caller.place!r}, timeout=30)\n"
-            "    data = json.dumps(body) if body else None\n"
-            f"    headers = {{'X-Auth-Token': {SECRET_KEY!r}}}\n"
-            "    connection.request(method, '/instance/v1/zones/fr-par-1/' + path, data, headers)\n"
-            "    print(connection.getresponse().status, flush=True)\n"
-        )
-        self.process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    cloud.__enter__()
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def said(self) -> list[str]:
-        assert self.process.stdout is not None
-        lines = self.process.stdout.read().split()
-        self.process.wait()
-        return lines
-
-
-@pytest.mark.parametrize(("when", "left"), [("before", []), ("after", ["l_ssd", "server"])])
-def test_a_client_is_killed_before_or_after_its_create(caller: Caller, cloud: FakeScaleway, when: str, left: list[str]) -> None:
-    wish, first = caller.wish(), len(cloud.requests)
-    victims: list[Client] = []
-
-    def kill(number: int) -> None:
-        if number == first + 2:
-            victims[0].kill()
-            raise Dropped
-
-    setattr(cloud, when, kill)
-    # No call comes before it is here: the process takes longer to begin than this line.
-    victims.append(Client(caller, wish))
-
-    assert victims[0].said() == ["200"] and victims[0].process.returncode == -signal.SIGKILL
-    await_true(lambda: kinds(cloud) == left)
-    assert [row.status for row in cloud.requests[first:]] == [200, None]
-
-
-@pytest.mark.parametrize(("switch", "left"), [("hold_before", []), ("hold_after", ["l_ssd", "server"])])
-def test_a_request_is_held_until_its_client_is_gone(caller: Caller, cloud: FakeScaleway, switch: str, left: list[str]) -> None:
-    wish = caller.wish()
-    number = len(cloud.requests) + 2
-    cloud.set(**{switch: number})
-    client = Client(caller, wish)
-
-    await_true(lambda: cloud.held == {number})
-    client.kill()
-    await_true(lambda: not cloud.held)
-
-    assert kinds(cloud) == left
-    assert client.said() == ["200"]
-
-
-def test_a_request_that_was_held_goes_on_when_all_is_well(caller: Caller, cloud: FakeScaleway) -> None:
-    wish = caller.wish()
-    number = len(cloud.requests) + 2
-    cloud.set(hold_before=number)
-    client = Client(caller, wish)
-    await_true(lambda: cloud.held == {number})
-
-    cloud.heal()
-
-    assert client.said() == ["200", "201", "200"]
+    assert caller.state(server) == "stopped"
 
 
 def test_every_request_is_recorded(cloud: FakeScaleway, caller: Caller) -> None:

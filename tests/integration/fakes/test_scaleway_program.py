@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import signal
@@ -10,8 +9,9 @@ import subprocess
 import sys
 import threading
 import urllib.error
-from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pytest
 
@@ -52,11 +52,18 @@ def test_all_there_is_survives_a_restart(tmp_path: Path) -> None:
 
 
 class Booter:
-    """Stands for what boots machines: records its calls, and waits for `ready` before it returns."""
+    """Stands for what boots machines: records its calls, and waits for `ready`, or the end of its block, before it returns."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Machine]] = []
         self.ready = threading.Event()
+        self.ready.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # The fake waits for its hooks before it ends.
         self.ready.set()
 
     def poweron(self, machine: Machine) -> str:
@@ -69,16 +76,9 @@ class Booter:
         self.ready.wait()
 
 
-@pytest.fixture
-def booter() -> Iterator[Booter]:
+def test_a_server_runs_once_its_machine_does_and_has_its_address() -> None:
     booter = Booter()
-    with contextlib.ExitStack() as ends:
-        ends.callback(booter.ready.set)
-        yield booter
-
-
-def test_a_server_runs_once_its_machine_does_and_has_its_address(booter: Booter) -> None:
-    with FakeScaleway(clock=FakeClock(), poweron=booter.poweron, terminate=booter.terminate) as cloud:
+    with FakeScaleway(clock=FakeClock(), poweron=booter.poweron, terminate=booter.terminate) as cloud, booter:
         caller = Caller(cloud.url)
         server = caller.create()
         caller.ask("PATCH", f"servers/{server}/user_data/cloud-init", b"#cloud-config")
@@ -102,7 +102,7 @@ def test_a_server_runs_once_its_machine_does_and_has_its_address(booter: Booter)
     assert machine.user_data == {"cloud-init": b"#cloud-config"} and machine.tags == ("suite=scan", "job=1")
 
 
-def test_a_machine_that_does_not_boot_leaves_its_server_starting(booter: Booter, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_machine_that_does_not_boot_leaves_its_server_starting(capfd: pytest.CaptureFixture[str]) -> None:
     def fail(machine: Machine) -> str:
         raise OSError("no room")
 
@@ -117,8 +117,8 @@ def test_a_machine_that_does_not_boot_leaves_its_server_starting(booter: Booter,
     assert "no room" in cloud.machines.errors[0] and "no room" in capfd.readouterr().err
 
 
-def test_a_restart_boots_again_what_was_booting(booter: Booter, tmp_path: Path) -> None:
-    clock = FakeClock()
+def test_a_restart_boots_again_what_was_booting(tmp_path: Path) -> None:
+    clock, booter = FakeClock(), Booter()
     with FakeScaleway(clock=clock, state=tmp_path, poweron=booter.poweron) as cloud:
         caller = Caller(cloud.url)
         server = caller.create()
@@ -131,7 +131,8 @@ def test_a_restart_boots_again_what_was_booting(booter: Booter, tmp_path: Path) 
     assert [(verb, machine.id) for verb, machine in booter.calls] == [("poweron", server)] * 2
 
 
-def test_an_ignored_terminate_does_not_end_the_machine(booter: Booter) -> None:
+def test_an_ignored_terminate_does_not_end_the_machine() -> None:
+    booter = Booter()
     with FakeScaleway(clock=FakeClock(), poweron=booter.poweron, terminate=booter.terminate) as cloud:
         caller = Caller(cloud.url)
         server = caller.create()
