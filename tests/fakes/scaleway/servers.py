@@ -12,6 +12,7 @@ from .life import act, addresses_of, end_server
 from .messages import (
     Answer,
     Call,
+    Refusal,
     invalid_argument,
     invalid_fields,
     invalid_request,
@@ -23,7 +24,7 @@ from .messages import (
 from .network import default_group
 from .records import Server, Volume, new_id
 from .shapes import NO_TASK, show_server
-from .storage import add_volume, check_size
+from .storage import add_volume, check_size, end_volume
 
 _NAME = re.compile(r"[A-Za-z0-9. -]+")
 _CREATE = (
@@ -66,8 +67,7 @@ def create_server(context: Context, call: Call) -> Answer:
         created_s=context.now_s,
         modified_s=context.now_s,
     )
-    for key, template in sorted(templates.items()):
-        server.volumes[key] = _take_volume(context, server, template, image if key == "0" else None)
+    _take_volumes(context, server, templates, image)
     if context.half_created:
         for identity in server.volumes.values():
             context.world.volumes[identity].server = None
@@ -156,6 +156,20 @@ def _ips_of(fields: Mapping[str, Any]) -> list[str]:
     if not isinstance(listed, list):
         raise invalid_fields(public_ips="expected a list")
     return [*listed, *([fields["public_ip"]] if fields.get("public_ip") else [])]
+
+
+def _take_volumes(context: Context, server: Server, templates: Mapping[str, Mapping[str, Any]], image: Image) -> None:
+    """Give a server its volumes: all of them, or none."""
+    try:
+        for key, template in sorted(templates.items()):
+            server.volumes[key] = _take_volume(context, server, template, image if key == "0" else None)
+    except Refusal:
+        for key, identity in server.volumes.items():
+            volume = context.world.volumes[identity]
+            volume.server = None
+            if "id" not in templates[key]:
+                end_volume(context, volume)
+        raise
 
 
 def _take_volume(context: Context, server: Server, template: Mapping[str, Any], image: Image | None) -> str:

@@ -152,6 +152,20 @@ def test_deleting_a_stopped_server_leaves_its_local_disk(cloud: FakeScaleway, ca
     assert cloud.left() == []
 
 
+def test_a_volume_that_is_there_is_taken_and_given_back(cloud: FakeScaleway, caller: Caller) -> None:
+    wish = {"name": "data", "project": PROJECT, "volume_type": "l_ssd", "size": 20 * GB}
+    volume = caller.ask("POST", "volumes", wish).json["volume"]["id"]
+    root = {"volume_type": "l_ssd", "size": 20 * GB}
+    server = caller.create(volumes={"0": root, "1": {"id": volume}})
+    assert caller.server(server)["volumes"]["1"]["id"] == volume
+    taken = caller.ask("POST", "servers", caller.wish(volumes={"0": root, "1": {"id": volume}}))
+    assert (taken.kind, kinds(cloud)) == ("precondition_failed", ["l_ssd", "l_ssd", "server"])
+
+    caller.ask("DELETE", f"servers/{server}")
+
+    assert caller.ask("GET", f"volumes/{volume}").json["volume"]["server"] is None
+
+
 def test_a_running_server_is_not_deleted_and_a_protected_one_not_terminated(cloud: FakeScaleway, caller: Caller) -> None:
     server = run(cloud, caller, protected=True)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.ports import FakeClock
 from tests.fakes.scaleway import PROJECT, SECRET_KEY, FakeScaleway, FaultError, Mishap
 from tests.fakes.scaleway.faults import KINDS
-from tests.integration.fakes.scaleway_calls import Caller, Reply, kinds, run
+from tests.integration.fakes.scaleway_calls import GB, Caller, Reply, kinds, run
 from tests.waiting import await_true
 
 CREATE = {"method": "POST", "path": "/servers$"}
@@ -240,10 +240,13 @@ def test_a_quota_is_told_in_either_shape(cloud: FakeScaleway, caller: Caller, ol
     assert kinds(cloud) == ["l_ssd", "server"]
 
 
-def test_a_volume_quota_met_by_a_create_leaves_nothing(cloud: FakeScaleway, caller: Caller) -> None:
-    cloud.set(quotas={"volumes": 0})
+@pytest.mark.parametrize("quota", [0, 1])
+def test_a_volume_quota_met_by_a_create_leaves_nothing(cloud: FakeScaleway, caller: Caller, quota: int) -> None:
+    cloud.set(quotas={"volumes": quota})
+    disk = {"volume_type": "l_ssd", "size": 20 * GB}
+    wish = caller.wish(volumes={"0": disk, "1": {**disk, "name": "data"}})
 
-    assert caller.ask("POST", "servers", caller.wish()).kind == "quotas_exceeded"
+    assert caller.ask("POST", "servers", wish).kind == "quotas_exceeded"
     assert cloud.left() == []
 
 
