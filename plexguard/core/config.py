@@ -53,12 +53,12 @@ class Settings:
                 source = next((value.source for value in found.values()), "plexguard.toml")
                 if below in known:
                     self.mistakes.append(
-                        f"{source}: [{section.SECTION}] {below}: found a table, allowed is {known[below][0].kind.allowed}"
+                        f"{source}: {_show_place(section.SECTION)}{below}: found a table, allowed is {known[below][0].kind.allowed}"
                     )
                 elif below in declared:
                     self.mistakes.append(f"{source}: [{place}]: options without a name, write [{place}.NAME]")
                 else:
-                    self.mistakes.append(f"{source}: [{place}]: unknown section{_suggest(below, declared)}")
+                    self.mistakes.append(f"{source}: [{place.lstrip('.')}]: unknown section{_suggest(below, declared)}")
             elif name and place.startswith(section.SECTION + ".") and below not in declared:
                 self.mistakes.append(f"plexguard.toml: [{place}]: unknown section")
 
@@ -66,7 +66,7 @@ class Settings:
         """Return what the options below [place] make."""
         known, found = options(section), self.values.get(place, {})
         for name in found.keys() - known.keys() if known else ():
-            self.mistakes.append(f"{found[name].source}: [{place}] {name}: unknown option{_suggest(name, known)}")
+            self.mistakes.append(f"{found[name].source}: {_show_place(place)}{name}: unknown option{_suggest(name, known)}")
         if found and not known:
             source = next(value.source for value in found.values())
             self.mistakes.append(f"{source}: [{place}]: options without a name, write [{place}.NAME]")
@@ -75,7 +75,7 @@ class Settings:
         # What only several options together can have wrong; not worth a word while one of them is.
         if all(values[name] is not None for name in known.keys() & found.keys()) and hasattr(made, "find_mistakes"):
             source = next((value.source for value in found.values()), "plexguard.toml")
-            self.mistakes += [f"{source}: [{place}] {mistake}" for mistake in made.find_mistakes()]
+            self.mistakes += [f"{source}: {_show_place(place)}{mistake}" for mistake in made.find_mistakes()]
         return made
 
     def _find_named(self, place: str) -> Iterator[tuple[str, str]]:
@@ -107,7 +107,7 @@ class Settings:
             raise ConfigError(tuple(sorted(map(show_path, self.mistakes))))
 
     def _parse(self, section: str, name: str, declared: Option, found: dict[str, _Found]) -> Any:
-        given, place = found.get(name), f"[{section}] {name}"
+        given, place = found.get(name), f"{_show_place(section)}{name}"
         # An empty variable is none: scripts write MTIME_HOURS= to mean "no limit".
         if text := self.environment.get(declared.environment, ""):
             given, place = _Found(declared.kind.from_environment(text), "environment"), declared.environment
@@ -118,6 +118,11 @@ class Settings:
         except ValueError:
             self.mistakes.append(f"{given.source}: {place}: found {_show_found(given.value)}, allowed is {declared.kind.allowed}")
             return None
+
+
+def _show_place(section: str) -> str:
+    """Return what stands before an option in a mistake; nothing in a file that has no sections."""
+    return f"[{section}] " if section else ""
 
 
 def _place_of(section: type[Section], name: str, declared: Tables) -> str:
@@ -152,25 +157,36 @@ def read(path: Path, environment: Mapping[str, str]) -> Settings:
     return settings
 
 
+def read_plain(path: Path) -> Settings:
+    """Read a file without sections, for a section whose name is "". One that is not there is a mistake, as `check()` tells."""
+    settings = Settings({}, [], {})
+    if not os.path.exists(path):
+        settings.mistakes.append(f"{path}: there is no such file")
+    _merge_table(settings, "", _load(settings, path), str(path))
+    return settings
+
+
 def _merge(settings: Settings, file: Path) -> None:
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        settings.mistakes.append(f"{file}: cannot be read: {error.strerror}")
-        return
-    except UnicodeDecodeError:
-        settings.mistakes.append(f"{file}: is not UTF-8 text")
-        return
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and an integer too long for Python
-        settings.mistakes.append(f"{file}: is not TOML: {error}")
-        return
-    for section, table in tables.items():
+    for section, table in _load(settings, file).items():
         if not isinstance(table, dict):
             settings.mistakes.append(f"{file}: {section}: found {_show_found(table)} outside of any section")
             continue
         _merge_table(settings, section, table, str(file))
+
+
+def _load(settings: Settings, file: Path) -> dict[str, Any]:
+    """Return what a file says, nothing when it is not there or what it says cannot be told, which is a mistake."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        settings.mistakes.append(f"{file}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        settings.mistakes.append(f"{file}: is not UTF-8 text")
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and an integer too long for Python
+        settings.mistakes.append(f"{file}: is not TOML: {error}")
+    return {}
 
 
 def _merge_table(settings: Settings, place: str, table: Mapping[str, object], source: str) -> None:

@@ -483,3 +483,44 @@ def test_example_of_named_tables_is_commented_out(tmp_path: Path) -> None:
     assert load_house(tmp_path, a=example) == House()
     bare = re.sub(r"^# {0,2}(?=\[|\w+ =)", "", example, flags=re.MULTILINE).replace("NAME", "front")
     assert load_house(tmp_path, a=bare) == House(door={"front": Door()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    SECTION: ClassVar[str] = ""
+
+    wait: timedelta = option(span("1s", "1h"), timedelta(minutes=1), "How long.")
+
+
+def test_plain_file_has_no_sections(tmp_path):
+    file = tmp_path / "delta.toml"
+    file.write_text('wait = "90s"\n')
+
+    settings = config.read_plain(file)
+
+    assert settings.take(Plain).wait == timedelta(seconds=90)
+    settings.check()
+
+
+def test_mistakes_of_a_plain_file_name_no_section(tmp_path):
+    file = tmp_path / "delta.toml"
+    file.write_text("wait = 0\nwaits = 1\n[more]\nx = 1\n")
+
+    settings = config.read_plain(file)
+    settings.take(Plain)
+
+    with pytest.raises(ConfigError) as caught:
+        settings.check()
+    assert caught.value.mistakes == (
+        f"{file}: [more]: unknown section",
+        f'{file}: wait: found 0, allowed is a time span from 1s to 1h, such as "1s"',
+        f'{file}: waits: unknown option, did you mean "wait"?',
+    )
+
+
+def test_plain_file_that_is_not_there_is_a_mistake(tmp_path):
+    settings = config.read_plain(tmp_path / "gone.toml")
+    settings.take(Plain)
+
+    with pytest.raises(ConfigError, match=r"gone\.toml: there is no such file"):
+        settings.check()
