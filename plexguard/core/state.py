@@ -43,12 +43,17 @@ def runtime_directory(program: str) -> Path:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder of state, as its unit would: a command of root's by hand may come before the unit has ever run.
+    """Make a folder of state, as its unit would: a command of root's by hand may come before the unit has ever run. What root makes
+    in a service's folder is given to the service's user.
 
     Raises NoPermission and IoFailed.
     """
     try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            owner = folder.parent.stat()
+            if os.geteuid() == 0 and owner.st_uid != 0:
+                os.chown(folder, owner.st_uid, owner.st_gid)
     except PermissionError as error:
         raise NoPermission(f"Failed to make {folder}: {error.strerror}", hint="run it as root") from error
     except OSError as error:
