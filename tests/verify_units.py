@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from pathlib import Path
 
+from plexguard.cloud_run.config import Config as CloudConfig
 from plexguard.core import suite
 from plexguard.core.config import Settings
 from plexguard.core.mounts import MountPoint
@@ -63,6 +64,7 @@ def make_drop_ins() -> dict[str, str]:
         WatchConfig: WatchConfig(proxy_unit=""),
         ProbeConfig: ProbeConfig(interval=timedelta(seconds=45)),
         SpeedConfig: SpeedConfig(at=time(23, 30), time_zone="Europe/Berlin"),
+        CloudConfig: CloudConfig(provider="local"),
         NetConfig: NetConfig(interval=timedelta(seconds=90)),
         Rclone: Rclone(mount={INSTANCE: Mount(remote="s3:media", mount_point='/mnt/100 % "mine"/media')}),
         NotifyConfig: NotifyConfig(channel={"log": Channel(kind="webhook"), "me": Channel(kind="apprise")}),

@@ -126,6 +126,7 @@ READY = BASE.with_packages(
     "python3-prometheus-client",
     "python3-systemd",
     "python3-psutil",
+    "python3-requests",
     "python3-rich",
     "rclone",
     "rsync",

@@ -8,6 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.cloud_run.lease import Lease
+from plexguard.cloud_run.money import Spent
+from plexguard.cloud_run.profiles import MONITORING
+from plexguard.cloud_run.profiles import PROFILES as MACHINES
+from plexguard.cloud_run.reap.act import State as ReaperState
+from plexguard.cloud_run.resources import Key
+from plexguard.cloud_run.run_file import RunFile
 from plexguard.container_watch.observe import FoundContainer
 from plexguard.core import suite
 from plexguard.core.clock import Moment
@@ -15,7 +22,7 @@ from plexguard.core.found import FoundPlex, Mount
 from plexguard.core.made import Made
 from plexguard.core.options import Option, options
 from plexguard.core.published import ChannelSeen, NotifySeen, ProxySeen, RebootSeen, SpeedDay
-from plexguard.core.spans import parse_size
+from plexguard.core.spans import parse_size, show_span
 from plexguard.core.suite import PROGRAMS
 from plexguard.log_watch.act import State as WatchState
 from plexguard.log_watch.decide import Case
@@ -73,6 +80,7 @@ PROGRAM_SECTIONS = [
 ]
 # Which records lie in the files that a page describes.
 RECORDS = {
+    "plexguard-cloud-run": (Lease, Key, ReaperState, Spent, Moment),
     "plexguard-perms-audit": (AuditState,),
     "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
     "plexguard-net-recover": (NetState, NetProblem, RebootBudget, RebootSeen, Notice, NetRecord, Moment),
@@ -146,7 +154,7 @@ def test_pages_that_are_referred_to_exist(file):
 def test_page_of_a_program_has_the_sections_in_order(program):
     found = re.findall(r"^\.SH (.+)$", page_text(MAN / f"{program.command}.8"), re.MULTILINE)
     assert [title for title in found if title in PROGRAM_SECTIONS] == PROGRAM_SECTIONS
-    assert set(found) - set(PROGRAM_SECTIONS) <= {"COMMANDS", "REMOTE MACHINES", "TROUBLESHOOTING"}
+    assert set(found) - set(PROGRAM_SECTIONS) <= {"COMMANDS", "REMOTE MACHINES", "RUNS", "TROUBLESHOOTING"}
 
 
 @EACH_PROGRAM
@@ -214,32 +222,55 @@ def test_page_of_a_check_has_every_verdict(name, verdicts):
     assert re.findall(r"^([a-z-]+)\t", table, re.MULTILINE) == [verdict.value for verdict in verdicts]
 
 
-def mount_table(heading: str, number: int = 0) -> list[list[str]]:
-    """Return the rows of a table of the page of mounts, each as its cells; text blocks are one cell."""
-    section = (
-        page_section(MAN / "plexguard-rclone-watchdog.8", "DESCRIPTION").partition(f".SS {heading}\n")[2].partition("\n.SS ")[0]
-    )
+def test_page_describes_the_file_of_a_run_as_it_is():
+    section = page_section(MAN / "plexguard-cloud-run.8", "RUNS")
+    assert faults(described_options(section.partition(".SS Instances")[0]), options(RunFile), whole=True) == []
+
+
+def test_page_has_the_instances_and_the_monitoring():
+    rows = {row[0]: row[1:] for row in table_of("Instances", page="plexguard-cloud-run.8", title="RUNS")}
+    assert rows == {
+        name: [
+            one.type,
+            ", ".join(one.others),
+            f"{one.disk_bytes // 10**9} GB",
+            f"{one.limits.memory_bytes >> 30}G / {one.limits.swap_bytes >> 30}G / {one.limits.cpus}",
+        ]
+        for name, one in MACHINES.items()
+    }
+    patience = {row[0]: row[1:] for row in table_of("Monitoring", page="plexguard-cloud-run.8", title="RUNS")}
+    assert patience == {
+        name: [show_span(one.interval), show_span(one.stall), f"{one.idle_percent} %", f"{one.limit.total_seconds() / 3600:.0f} h"]
+        for name, one in MONITORING.items()
+    }
+
+
+def table_of(
+    heading: str, number: int = 0, *, page: str = "plexguard-rclone-watchdog.8", title: str = "DESCRIPTION"
+) -> list[list[str]]:
+    """Return the rows of a table of a page, by default that of mounts, each as its cells; text blocks are one cell."""
+    section = page_section(MAN / page, title).partition(f".SS {heading}\n")[2].partition("\n.SS ")[0]
     table = section.split(".TS\n")[number + 1].partition(".TE")[0]
     rows = plain(re.sub(r"T\{\n(.*?)\nT\}", lambda cell: cell[1].replace("\n", " "), table, flags=re.DOTALL)).splitlines()
     return [row.split("\t") for row in rows if "\t" in row][1:]
 
 
 def test_page_has_every_flag_that_acts_on_a_mount_with_its_option_and_since_when():
-    rows = mount_table("Flags")
+    rows = table_of("Flags")
     assert [(flag, option) for flag, option, _ in rows] == [(flag.name, flag.option) for flag in FLAGS]
     newer = {flag.name: show_version(flag.since) for flag in FLAGS if flag.since > OLDEST}
     assert {flag: found[1] for flag, _, text in rows if (found := re.search(r"from (1\.\d+) on", text))} == newer
 
 
 def test_page_has_every_flag_that_does_nothing_on_a_mount_with_the_reason():
-    rows = dict(mount_table("Flags", 1))
+    rows = dict(table_of("Flags", 1))
     del rows["--poll-interval"]
     assert rows == IDLE
 
 
 def test_page_has_the_profiles():
-    assert [row[0] for row in mount_table("Profiles")] == list(PROFILES)
-    for name, *values in mount_table("Profiles"):
+    assert [row[0] for row in table_of("Profiles")] == list(PROFILES)
+    for name, *values in table_of("Profiles"):
         profile = PROFILES[name]
         sizes = [parse_size(value) for value in values[:3]]
         assert (*sizes, int(values[3])) == (profile.cache_size, profile.buffer_size, profile.chunk_size, profile.transfers)
@@ -251,7 +282,7 @@ def test_page_has_the_profiles():
 
 
 def test_page_has_every_rung_of_the_proof():
-    rungs = {row[0]: row[2] for row in mount_table("How it is proven")}
+    rungs = {row[0]: row[2] for row in table_of("How it is proven")}
     assert rungs.keys() == {"kernel", *(question.value for question in Question)}
     by_itself = {"process": PROCESS_S, "cache": CACHE_S}
     assert {name: rungs[name] for name in by_itself} == {name: f"{seconds:.0f} s" for name, seconds in by_itself.items()}
@@ -261,7 +292,7 @@ def test_detection_times_are_those_of_the_defaults():
     config = MountConfig()
     backend_s, limit_s = config.backend_interval.total_seconds(), config.answer_limit.total_seconds()
     read_s, listing_s = config.read_interval.total_seconds(), config.listing_interval.total_seconds()
-    shown = [row[2] for row in mount_table("How soon a fault is known")]
+    shown = [row[2] for row in table_of("How soon a fault is known")]
     assert shown == [
         "1 s",
         f"{backend_s + limit_s:g} s",

@@ -155,6 +155,7 @@ def test_package_installs_the_configuration_where_it_is_read():
         ("click", "python3-click", "click"),
         ("prometheus_client", "python3-prometheus-client", "prometheus_client"),
         ("psutil", "python3-psutil", "psutil"),
+        ("requests", "python3-requests", "requests"),
         ("sdnotify", "python3-sdnotify", "sdnotify"),
         ("systemd", "python3-systemd", "systemd-python"),
     ],

@@ -229,7 +229,7 @@ def test_every_credential_may_be_missing(unit):
 
 
 # Timers that the generator has the target want, where the configuration asks for them.
-PULLED_IN = {"plexguard-trash.timer"}
+PULLED_IN = {"plexguard-cloud-reaper.timer", "plexguard-trash.timer"}
 
 
 @EACH_SERVICE

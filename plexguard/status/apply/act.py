@@ -14,7 +14,7 @@ from plexguard.core.suite import daemon_units, reloading_units
 from plexguard.status.apply.decide import choose_restarts, choose_starts, find_idle
 from plexguard.status.apply.mounts import apply_mounts
 from plexguard.status.apply.observe import find_last_change
-from plexguard.status.apply.trash import apply_trash
+from plexguard.status.apply.timers import apply_timers
 
 _RESTART_TIMEOUT_S = 60.0
 
@@ -64,12 +64,12 @@ def apply(manager: Manager, clock: Clock, journal: Journal, *, config_path: Path
         manager.start(unit, timeout_s=_RESTART_TIMEOUT_S)
     begun = (*begun, *late)
     mounts = apply_mounts(manager, clock, journal, config_path=config_path, changed_at=changed_at)
-    trash = apply_trash(before, after, manager)
+    timers = apply_timers(before, after, manager)
     told = (
         *(f"{unit}: {_name_change(unit, refused)}" for unit in restarts if unit not in late),
         *(f"{unit}: started" for unit in begun),
     )
-    lines = (*(f"{unit}: changed" for unit in changed if unit not in (*restarts, *begun)), *told, *mounts, *trash)
+    lines = (*(f"{unit}: changed" for unit in changed if unit not in (*restarts, *begun)), *told, *mounts, *timers)
     return Applied(lines=lines, refused=tuple(refused))
 
 

@@ -1,10 +1,12 @@
-"""Applying a changed configuration to Plex's trash: it has one switch."""
+"""Applying a changed configuration to the timers that it has the target want."""
 
+from plexguard.cloud_run import units as cloud_units
+from plexguard.cloud_run.config import Config as CloudConfig
 from plexguard.core.manager import Unit
 from plexguard.core.units import Site
 from plexguard.rclone_watchdog.config import Config, Rclone
 from plexguard.rclone_watchdog.units import drop_ins
-from plexguard.status.apply.trash import apply_trash
+from plexguard.status.apply.timers import apply_timers
 from tests.fakes.ports import FakeManager
 
 TIMER, SERVICE = "plexguard-trash.timer", "plexguard-trash.service"
@@ -15,7 +17,7 @@ def made(*, trash: bool) -> dict[str, str]:
 
 
 def call(manager: FakeManager, *, was: bool, wanted: bool) -> list[tuple[str, str]]:
-    apply_trash(made(trash=was), made(trash=wanted), manager)
+    apply_timers(made(trash=was), made(trash=wanted), manager)
     return manager.asked
 
 
@@ -35,5 +37,15 @@ def test_what_was_switched_off_in_plex_is_put_back_at_once() -> None:
 def test_what_is_masked_stays_off_and_is_told() -> None:
     manager = FakeManager(Unit(name=TIMER, load_state="masked"))
 
-    assert apply_trash(made(trash=False), made(trash=True), manager) == (f"{TIMER}: is masked, and stays off",)
+    assert apply_timers(made(trash=False), made(trash=True), manager) == (f"{TIMER}: is masked, and stays off",)
     assert manager.asked == []
+
+
+def test_reaper_is_started_with_the_provider_and_stopped_with_it() -> None:
+    reaper, site = "plexguard-cloud-reaper.timer", Site(folders=(), mounts=())
+    on, off = (cloud_units.drop_ins(CloudConfig(provider=name), site) for name in ("local", "none"))
+    manager = FakeManager()
+
+    assert apply_timers(off, on, manager) == (f"{reaper}: started",)
+    assert apply_timers(on, off, manager) == (f"{reaper}: stopped",)
+    assert manager.asked == [("start", reaper), ("stop", reaper)]

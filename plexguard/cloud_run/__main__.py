@@ -1,0 +1,49 @@
+"""plexguard-cloud-run: arguments and wiring. Without a command it names the runs."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from plexguard.cloud_run.commands import begin
+from plexguard.cloud_run.commands.cost import cost
+from plexguard.cloud_run.commands.destroy import destroy
+from plexguard.cloud_run.commands.orphans import orphans
+from plexguard.cloud_run.commands.plan import plan
+from plexguard.cloud_run.commands.reaper import reaper
+from plexguard.core import program
+
+NAME = begin.NAME
+
+
+@click.group(context_settings=program.CONTEXT, invoke_without_command=True, epilog="Manual: man plexguard-cloud-run")
+@program.config_option
+@program.version_option(NAME)
+@click.pass_context
+def cli(context: click.Context, config_path: Path) -> int:
+    """Know what is rented, and leave nothing behind. Alone: name the runs."""
+    from plexguard.cloud_run.run_file import find_runs
+
+    context.obj = config_path
+    if context.invoked_subcommand:
+        return 0
+    begin.load(config_path)
+    for name in find_runs():
+        click.echo(name)
+    return 0
+
+
+# By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(cost)
+cli.add_command(destroy)
+cli.add_command(orphans)
+cli.add_command(plan)
+cli.add_command(reaper)
+
+
+def main() -> NoReturn:
+    program.launch(NAME, cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Rent a machine for a run: the lease first, then whatever the provider makes, each id into the lease as it comes back."""
+
+from plexguard.cloud_run import events
+from plexguard.cloud_run.lease import Lease, Leases
+from plexguard.cloud_run.providers.provider import Order, Provider
+from plexguard.cloud_run.resources import Key, Resource
+from plexguard.core.errors import DataError, TryAgain
+from plexguard.core.journal import Journal
+
+
+def acquire(provider: Provider, leases: Leases, lease: Lease, order: Order, journal: Journal) -> Resource:
+    """Return the machine of a lease: rented now, or by an attempt before this one that was cut off, with the same lease.
+
+    Raises TryAgain when what an earlier run of that name held is not given back yet, and what the provider raises; then the lease
+    stays, since something may have been made.
+    """
+    if order.label != lease.label:
+        raise DataError(f"{lease.run}: the order bears another label than the lease")
+    with leases.hold(lease.run):
+        read = leases.read(lease.run)
+        if read is not None and (read.lease is None or read.lease.label != lease.label):
+            raise TryAgain(
+                f"{lease.run}: what it rented before is not given back yet", hint=f"plexguard-cloud-run destroy {lease.run}"
+            )
+        if read is None:
+            leases.save(lease)
+
+        def note(key: Key) -> None:
+            leases.note(lease.run, key)
+
+        server = provider.rent(order, note)
+    journal.send(
+        events.INSTANCE_CREATED,
+        run=lease.run,
+        zone=lease.zone,
+        type=server.type,
+        server=server.key.id,
+        hourly_euros=f"{lease.hourly_euros:g}",
+        deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC",
+    )
+    return server

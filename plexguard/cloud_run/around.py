@@ -1,0 +1,32 @@
+"""What the runs of the cloud need around their configuration, looked at for `plexguard-status check-config`: files of runs, each of
+which is read, and nothing is asked of the provider."""
+
+from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.lease import Leases
+from plexguard.cloud_run.run_file import FOLDER, find_runs, read_run
+from plexguard.core.errors import ConfigError, PlexguardError
+from plexguard.core.host import Host
+from plexguard.core.journal import StderrJournal
+from plexguard.core.state import state_directory
+from plexguard.core.suite import Around
+
+
+def look_around(config: Config, host: Host) -> Around:
+    faults: list[str] = []
+    for name in find_runs(folder=FOLDER):
+        try:
+            read_run(name, folder=FOLDER)
+        except ConfigError as error:
+            faults += error.mistakes
+    odd = sorted(file.name for file in FOLDER.glob("*.toml") if file.stem not in find_runs(folder=FOLDER))
+    faults += [f"{FOLDER / name}: is no name of a run, allowed are a-z, 0-9 and -, at most 31 of them" for name in odd]
+    if config.provider == "none":
+        faults += [f"[cloud-run] provider: missing, and something may be rented for {name}" for name in _find_leases()]
+    return Around(faults=tuple(faults))
+
+
+def _find_leases() -> tuple[str, ...]:
+    try:
+        return tuple(Leases(state_directory(Config.SECTION), StderrJournal()).read_all())
+    except PlexguardError:
+        return ()  # not root, who alone may look

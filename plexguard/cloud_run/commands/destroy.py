@@ -1,0 +1,36 @@
+"""`destroy`: give back all that a run holds, whatever it says."""
+
+from pathlib import Path
+
+import click
+
+from plexguard.cloud_run.commands import begin
+from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.run_file import check_name
+from plexguard.core.program import Ports
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def destroy(config_path: Path, name: str) -> int:
+    """Give back all that a run has rented."""
+    config, ports = begin.load(config_path)
+    return run(config, ports, check_name(name))
+
+
+def run(config: Config, ports: Ports, name: str) -> int:
+    from plexguard.cloud_run.reap.act import carry_out
+    from plexguard.cloud_run.reap.decide import decide_destroy
+    from plexguard.cloud_run.reap.observe import Hold
+    from plexguard.core.errors import TryAgain
+
+    world = begin.open_world(config, ports)
+    seen = begin.look(config, world)
+    held = seen.leases.get(name)
+    if held is not None and held.lease is not None and held.hold is Hold.HELD and not held.lease.keep:
+        raise TryAgain(f"{name}: {held.why}, and holds it", hint=f"systemctl stop {held.lease.unit}")
+    plan = decide_destroy(seen, name)
+    if not plan.give_back and not plan.unlisted:
+        click.echo(f"nothing is rented for {name}")
+    return carry_out(plan, world)

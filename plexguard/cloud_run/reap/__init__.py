@@ -1,0 +1,1 @@
+"""What is rented and held by nobody: told apart from what is in use, and given back."""

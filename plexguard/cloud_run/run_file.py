@@ -1,0 +1,99 @@
+"""What a run is to be: /etc/plexguard/cloud-run/NAME.toml, one file a run, without sections."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from plexguard.cloud_run.config import EUROS, ZONE, Config
+from plexguard.cloud_run.profiles import MONITORING, PROFILES, Limits, Profile
+from plexguard.core import config
+from plexguard.core.errors import MissingInput, UsageError
+from plexguard.core.events import show_path
+from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, choice, count, option, size, span
+from plexguard.core.spans import show_size
+
+FOLDER = Path("/etc/plexguard/cloud-run")
+_MIN_MEMORY = "256M"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFile:
+    """A run. An option that is empty or 0 is as `instance`, or [cloud-run], says."""
+
+    SECTION: ClassVar[str] = ""
+
+    instance: str = option(choice(*PROFILES), "power", "Which machine: its type, its disk and the limits of Plex's container.")
+    type: str = option(TEXT, "", "Another type than that of the instance, by its commercial name. Then nothing stands in for it.")
+    zone: str = option(ZONE, "", "Another zone than those of [cloud-run].")
+    disk: int = option(size("0", "10T"), 0, "Another size of the disk.")
+    memory: int = option(size("0", "4T"), 0, "The most memory that Plex's container may take. Lowered to what the machine has.")
+    swap: int = option(size("0", "4T"), 0, "The most swap beside it.")
+    cpus: int = option(count(0, 1024), 0, "The most processors.")
+    monitoring: str = option(choice(*MONITORING), "cloud_intensive", "How patiently the work is watched.")
+    max_cost: float = option(EUROS, 0.0, "The most that the run may cost, in euros. 0: that of [cloud-run].")
+    limit: timedelta = option(
+        span("1h", "30d"), timedelta(hours=96), "After what time the machine is given back, whatever is done."
+    )
+    keep: bool = option(BOOLEAN, False, "Whether the machine stays after the run until that time is over, to look at.")
+
+    def find_mistakes(self) -> tuple[str, ...]:
+        return tuple(self._find_mistakes())
+
+    def _find_mistakes(self) -> Iterator[str]:
+        least = size(_MIN_MEMORY, "4T")
+        if self.memory:
+            try:
+                least.parse(self.memory)
+            except ValueError:
+                yield f"memory: found {show_size(self.memory)}, allowed is {least.allowed}"
+
+    @property
+    def profile(self) -> Profile:
+        return PROFILES[self.instance]
+
+    @property
+    def disk_bytes(self) -> int:
+        return self.disk or self.profile.disk_bytes
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that will do, the best first."""
+        return (self.type,) if self.type else (self.profile.type, *self.profile.others)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the container as they are wanted, whatever the machine has."""
+        known = self.profile.limits
+        memory, swap = self.memory or known.memory_bytes, self.swap or known.swap_bytes
+        return Limits(memory_bytes=memory, memory_swap_bytes=memory + swap, cpus=self.cpus or known.cpus)
+
+    def zones_in(self, section: Config) -> tuple[str, ...]:
+        return (self.zone,) if self.zone else section.zones
+
+    def cost_limit_in(self, section: Config) -> float:
+        return self.max_cost or section.max_cost
+
+
+def check_name(name: str) -> str:
+    """Return the name of a run if it is one. It becomes part of file names, of unit names and of labels. Raises UsageError."""
+    if not THING_NAME.fullmatch(name):
+        raise UsageError(f"{show_path(name)}: is no name of a run, allowed are a-z, 0-9 and -, at most 31 of them")
+    return name
+
+
+def read_run(name: str, *, folder: Path = FOLDER) -> RunFile:
+    """Return a run's file. Raises UsageError, MissingInput and ConfigError."""
+    path = folder / f"{check_name(name)}.toml"
+    if not path.exists():
+        raise MissingInput(f"{path}: there is no such run", hint=f"install -m 644 -D /dev/null {path}")
+    settings = config.read_plain(path)
+    made = settings.take(RunFile)
+    settings.check()
+    return made
+
+
+def find_runs(*, folder: Path = FOLDER) -> tuple[str, ...]:
+    """Return the names of all runs that have a file; names that are none are left out."""
+    return tuple(sorted(file.stem for file in folder.glob("*.toml") if THING_NAME.fullmatch(file.stem)))

@@ -1,0 +1,11 @@
+"""What of [cloud-run] only units can hold: the reaper runs where something may be rented. Pure."""
+
+from plexguard.cloud_run.config import Config
+from plexguard.core.units import DropIns, Site
+
+
+def drop_ins(config: Config, site: Site) -> DropIns:
+    """Return the drop-in that has the reaper's timer run, where the cloud is configured."""
+    if config.provider == "none":
+        return {}
+    return {"plexguard.target.d/50-cloud.conf": "[Unit]\nWants=plexguard-cloud-reaper.timer\n"}
