@@ -1,5 +1,5 @@
-"""Make every fault of mounts, and exports of a library at work, many times; build/soak.md says what became of them, for people, and
-build/soak.json for programs.
+"""Make every fault of mounts, exports of a library at work, and kills of whoever rents, many times; build/soak.md says what became
+of them, for people, and build/soak.json for programs.
 
 Several machines are at it side by side, each with its own faults. One that did not come through is put away with what it told, and a
 fresh one goes on. Ends with 0 only if everything was right each time.
@@ -17,8 +17,9 @@ from pathlib import Path
 
 from plexguard.core.errors import PlexguardError
 from tests.machine import Machine, MachineError, can_run
-from tests.soak import exports
+from tests.soak import exports, kills
 from tests.soak.exports import Exports, export_while_written
+from tests.soak.kills import Kills, kill_all
 from tests.soak.reading import Calm, read_slowly
 from tests.system.conftest import DEB
 from tests.system.mount_faults import ALL, CACHE_MB, OF_CONTENT, OF_RCLONE, OF_STORAGE, SLOW, Fault, Met, find_wrongs, meet
@@ -43,6 +44,7 @@ class Soak:
     failed: list[Failed] = field(default_factory=list)
     calm: list[Calm] = field(default_factory=list)
     exports: list[Exports] = field(default_factory=list)
+    kills: list[Kills] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, what: Met | Failed | Calm) -> None:
@@ -105,6 +107,13 @@ def soak_exports(soak: Soak, *, times: int) -> None:
         soak.note(Failed("exports of a library at work", str(error)))
 
 
+def soak_kills(soak: Soak) -> None:
+    try:
+        soak.kills.extend(kill_all())
+    except AssertionError as error:
+        soak.note(Failed("kills of whoever rents", str(error) or "something is left"))
+
+
 def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = ALL) -> Soak:
     soak = Soak()
     parts = [[fault for fault in group if fault in faults] for group in (OF_RCLONE, OF_STORAGE, OF_CONTENT)]
@@ -122,7 +131,7 @@ def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = A
 
 def _write(soak: Soak) -> None:
     _BUILD.mkdir(exist_ok=True)
-    found = {name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports")}
+    found = {name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports", "kills")}
     (_BUILD / "soak.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (_BUILD / "soak.md").write_text("\n".join(make_report(soak)) + "\n", encoding="utf-8")
 
@@ -141,6 +150,8 @@ def make_report(soak: Soak) -> Iterator[str]:
         yield f"told: {', '.join(sorted(set(calm.story))) or 'nothing'}."
     for exported in soak.exports:
         yield from exports.describe(exported)
+    for killed in soak.kills:
+        yield from kills.describe(killed)
     for what in soak.failed:
         yield f"\n## {what.fault}: did not come through\n\n```\n{what.reason}\n```"
 
@@ -172,6 +183,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--slow-s", type=float, default=600, help="how long reads take 30 s each (default: ten minutes)")
     parser.add_argument("--calm-s", type=float, default=3600, help="how long many read slowly (default: an hour)")
     parser.add_argument("--exports", type=int, default=200, help="how many exports are made of a library at work (default: 200)")
+    parser.add_argument("--no-kills", action="store_true", help="whoever rents is not killed")
     parser.add_argument("--fault", action="append", choices=[fault.name for fault in ALL], help="only this one; repeatable")
     given = parser.parse_args(argv)
     reason = can_run()
@@ -182,6 +194,8 @@ def main(argv: Sequence[str]) -> int:
     began = time.monotonic()
     soak = run(times=given.times, slow_s=given.slow_s, calm_s=given.calm_s, faults=faults)
     soak_exports(soak, times=given.exports)
+    if not given.no_kills:
+        soak_kills(soak)
     _write(soak)
     print("\n".join(make_report(replace(soak, failed=[]))))
     is_right = not soak.failed and not any(map(find_wrongs, soak.met)) and not any(calm.remounts for calm in soak.calm)
