@@ -204,12 +204,17 @@ def test_archive_of_which_the_middle_is_gone(good, tmp_path, out):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_flipped_bit(good, tmp_path, place, bit):
+def test_flipped_bit(good, members, tmp_path, place, bit):
     text = bytearray(good.read_bytes())
     text[int(place * len(text))] ^= 1 << bit
     (tmp_path / "x").write_bytes(text)
-    with pytest.raises(BadArchive), open_archive(tmp_path / "x") as archive:
-        archive.verify()
+    try:
+        with open_archive(tmp_path / "x") as archive:
+            archive.verify()
+    except BadArchive:
+        return
+    # One bit in a thousand is none that zstd looks at (RFC 8878 has reserved ones, and padding): then nothing has changed.
+    assert unpack(tmp_path / "x") == members
 
 
 @pytest.mark.parametrize(
