@@ -29,6 +29,8 @@ _PROPERTIES = (
     "InactiveExitTimestampMonotonic",
     "ActiveExitTimestampMonotonic",
     "ExecMainExitTimestampMonotonic",
+    "ConditionResult",
+    "ConditionTimestampMonotonic",
 )
 
 
@@ -36,7 +38,8 @@ _PROPERTIES = (
 class Unit:
     """A unit as the manager sees it. Texts are those of systemctl(1); started_s: on CLOCK_MONOTONIC, 0 when never.
     exit_code: of its last main process, or the signal that ended it. left_active_s, ended_s: when it was last told to stop
-    or found to have ended, and when its main process ended. preset: "enabled" or "disabled", where nobody has said otherwise."""
+    or found to have ended, and when its main process ended. preset: "enabled" or "disabled", where nobody has said otherwise.
+    was_skipped: its last start came to nothing, since a condition of the unit was not met."""
 
     name: str
     load_state: str = "not-found"
@@ -53,6 +56,7 @@ class Unit:
     left_active_s: float = 0.0
     ended_s: float = 0.0
     started_s: float = 0.0
+    was_skipped: bool = False
 
     @property
     def exists(self) -> bool:
@@ -225,6 +229,8 @@ def parse_unit(name: str, text: str) -> Unit:
         started_s=_number(found.get("InactiveExitTimestampMonotonic", "")) / 1e6,
         left_active_s=_number(found.get("ActiveExitTimestampMonotonic", "")) / 1e6,
         ended_s=_number(found.get("ExecMainExitTimestampMonotonic", "")) / 1e6,
+        # One that was never looked at has no time, and the same result.
+        was_skipped=found.get("ConditionResult") == "no" and _number(found.get("ConditionTimestampMonotonic", "")) > 0,
     )
 
 

@@ -47,10 +47,10 @@ def _has_found(unit: Unit) -> bool:
 
 def _should_run(unit: Unit) -> bool:
     """Tell whether a unit is on, and nothing but a person keeps it from running: what another one starts (static) runs only now
-    and then, and a service that has nothing to do ends well by itself."""
+    and then, and a service that has nothing to do ends well by itself, or is not begun."""
     is_on = unit.file_state in ("enabled", "enabled-runtime") and unit.active_state != "activating"
     has_ended = unit.name.endswith(".service") and unit.started_s > 0 and not unit.was_told_to_stop
-    return is_on and not has_ended
+    return is_on and not (has_ended or unit.was_skipped)
 
 
 def _tell_failed(seen: Observation, unit: Unit) -> ProblemView:

@@ -89,6 +89,19 @@ def test_answer_that_makes_no_sense_is_a_unit_that_is_not_there(text: str) -> No
     assert parse_unit("x.service", text) == Unit(name="x.service")
 
 
+@pytest.mark.parametrize(
+    ("text", "was_skipped"),
+    [
+        ("ConditionResult=no\nConditionTimestampMonotonic=7100000\n", True),
+        ("ConditionResult=yes\nConditionTimestampMonotonic=7100000\n", False),
+        # Nobody has started it yet.
+        ("ConditionResult=no\nConditionTimestampMonotonic=0\n", False),
+    ],
+)
+def test_unit_of_which_a_condition_was_not_met_was_skipped(text: str, was_skipped: bool) -> None:
+    assert parse_unit("x.service", text).was_skipped is was_skipped
+
+
 def test_unit_is_asked_for_by_name_after_the_options() -> None:
     host = FakeHost({"systemctl show": Completed(code=0, stdout=RUNNING, stderr="")})
 

@@ -427,7 +427,11 @@ def test_a_service_that_had_nothing_to_do_is_no_fault() -> None:
     ended = with_unit(NOTIFY, active_state="inactive", file_state="enabled", started_s=5.0, left_active_s=6.0, ended_s=6.0)
     stopped = with_unit(NOTIFY, active_state="inactive", file_state="enabled", started_s=5.0, left_active_s=6.0, ended_s=7.0)
 
+    skipped = with_unit(NOTIFY, active_state="inactive", file_state="enabled", started_s=0.0, was_skipped=True)
+    waits = with_unit(NOTIFY, active_state="inactive", file_state="enabled", started_s=0.0)
+
     assert (state("units", units=ended), state("units", units=stopped)) == (X, W)
+    assert (state("units", units=skipped), state("units", units=waits)) == (X, W)
 
 
 def test_what_is_on_and_does_not_run_is_a_warning_by_its_name() -> None:
