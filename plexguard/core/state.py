@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ STATE_ROOT = Path("/var/lib/plexguard")
 RUNTIME_ROOT = Path("/run/plexguard")
 # Larger is no state of ours; reading it would only cost memory.
 MAX_STATE_BYTES = 16 * 1024 * 1024
+# How long a lock is waited for that its holder, killed, left with a program it was about to start.
+_INHERITED_S = 0.5
 # What others read (status, notify) is published in spite of the unit's UMask=0077; secrets are never state.
 PUBLISHED = 0o644
 
@@ -264,7 +267,7 @@ class LockHeld(TryAgain):
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel releases with the process. Raises LockHeld when another holds it: it never waits.
+    """Hold a lock that the kernel releases with the process. Raises LockHeld when another holds it, after half a second.
 
     Raises IoFailed and NoPermission when the file cannot be opened.
     """
@@ -275,7 +278,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise IoFailed(f"Failed to open {path}: {error.strerror}") from error
     try:
-        _lock_now(fd, path)
+        _lock_soon(fd, path)
         yield
     finally:
         os.close(fd)
@@ -296,8 +299,13 @@ def _open_lock(path: Path) -> int:
     return fd
 
 
-def _lock_now(fd: int, path: Path) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise LockHeld(f"{path}: held by another run") from error
+def _lock_soon(fd: int, path: Path) -> None:
+    """A run that is killed while it starts a program leaves the lock with that program until it has closed what it inherited."""
+    deadline_s = time.monotonic() + _INHERITED_S
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline_s:
+                raise LockHeld(f"{path}: held by another run") from error
+        time.sleep(0.01)

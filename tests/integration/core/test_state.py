@@ -1,5 +1,11 @@
 """A disk that is full, or that may not be written, costs the new record and never the old one."""
 
+import fcntl
+import os
+import subprocess
+from pathlib import Path
+
+from plexguard.core.state import exclusive_lock
 from tests.integration.core.conftest import Run
 
 PREPARE = """
@@ -145,6 +151,16 @@ def test_lock_is_given_back_by_the_kernel_when_its_holder_is_killed(run_mounted:
     )
 
     assert done.stdout.splitlines() == ["/mnt/lock: held by another run", "free"], done.stderr
+
+
+def test_lock_that_a_killed_run_left_with_a_program_it_was_starting_is_waited_for(tmp_path: Path) -> None:
+    inherited = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(inherited, fcntl.LOCK_EX)
+    with subprocess.Popen(["sleep", "0.1"], pass_fds=[inherited]):
+        os.close(inherited)
+
+        with exclusive_lock(tmp_path / "lock"):
+            pass
 
 
 def test_writer_that_is_killed_at_any_moment_leaves_the_old_or_the_new(run_mounted: Run) -> None:
