@@ -15,6 +15,8 @@ TIMERS = {
     ("plexguard.db_export.paths.pool", "time.monotonic"),  # whether a child is stuck
     ("plexguard.db_export.paths.survey", "time.monotonic"),  # until when it looks
     ("plexguard.core.host", "time.monotonic"),  # deadline of a child process
+    ("plexguard.core.state", "time.monotonic"),  # for how long a lock may still be with a child
+    ("plexguard.core.state", "time.sleep"),  # the same
     ("plexguard.core.ssh", "time.monotonic"),  # deadline of a command
     ("plexguard.core.plex_http", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.core.wire", "time.monotonic"),  # deadline of one HTTP answer
