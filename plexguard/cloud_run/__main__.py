@@ -8,9 +8,13 @@ import click
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.commands.cost import cost
 from plexguard.cloud_run.commands.destroy import destroy
+from plexguard.cloud_run.commands.finish import finish
+from plexguard.cloud_run.commands.hold import hold
 from plexguard.cloud_run.commands.orphans import orphans
+from plexguard.cloud_run.commands.phase import phase, release
 from plexguard.cloud_run.commands.plan import plan
 from plexguard.cloud_run.commands.reaper import reaper
+from plexguard.cloud_run.commands.resume import resume
 from plexguard.core import program
 
 NAME = begin.NAME
@@ -36,9 +40,14 @@ def cli(context: click.Context, config_path: Path) -> int:
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
 cli.add_command(cost)
 cli.add_command(destroy)
+cli.add_command(finish)
+cli.add_command(hold)
 cli.add_command(orphans)
+cli.add_command(phase)
 cli.add_command(plan)
 cli.add_command(reaper)
+cli.add_command(release)
+cli.add_command(resume)
 
 
 def main() -> NoReturn:

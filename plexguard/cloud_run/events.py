@@ -213,3 +213,154 @@ LIMITS_LOWERED = Event(
           plexguard-cloud-run plan {run}
         """,
 )
+
+RUN_FAILED = Event(
+    name="cloud.run-failed",
+    message_id="099c0b31d8ad49d182aa9f990e97efb6",
+    priority=Priority.ERR,
+    message="The run {run} failed in its phase {phase}: {reason}",
+    subject="A run in the cloud failed",
+    page=_PAGE,
+    fields={"run": str, "phase": str, "reason": str, "hint": str},
+    about=("run",),
+    meaning="""
+        The run {run} ended in its phase {phase}, without having done what it was to do: {reason}.
+        """,
+    decided="""
+        By what the phase found, and tried as often as made sense before it gave up.
+        """,
+    did="""
+        What the phases before it hold is released in reverse order, the machine last. That it is given back is told by another
+        event. Nothing at home was changed.
+        """,
+    action="""
+        {hint}
+        What it did, and begin it anew:
+          journalctl -x -u 'plexguard-cloud-*@{run}.service' --since -1d
+          systemctl start --no-block plexguard-cloud-run@{run}
+        """,
+)
+
+RUN_DONE = Event(
+    name="cloud.run-done",
+    message_id="afd0140e6fd643a6b82a5f609cd795b5",
+    priority=Priority.NOTICE,
+    message="The run {run} is done after {hours:.1f} h: {summary}",
+    subject="A run in the cloud is done",
+    page=_PAGE,
+    fields={"run": str, "hours": float, "summary": str},
+    about=("run",),
+    ends=("cloud.run-failed",),
+    meaning="""
+        All phases of the run {run} have ended well. Their seconds: {summary}.
+        """,
+    decided="""
+        Each phase has said so itself, after it had looked.
+        """,
+    did="""
+        What the phases hold is released in reverse order, the machine last. That it is given back is told by another event.
+        """,
+    action="""
+        What it has cost:
+          plexguard-cloud-run cost
+        """,
+)
+
+RUN_RESUMED = Event(
+    name="cloud.run-resumed",
+    message_id="9103de3cb93044b1b721347bf396cf7d",
+    priority=Priority.NOTICE,
+    message="The run {run} is taken up again in {zone}: it was cut off in its phase {phase}",
+    subject="A run in the cloud is taken up again",
+    page=_PAGE,
+    fields={**_PLACE, "phase": str},
+    about=("run",),
+    meaning="""
+        This machine was shut down, or lost its power, while the run {run} was in its phase {phase}. Its machine in {zone} was
+        kept.
+        """,
+    decided="""
+        The run's lease is of an earlier boot, and its deadline is not over.
+        """,
+    did="""
+        The run was started again. What is done stays done, and each phase finds what it has done before.
+        """,
+    action="""
+        See it go on, or end it and give the machine back:
+          plexguard-cloud-run watch {run}
+          systemctl stop plexguard-cloud-run@{run}
+        """,
+)
+
+PHASE_DONE = Event(
+    name="cloud.phase-done",
+    message_id="2542f43b8aac4905880aabe06ed48191",
+    priority=Priority.INFO,
+    message="{run}: {phase} is done after {seconds:.0f} s: {line}",
+    subject="A phase of a run is done",
+    page=_PAGE,
+    fields={"run": str, "phase": str, "seconds": float, "line": str},
+    meaning="""
+        The phase {phase} of the run {run} has ended well.
+        """,
+    decided="""
+        It has done what it had to do, and looked whether that is so: {line}.
+        """,
+    did="""
+        The next phase begins.
+        """,
+    action="""
+        How far the run is:
+          plexguard-cloud-run status {run}
+        """,
+)
+
+INSTANCE_KEPT = Event(
+    name="cloud.instance-kept",
+    message_id="a78e317d04f148259a179b3e61328c69",
+    priority=Priority.NOTICE,
+    message="The machine of {run} in {zone} stays until {deadline}, as its file asks for, and goes on costing money",
+    subject="A machine stays after its run",
+    page=_PAGE,
+    fields={**_PLACE, "deadline": str},
+    about=_ABOUT,
+    meaning="""
+        The run {run} has ended, and its file says `keep = true`.
+        """,
+    decided="""
+        By the run's file as it was when the machine was rented.
+        """,
+    did="""
+        The machine was left as it is. At {deadline} the reaper gives it back.
+        """,
+    action="""
+        What it costs, and give it back before:
+          plexguard-cloud-run cost
+          plexguard-cloud-run destroy {run}
+        """,
+)
+
+INSTANCE_LEFT = Event(
+    name="cloud.instance-left",
+    message_id="424de99a00a749c6b2bb799561a1c5a1",
+    priority=Priority.NOTICE,
+    message="This machine shuts down while {run} is at work in {zone}: what is rented stays, and the run goes on at the next boot",
+    subject="A run is cut off by a shutdown",
+    page=_PAGE,
+    fields=_PLACE,
+    about=("run",),
+    meaning="""
+        This machine is being shut down, and the run {run} has a machine in {zone} that has done work which is paid for.
+        """,
+    decided="""
+        The service manager says that the whole system is stopping.
+        """,
+    did="""
+        The machine was left as it is. At the next boot plexguard-cloud-resume.service takes the run up again. If this machine
+        stays off, what is rented costs money until the reaper, here, can give it back: its own timer only switches it off.
+        """,
+    action="""
+        If this machine is to stay off for long, end the run first the next time:
+          systemctl stop plexguard-cloud-run@{run}
+        """,
+)

@@ -24,8 +24,8 @@ SCHEMA = 1
 class Lease:
     """What a run holds, or may hold.
 
-    unit: which holds it, as long as it runs in the boot that the lease was made in. deadline: when it is given back in any case, by
-    the provider's clock. keep: until then even when nobody holds it. keys: of what is known to have been made. type, hourly_euros:
+    units: any of which holds it, as long as it runs in the boot that the lease was made in. deadline: when it is given back in
+    any case, by the provider's clock. keep: until then even when nobody holds it. keys: of what is known to have been made. type, hourly_euros:
     of the machine.
     """
 
@@ -33,7 +33,7 @@ class Lease:
     owner: str
     provider: str
     zone: str
-    unit: str
+    units: tuple[str, ...]
     made: Moment
     deadline: datetime
     keep: bool = False

@@ -1,11 +1,12 @@
-"""What of [cloud-run] only units can hold: the reaper runs where something may be rented. Pure."""
+"""What of [cloud-run] only units can hold: the reaper, and what takes runs up again, run where something may be rented.
+Pure."""
 
 from plexguard.cloud_run.config import Config
 from plexguard.core.units import DropIns, Site
 
 
 def drop_ins(config: Config, site: Site) -> DropIns:
-    """Return the drop-in that has the reaper's timer run, where the cloud is configured."""
+    """Return the drop-in that has the reaper's timer and the resumption run, where the cloud is configured."""
     if config.provider == "none":
         return {}
-    return {"plexguard.target.d/50-cloud.conf": "[Unit]\nWants=plexguard-cloud-reaper.timer\n"}
+    return {"plexguard.target.d/50-cloud.conf": "[Unit]\nWants=plexguard-cloud-reaper.timer plexguard-cloud-resume.service\n"}

@@ -57,7 +57,9 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-class Host(Protocol):
+class Commands(Protocol):
+    """Where commands run to their end: this machine, or another."""
+
     def run(self, argv: Sequence[str], *, timeout_s: float, check: bool = True) -> Completed:
         """Run a command to its end.
 
@@ -65,6 +67,8 @@ class Host(Protocol):
         """
         ...
 
+
+class Host(Commands, Protocol):
     def follow(self, argv: Sequence[str]) -> Stream:
         """Start a command whose output is read as it comes. Raises CommandMissing."""
         ...

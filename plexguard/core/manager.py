@@ -133,6 +133,10 @@ class Manager(Protocol):
         """Read all unit files again, generators first."""
         ...
 
+    def is_stopping(self) -> bool:
+        """Tell whether the whole machine is being shut down."""
+        ...
+
     def inhibit(self, *, what: str, why: str) -> contextlib.AbstractContextManager[None]:
         """Delay sleep or shutdown for as long as the context lasts (systemd-inhibit(1))."""
         ...
@@ -200,6 +204,11 @@ class SystemdManager:
 
     def reload(self) -> None:
         self._systemctl("daemon-reload", timeout_s=60.0)
+
+    def is_stopping(self) -> bool:
+        # Every state but "running" is an exit code too.
+        done = self._host.run(["systemctl", "is-system-running"], timeout_s=_ASK_TIMEOUT_S, check=False)
+        return done.stdout.strip() == "stopping"
 
     def inhibit(self, *, what: str, why: str) -> contextlib.AbstractContextManager[None]:
         # cat ends when its stdin is closed, and the lock goes with it, however this process ends.

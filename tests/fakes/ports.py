@@ -147,6 +147,7 @@ class FakeManager:
     def __init__(self, *units: Unit) -> None:
         self.units = {unit.name: unit for unit in units}
         self.timers: tuple[Timer, ...] = ()
+        self.stopping = False
         self.asked: list[tuple[str, str]] = []
         self.fail: dict[str, Exception] = {}
         self.on: Callable[[str, str], None] = lambda _verb, _name: None
@@ -189,6 +190,9 @@ class FakeManager:
 
     def reload(self) -> None:
         self._ask("daemon-reload", "")
+
+    def is_stopping(self) -> bool:
+        return self.stopping
 
     @contextlib.contextmanager
     def inhibit(self, *, what: str, why: str) -> Iterator[None]:

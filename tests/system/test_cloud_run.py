@@ -35,7 +35,7 @@ clock, journal = SystemClock(), StderrJournal()
 config = Config(provider="scaleway", project="{PROJECT}", owner="home", api="{API}")
 label = make_label(owner="home", run="delta", deadline=clock.now() + datetime.timedelta(hours=96))
 lease = Lease(
-    run="delta", owner="home", provider="scaleway", zone="fr-par-1", unit="plexguard-test.service",
+    run="delta", owner="home", provider="scaleway", zone="fr-par-1", units=("plexguard-test.service",),
     made=clock.moment(), deadline=label.deadline,
 )
 order = Order(label=label, zone="fr-par-1", type="PRO2-S", image="", disk_bytes=20 * 10**9, is_local_disk=False)

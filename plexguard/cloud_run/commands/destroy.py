@@ -1,13 +1,19 @@
 """`destroy`: give back all that a run holds, whatever it says."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from plexguard.cloud_run.chain import run_unit
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.run_file import check_name
 from plexguard.core.program import Ports
+
+if TYPE_CHECKING:  # --help needs none of it
+    from plexguard.cloud_run.reap.act import World
+    from plexguard.cloud_run.reap.observe import Observation
 
 
 @click.command()
@@ -20,8 +26,6 @@ def destroy(config_path: Path, name: str) -> int:
 
 
 def run(config: Config, ports: Ports, name: str) -> int:
-    from plexguard.cloud_run.reap.act import carry_out
-    from plexguard.cloud_run.reap.decide import decide_destroy
     from plexguard.cloud_run.reap.observe import Hold
     from plexguard.core.errors import TryAgain
 
@@ -29,7 +33,15 @@ def run(config: Config, ports: Ports, name: str) -> int:
     seen = begin.look(config, world)
     held = seen.leases.get(name)
     if held is not None and held.lease is not None and held.hold is Hold.HELD and not held.lease.keep:
-        raise TryAgain(f"{name}: {held.why}, and holds it", hint=f"systemctl stop {held.lease.unit}")
+        raise TryAgain(f"{name}: {held.why}, and holds it", hint=f"systemctl stop {run_unit(name)}")
+    return give_back_all(name, world, seen)
+
+
+def give_back_all(name: str, world: "World", seen: "Observation") -> int:
+    """Give back all of a run, whoever holds it, and return the exit code."""
+    from plexguard.cloud_run.reap.act import carry_out
+    from plexguard.cloud_run.reap.decide import decide_destroy
+
     plan = decide_destroy(seen, name)
     if not plan.give_back and not plan.unlisted:
         click.echo(f"nothing is rented for {name}")

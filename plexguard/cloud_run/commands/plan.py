@@ -1,6 +1,5 @@
 """`plan`: which machine a run gets, and what it costs at the most. Nothing is rented."""
 
-import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,7 @@ from plexguard.core.spans import show_span
 
 if TYPE_CHECKING:  # --help needs none of it
     from plexguard.cloud_run.choose import Planned
-    from plexguard.cloud_run.providers.provider import Provider
     from plexguard.cloud_run.run_file import RunFile
-
-_MIB = 1 << 20
 
 
 @click.command()
@@ -32,13 +28,14 @@ def plan(config_path: Path, name: str, output: str) -> int:
 
 
 def run(config: Config, ports: Ports, name: str, *, output: str) -> int:
+    from plexguard.cloud_run.planning import plan_run, tell_choice
     from plexguard.cloud_run.providers.open import open_provider
     from plexguard.cloud_run.run_file import read_run
 
     wanted = read_run(name)
     provider = open_provider(config, clock=ports.clock, host=ports.host)
-    planned = _plan(wanted, config, provider)
-    _tell(name, wanted, planned, ports)
+    planned = plan_run(wanted, config, provider)
+    tell_choice(name, wanted, planned.choice, ports.journal)
     if output == "json":
         click.echo(json.dumps(_encode(name, wanted, planned, config), indent=1))
     else:
@@ -47,38 +44,9 @@ def run(config: Config, ports: Ports, name: str, *, output: str) -> int:
     return 0 if planned.is_affordable else FOUND_PROBLEMS
 
 
-def _plan(wanted: "RunFile", config: Config, provider: "Provider") -> "Planned":
-    from plexguard.cloud_run.choose import choose_machine, make_plan, take_machine
-
-    if provider.is_rented:
-        choice = choose_machine(wanted, wanted.zones_in(config), functools.cache(provider.find_offers))
-    else:
-        (zone,) = provider.zones
-        (offer,) = provider.find_offers(zone).values()
-        choice = take_machine(wanted, zone, offer)
-    prices = provider.price(choice.offer, is_local_disk=choice.is_local_disk)
-    return make_plan(wanted, choice, prices, max_cost=wanted.cost_limit_in(config))
-
-
-def _tell(name: str, wanted: "RunFile", planned: "Planned", ports: Ports) -> None:
-    from plexguard.cloud_run import events
-
-    choice = planned.choice
-    if choice.is_other:
-        ports.journal.send(events.TYPE_REPLACED, run=name, zone=choice.zone, wanted=choice.wanted, type=choice.offer.type)
-    if choice.limits != wanted.limits:
-        ports.journal.send(
-            events.LIMITS_LOWERED,
-            run=name,
-            type=choice.offer.type,
-            wanted=f"{_mib(wanted.limits.memory_bytes)} and {wanted.limits.cpus} processors",
-            memory=_mib(choice.limits.memory_bytes),
-            cpus=choice.limits.cpus,
-        )
-
-
 def show(name: str, wanted: "RunFile", planned: "Planned", config: Config) -> list[str]:
     """Return the plan, a line for each part of it."""
+    from plexguard.cloud_run.planning import show_memory
     from plexguard.cloud_run.profiles import MONITORING
 
     choice, estimate, patience = planned.choice, planned.estimate, MONITORING[wanted.monitoring]
@@ -86,8 +54,8 @@ def show(name: str, wanted: "RunFile", planned: "Planned", config: Config) -> li
     rows = {
         "run": name,
         "machine": f"{choice.offer.type} in {choice.zone}, from {config.provider}: {choice.offer.cpus} processors, "
-        f"{_mib(choice.offer.ram_bytes)} of memory{disk if choice.disk_bytes else ''}",
-        "container": f"{_mib(choice.limits.memory_bytes)} of memory, {_mib(choice.limits.swap_bytes)} of swap, "
+        f"{show_memory(choice.offer.ram_bytes)} of memory{disk if choice.disk_bytes else ''}",
+        "container": f"{show_memory(choice.limits.memory_bytes)} of memory, {show_memory(choice.limits.swap_bytes)} of swap, "
         f"{choice.limits.cpus} processors",
         "monitoring": f"{wanted.monitoring}: every {show_span(patience.interval)}, a stall after {show_span(patience.stall)}, "
         f"over after {show_span(patience.limit)}",
@@ -97,10 +65,6 @@ def show(name: str, wanted: "RunFile", planned: "Planned", config: Config) -> li
         "max_cost": f"{planned.max_cost:.2f} EUR" + ("" if planned.is_affordable else ", which is less: this run would not begin"),
     }
     return [f"{key:11} {value}" for key, value in rows.items()]
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / _MIB / 1024:.1f}G" if size_bytes % (_MIB * 1024) else f"{size_bytes // _MIB // 1024}G"
 
 
 def _encode(name: str, wanted: "RunFile", planned: "Planned", config: Config) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from plexguard.cloud_run.estimate import Prices
+from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.labels import Label
 from plexguard.cloud_run.resources import Key, Listing, Resource
 from plexguard.core.errors import Unavailable
+from plexguard.core.ssh import Login
 
 # Is told the key of a thing as soon as it is known, before anything else is asked for.
 Note = Callable[[Key], None]
@@ -78,6 +80,10 @@ class Provider(Protocol):
         note: is told every key that is known, each before the next step. Raises OutOfStock and QuotaExceeded too; whatever it
         raises, something may have been made.
         """
+        ...
+
+    def find_login(self, server: Key, keys: Keys) -> Login | None:
+        """Return how a machine is entered, None for this very one. Raises TryAgain when it has no address."""
         ...
 
     def destroy(self, resources: Sequence[Resource], label: Label, note: Note) -> None:

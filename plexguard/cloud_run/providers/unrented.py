@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from plexguard.cloud_run.estimate import Prices
+from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.labels import Label
 from plexguard.cloud_run.providers.provider import Note, Offer, Order
 from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Clock
 from plexguard.core.errors import PeerError
 from plexguard.core.host import Completed
+from plexguard.core.ssh import Login
 
 # What tells how large a machine is; both are on every Debian.
 SIZE_COMMANDS = (("nproc",), ("cat", "/proc/meminfo"))
@@ -44,6 +46,10 @@ class Unrented:
     def rent(self, order: Order, note: Note) -> Resource:
         key = Key(kind=Kind.SERVER, id=self._place, zone=order.zone)
         return Resource(key=key, name=self._place, label=order.label, addresses=(self._place,))
+
+    def find_login(self, server: Key, keys: Keys) -> Login | None:
+        """Return how it is entered: with the login of whoever runs this."""
+        raise NotImplementedError
 
     def destroy(self, resources: Sequence[Resource], label: Label, note: Note) -> None:
         """Do nothing: it was there before, and stays."""

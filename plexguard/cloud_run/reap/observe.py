@@ -74,8 +74,10 @@ def look_at_lease(read: LeaseRead, manager: Manager, now: Moment) -> LeaseSeen:
     if not now.is_of_boot_of(lease.made):
         return LeaseSeen(hold=Hold.OTHER_BOOT, lease=lease, why="the machine has booted since")
     try:
-        unit = manager.unit(lease.unit)
+        units = manager.look_up(lease.units)
     except PlexguardError as error:
         return LeaseSeen(hold=Hold.UNKNOWN, lease=lease, why=str(error))
-    is_held = unit.active_state in _HOLDING
-    return LeaseSeen(hold=Hold.HELD if is_held else Hold.DEAD, lease=lease, why=f"{lease.unit} is {unit.active_state}")
+    holding = next((unit for unit in units if unit.active_state in _HOLDING), None)
+    if holding is None:
+        return LeaseSeen(hold=Hold.DEAD, lease=lease, why="none of its units is active")
+    return LeaseSeen(hold=Hold.HELD, lease=lease, why=f"{holding.name} is {holding.active_state}")

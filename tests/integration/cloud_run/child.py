@@ -5,6 +5,7 @@ python3 -m tests.integration.cloud_run.child (rent|reap) URL STATE TYPE
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,8 +46,8 @@ class OneUnit:
     def __init__(self, active_state: str) -> None:
         self.active_state = active_state
 
-    def unit(self, name: str) -> Unit:
-        return Unit(name=name, load_state="loaded", active_state=self.active_state)
+    def look_up(self, names: Sequence[str]) -> tuple[Unit, ...]:
+        return tuple(Unit(name=name, load_state="loaded", active_state=self.active_state) for name in names)
 
 
 def make_config(url: str, **more: object) -> Config:
@@ -60,7 +61,7 @@ def make_lease(now: datetime, *, run: str = RUN, hours: float = 96, keep: bool =
         owner=OWNER,
         provider="scaleway",
         zone=ZONE,
-        unit=UNIT,
+        units=(UNIT,),
         made=SystemClock().moment(),
         deadline=label.deadline,
         keep=keep,

@@ -9,14 +9,16 @@ from typing import Any
 
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.estimate import Prices
+from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.labels import Label
 from plexguard.cloud_run.providers.provider import Note, NotGone, Offer, Order
 from plexguard.cloud_run.providers.scaleway import parse
 from plexguard.cloud_run.providers.scaleway.api import Api, Busy, NotThere, Unsure
 from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Clock
-from plexguard.core.errors import MissingInput, PeerError, Unavailable
+from plexguard.core.errors import MissingInput, PeerError, TryAgain, Unavailable
 from plexguard.core.secret import Secret
+from plexguard.core.ssh import Login
 
 # How long each wait may last: a start was recorded at 35 s, an end at 118 s.
 _PATIENCE_S = 240.0
@@ -186,6 +188,12 @@ class Scaleway:
         except NotThere:
             return None
         return parse.parse_server(answer.get("server") if isinstance(answer, dict) else None, key.zone)
+
+    def find_login(self, server: Key, keys: Keys) -> Login:
+        found = self._get_server(server)
+        if found is None or not found.addresses:
+            raise TryAgain(f"{server.id}: the machine is {found.state if found else 'gone'}, and has no address")
+        return keys.login(server.id, found.addresses[0])
 
     # -- giving back --------------------------------------------------------------------------------------------------
 

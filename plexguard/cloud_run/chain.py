@@ -1,0 +1,20 @@
+"""The chain of a run: its phases in the order in which each needs the one before, and the units that they are. Pure."""
+
+PHASES = ("preflight", "instance", "mount", "database", "plex", "scan", "analyze", "export")
+# What they hold is released when they end, by ExecStopPost= of their units.
+HOLDING_PHASES = ("instance", "mount", "plex")
+# What these have done stays done: a run that is taken up again passes them by.
+LASTING_PHASES = ("database", "scan", "analyze", "export")
+
+
+def phase_unit(phase: str, run: str) -> str:
+    return f"plexguard-cloud-{phase}@{run}.service"
+
+
+def run_unit(run: str) -> str:
+    return phase_unit("run", run)
+
+
+def holding_units(run: str) -> tuple[str, ...]:
+    """Return the units of which any holds what the run has rented. The run's own is active only when all its phases are done."""
+    return (*(phase_unit(phase, run) for phase in (*PHASES, "hold")), run_unit(run))

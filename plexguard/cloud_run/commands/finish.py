@@ -1,0 +1,33 @@
+"""`finish`: the end of a run whose phases have all ended well. Its unit calls it."""
+
+from pathlib import Path
+
+import click
+
+from plexguard.cloud_run.commands import begin
+from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.run_file import check_name
+from plexguard.core.program import Ports
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def finish(config_path: Path, name: str) -> int:
+    """Sum a run up, as its unit does."""
+    config, ports = begin.load(config_path)
+    return run(config, ports, check_name(name))
+
+
+def run(config: Config, ports: Ports, name: str) -> int:
+    from plexguard.cloud_run import events
+    from plexguard.cloud_run.state import DONE, Book
+    from plexguard.core.state import state_directory
+
+    book = Book(state_directory(begin.NAME), name, clock=ports.clock, journal=ports.journal)
+    book.close(DONE)
+    state = book.state
+    summary = ", ".join(f"{phase} {step.seconds:.0f} s" for phase, step in state.steps.items())
+    hours = (ports.clock.now() - state.began).total_seconds() / 3600
+    ports.journal.send(events.RUN_DONE, run=name, hours=hours, summary=summary)
+    return 0

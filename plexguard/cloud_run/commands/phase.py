@@ -1,0 +1,89 @@
+"""`phase` and `release`: what the units of a run's phases call."""
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from plexguard.cloud_run.chain import HOLDING_PHASES, LASTING_PHASES, PHASES
+from plexguard.cloud_run.commands import begin
+from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.run_file import check_name, read_run
+from plexguard.core.program import Ports
+
+if TYPE_CHECKING:  # --help needs none of it
+    from plexguard.cloud_run.phases.work import Work
+    from plexguard.cloud_run.run_file import RunFile
+
+
+@click.command()
+@click.argument("phase", type=click.Choice(PHASES))
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def phase(config_path: Path, phase: str, name: str) -> int:
+    """Do a phase of a run, as its unit does."""
+    config, ports = begin.load(config_path)
+    return run(config, ports, phase, check_name(name))
+
+
+@click.command()
+@click.argument("phase", type=click.Choice(HOLDING_PHASES))
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def release(config_path: Path, phase: str, name: str) -> int:
+    """Give back what a phase holds, as its unit does."""
+    config, ports = begin.load(config_path)
+    from plexguard.cloud_run.run_file import RunFile
+
+    # What was rented is given back though the run's file is gone, or wrong by now.
+    code: int = _module(phase).release(open_work(config, ports, check_name(name), RunFile()))
+    return code
+
+
+def run(config: Config, ports: Ports, phase: str, name: str) -> int:
+    from plexguard.cloud_run import events
+    from plexguard.cloud_run.state import FAILED
+    from plexguard.core.errors import PlexguardError
+    from plexguard.core.notify import one_line
+
+    work = open_work(config, ports, name, read_run(name))
+    # The first begins the run, and has its state.
+    if phase != PHASES[0] and not work.book.begin(phase):
+        work.tell("done before")
+        return 0
+    try:
+        _module(phase).work(work)
+    except PlexguardError as error:
+        reason = one_line(str(error))
+        if work.book.peek() is not None:
+            work.book.close(FAILED, failure=f"{phase}: {reason}")
+        hint = error.hint or f"journalctl -x -u 'plexguard-cloud-*@{name}.service'"
+        ports.journal.send(events.RUN_FAILED, run=name, phase=phase, reason=reason, hint=hint)
+        return error.exit_code
+    seconds = work.book.end(phase, is_done=phase in LASTING_PHASES)
+    ports.journal.send(events.PHASE_DONE, run=name, phase=phase, seconds=seconds, line=work.book.state.line)
+    return 0
+
+
+def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work":
+    """Return a run to work on. Raises what opening the provider raises."""
+    from plexguard.cloud_run.keys import Keys
+    from plexguard.cloud_run.phases.work import Work
+    from plexguard.cloud_run.state import Book
+    from plexguard.core.state import state_directory
+
+    folder = state_directory(begin.NAME)
+    return Work(
+        name=name,
+        file=file,
+        config=config,
+        ports=ports,
+        world=begin.open_world(config, ports),
+        book=Book(folder, name, clock=ports.clock, journal=ports.journal),
+        keys=Keys(folder / name / "keys"),
+    )
+
+
+def _module(phase: str) -> Any:
+    return importlib.import_module(f"plexguard.cloud_run.phases.{phase}")

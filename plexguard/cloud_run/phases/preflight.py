@@ -1,0 +1,65 @@
+"""What can be known before money is spent: which machine, for how much, from which image. Nothing is rented.
+
+A run that a boot has cut off is taken up here again: it has a machine, and needs none chosen.
+"""
+
+from dataclasses import replace
+
+from plexguard.cloud_run import events
+from plexguard.cloud_run.choose import Planned
+from plexguard.cloud_run.money import show_euros
+from plexguard.cloud_run.owner import find_owner
+from plexguard.cloud_run.phases.work import Work
+from plexguard.cloud_run.planning import plan_run, tell_choice
+from plexguard.core.errors import PlexguardError, TryAgain
+
+
+class TooDear(PlexguardError):
+    """A run may cost more than it is allowed to."""
+
+    exit_code = 1
+
+
+def work(run: Work) -> None:
+    """Raises TooDear, TryAgain when what an earlier run of that name held is not given back, and what the provider raises."""
+    if _take_up(run):
+        return
+    find_owner(run.config.owner)
+    deadline = run.ports.clock.now() + run.file.limit
+    run.book.open(deadline=deadline)
+    run.book.begin("preflight")
+    run.tell("looking for a machine")
+    planned = plan_run(run.file, run.config, run.world.provider)
+    if not planned.is_affordable:
+        raise TooDear(
+            f"it may cost {show_euros(planned.estimate.total)} EUR, and may not cost more than {show_euros(planned.max_cost)}",
+            hint=f"a shorter limit, a smaller instance or a higher max_cost, see: plexguard-cloud-run plan {run.name}",
+        )
+    tell_choice(run.name, run.file, planned.choice, run.ports.journal)
+    run.book.change(choice=planned.choice)
+    run.tell(_show(planned))
+
+
+def _take_up(run: Work) -> bool:
+    """Take up a run whose machine is still there since an earlier boot, and return whether there is one."""
+    with run.world.leases.hold(run.name):
+        read, state, now = run.world.leases.read(run.name), run.book.peek(), run.ports.clock.moment()
+        if read is None:
+            return False
+        lease = read.lease
+        if lease is None or state is None or lease.deadline != state.deadline or now.is_of_boot_of(lease.made):
+            raise TryAgain(
+                f"what it rented before is not given back yet{f': {read.why}' if read.why else ''}",
+                hint=f"plexguard-cloud-run destroy {run.name}",
+            )
+        # Of this boot from now on: it is held by what runs here, and by nothing else.
+        run.world.leases.save(replace(lease, made=now))
+    run.book.begin("preflight")
+    run.book.change(resumed=state.resumed + 1)
+    run.ports.journal.send(events.RUN_RESUMED, run=run.name, zone=lease.zone, phase=state.phase)
+    return True
+
+
+def _show(planned: Planned) -> str:
+    choice = planned.choice
+    return f"{choice.offer.type} in {choice.zone}, {show_euros(planned.estimate.total)} EUR at the most"

@@ -1,0 +1,57 @@
+"""What every phase works with."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.keys import Keys
+from plexguard.cloud_run.lease import Lease
+from plexguard.cloud_run.reap.act import World
+from plexguard.cloud_run.resources import Kind
+from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.state import Book
+from plexguard.core.errors import TryAgain
+from plexguard.core.host import Commands
+from plexguard.core.notify import one_line
+from plexguard.core.program import Ports
+from plexguard.core.ssh import connect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A run, for one of its phases."""
+
+    name: str
+    file: RunFile
+    config: Config
+    ports: Ports
+    world: World
+    book: Book
+    keys: Keys
+
+    def tell(self, line: str, *, done: int = 0, total: int = 0) -> None:
+        """Say how far the phase is: for `systemctl status`, and for everybody who looks at the run."""
+        self.ports.notifier.tell(f"STATUS={one_line(line)}")
+        self.book.change(line=one_line(line), done=done, total=total)
+
+    @property
+    def lease(self) -> Lease:
+        """Raises TryAgain when the run holds none."""
+        read = self.world.leases.read(self.name)
+        if read is None or read.lease is None:
+            raise TryAgain(f"{self.name}: {read.why if read else 'it holds no machine'}")
+        return read.lease
+
+    @contextlib.contextmanager
+    def machine(self) -> Iterator[Commands]:
+        """Yield the run's machine, for commands. Raises what the provider and the connection raise."""
+        server = next((key for key in self.lease.keys if key.kind is Kind.SERVER), None)
+        if server is None:
+            raise TryAgain(f"{self.name}: its machine is not known")
+        login = self.world.provider.find_login(server, self.keys)
+        if login is None:
+            yield self.ports.host
+            return
+        with connect(login) as host:
+            yield host
