@@ -287,7 +287,7 @@ RUN_RESUMED = Event(
         """,
     action="""
         See it go on, or end it and give the machine back:
-          plexguard-cloud-run watch {run}
+          journalctl -f -u 'plexguard-cloud-*@{run}.service'
           systemctl stop plexguard-cloud-run@{run}
         """,
 )
@@ -311,7 +311,7 @@ PHASE_DONE = Event(
         """,
     action="""
         How far the run is:
-          plexguard-cloud-run status {run}
+          systemctl status 'plexguard-cloud-*@{run}.service'
         """,
 )
 
@@ -362,5 +362,29 @@ INSTANCE_LEFT = Event(
     action="""
         If this machine is to stay off for long, end the run first the next time:
           systemctl stop plexguard-cloud-run@{run}
+        """,
+)
+
+HOLD_OVER = Event(
+    name="cloud.hold-over",
+    message_id="66c6fe0fb82743fe95ecece4382f182c",
+    priority=Priority.NOTICE,
+    message="The machine of {run} was kept for {limit} to look at, and is no longer",
+    subject="The hold of a machine is over",
+    page=_PAGE,
+    fields={"run": str, "limit": str},
+    about=("run",),
+    meaning="""
+        plexguard-cloud-hold@{run}.service kept the machine of the run {run} for {limit}, which is as long as it may.
+        """,
+    decided="""
+        By `hold` in the run's file.
+        """,
+    did="""
+        The hold ended. Where no phase of the run needs the machine any more it is given back, which is told by another event.
+        """,
+    action="""
+        Keep it longer the next time:
+          editor /etc/plexguard/cloud-run/{run}.toml
         """,
 )

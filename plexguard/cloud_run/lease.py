@@ -25,8 +25,8 @@ class Lease:
     """What a run holds, or may hold.
 
     units: any of which holds it, as long as it runs in the boot that the lease was made in. deadline: when it is given back in
-    any case, by the provider's clock. keep: until then even when nobody holds it. keys: of what is known to have been made. type, hourly_euros:
-    of the machine.
+    any case, by the provider's clock. keep: until then even when nobody holds it. keys: of what is known to have been made.
+    type, hourly_euros: of the machine.
     """
 
     run: str

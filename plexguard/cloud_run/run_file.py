@@ -37,6 +37,9 @@ class RunFile:
         span("1h", "30d"), timedelta(hours=96), "After what time the machine is given back, whatever is done."
     )
     keep: bool = option(BOOLEAN, False, "Whether the machine stays after the run until that time is over, to look at.")
+    hold: timedelta = option(
+        span("10min", "7d"), timedelta(hours=8), "For how long plexguard-cloud-hold@NAME.service keeps the machine, to look at."
+    )
 
     def find_mistakes(self) -> tuple[str, ...]:
         return tuple(self._find_mistakes())

@@ -15,6 +15,7 @@ from plexguard.cloud_run.profiles import PROFILES as MACHINES
 from plexguard.cloud_run.reap.act import State as ReaperState
 from plexguard.cloud_run.resources import Key
 from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.state import State, Step
 from plexguard.container_watch.observe import FoundContainer
 from plexguard.core import suite
 from plexguard.core.clock import Moment
@@ -80,7 +81,7 @@ PROGRAM_SECTIONS = [
 ]
 # Which records lie in the files that a page describes.
 RECORDS = {
-    "plexguard-cloud-run": (Lease, Key, ReaperState, Spent, Moment),
+    "plexguard-cloud-run": (Lease, Key, State, Step, ReaperState, Spent, Moment),
     "plexguard-perms-audit": (AuditState,),
     "plexguard-plex-probe": (ProbeState, Problem, Budget, Moment),
     "plexguard-net-recover": (NetState, NetProblem, RebootBudget, RebootSeen, Notice, NetRecord, Moment),

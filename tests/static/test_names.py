@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from plexguard.cloud_run.chain import PHASES
 from plexguard.core import suite
 from plexguard.core.suite import PROGRAMS, Program
 from tests.static.tree import COMPLETIONS, MAN, ROOT, command_of, pages, services, units
@@ -13,7 +14,7 @@ EACH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.
 # Units that act for a program have a stem of their own and call that program's command.
 ACTS_FOR = {
     "plexguard-alert": "plexguard-notify",
-    "plexguard-cloud-reaper": "plexguard-cloud-run",
+    **{f"plexguard-cloud-{what}": "plexguard-cloud-run" for what in (*PHASES, "hold", "reaper", "resume")},
     "plexguard-mail": "plexguard-notify",
     "plexguard-perms-guard": "plexguard-perms-audit",
     "plexguard-perms-request": "plexguard-perms-audit",

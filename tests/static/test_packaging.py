@@ -84,27 +84,40 @@ def read_rules():
     return [f"polkit.addRule{rule}" for rule in text.split("polkit.addRule")[1:]]
 
 
-def test_polkit_rule_of_the_watchers_of_mounts_names_exactly_their_units():
-    _, rule = read_rules()
+@pytest.mark.parametrize(
+    ("number", "user", "allowed", "instead"),
+    [
+        (
+            1,
+            "plexguard-media",
+            {f"plexguard-rclone{stem}@.service" for stem in ("", "-cover", "-inside")},
+            "plexguard-rclone-watchdog",
+        ),
+        (2, "plexguard-cloud", {"plexguard-cloud-run@.service"}, "plexguard-cloud-instance"),
+    ],
+    ids=["watchers of mounts", "runs in the cloud"],
+)
+def test_polkit_rule_names_exactly_the_units_of_its_user(number, user, allowed, instead):
+    rule = read_rules()[number]
     condition = re.search(r"if \((.*?)\) \{\s*return polkit\.Result\.YES;", rule, re.DOTALL)
     assert condition is not None
     *parts, unit = [part.strip() for part in condition[1].split("&&")]
     assert parts == [
         'action.id == "org.freedesktop.systemd1.manage-units"',
-        'subject.user == "plexguard-media"',
+        f'subject.user == "{user}"',
         'action.lookup("verb") == "start"',
     ]
     pattern = re.fullmatch(r'/(.*)/\.test\(action\.lookup\("unit"\)\)', unit)
     assert pattern is not None
-    allowed = {file.name for file in UNITS.iterdir() if re.search(pattern[1], file.name.replace("@.", "@films."))}
-    assert allowed == {f"plexguard-rclone{stem}@.service" for stem in ("", "-cover", "-inside")}
-    for name in ("plexguard-rclone-watchdog@films.service", "plexguard-rclone@../x.service", "plexguard-rclone@a.service\nb"):
+    assert {file.name for file in UNITS.iterdir() if re.search(pattern[1], file.name.replace("@.", "@films."))} == allowed
+    stem = min(allowed, key=len).removesuffix("@.service")
+    for name in (f"{instead}@films.service", f"{stem}@../x.service", f"{stem}@a.service\nb"):
         assert not re.search(pattern[1].replace("$", r"\Z"), name)
     assert rule.count("polkit.Result") == 1
 
 
 def test_polkit_rule_of_the_probe_names_exactly_the_restart():
-    rule, _ = read_rules()
+    rule = read_rules()[0]
     assert re.findall(r'"([^"]*\.(?:service|timer|target))"', rule) == [RESTART_UNIT]
     assert (UNITS / RESTART_UNIT).exists()
     condition = re.search(r"if \((.*?)\) \{\s*return polkit\.Result\.YES;", rule, re.DOTALL)

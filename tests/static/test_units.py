@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from plexguard.cloud_run.chain import HOLDING_PHASES, PHASES, phase_unit
 from tests import verify_units
 from tests.static.tree import FOREIGN, ROOT, UNITS, Line, UnitFile, page_file, runs_foreign, services, units
 
@@ -58,6 +59,8 @@ EXPOSED = {
 # How services are started again that are not as the others: on what, and with which exit status not.
 RESTARTED = {"plexguard-rclone@.service": ("always", "1 USAGE CONFIG NOPERM")}
 # Whose failures another service tells, by what it sees of their work.
+RUN = "plexguard-cloud-run@%i.service"
+CHAIN = tuple(phase_unit(phase, "") for phase in PHASES)
 TOLD_BY_OTHERS = {"plexguard-rclone@.service"}
 
 
@@ -123,7 +126,29 @@ def test_description_and_documentation(unit):
 
 @EACH
 def test_stop_of_the_target_stops_it(unit):
+    # Work of days that is paid for is ended by who asks for it, and by nothing else.
+    if unit.name.startswith("plexguard-cloud-") and "@" in unit.name:
+        assert unit.value("Unit", "PartOf") == (RUN if unit.name in CHAIN else None)
+        return
     assert (unit.value("Unit", "PartOf") == "plexguard.target") is (unit.name != "plexguard.target")
+
+
+def test_phases_are_a_chain_of_which_nothing_stays_when_nothing_needs_it():
+    by_name = {unit.name: unit for unit in services()}
+    for before, name in zip((None, *CHAIN), (*CHAIN, RUN.replace("%i", "")), strict=True):
+        unit = by_name[name]
+        needed = [f"{before.replace('@', '@%i')}"] if before else []
+        assert unit.values("Unit", "Requires") == needed and set(needed) <= set(unit.values("Unit", "After"))
+        assert unit.value("Service", "Type") == "oneshot"
+        is_phase = name in CHAIN
+        assert (unit.value("Unit", "StopWhenUnneeded") == "yes") is is_phase
+        assert (unit.value("Service", "RemainAfterExit") == "yes") is is_phase
+        # ExecStop= beside it would release twice.
+        assert unit.value("Service", "ExecStop") is None
+        phase = name.removeprefix("plexguard-cloud-").removesuffix("@.service")
+        released = [f"/usr/bin/plexguard-cloud-run release {phase} %i"] if phase in HOLDING_PHASES else []
+        assert unit.values("Service", "ExecStopPost") == released
+        assert unit.value("Service", "TimeoutStopSec") == ("10min" if released else None)
 
 
 @EACH
@@ -229,7 +254,7 @@ def test_every_credential_may_be_missing(unit):
 
 
 # Timers that the generator has the target want, where the configuration asks for them.
-PULLED_IN = {"plexguard-cloud-reaper.timer", "plexguard-trash.timer"}
+PULLED_IN = {"plexguard-cloud-reaper.timer", "plexguard-cloud-resume.service", "plexguard-trash.timer"}
 
 
 @EACH_SERVICE

@@ -11,7 +11,7 @@ from plexguard.cloud_run.run_file import check_name
 from plexguard.core.program import Ports
 from plexguard.core.spans import show_span
 
-# Until it is stopped, or its unit's RuntimeMaxSec= is over.
+# How often it looks whether there is still something to keep.
 _TICK_S = 60.0
 
 
@@ -25,16 +25,18 @@ def hold(config_path: Path, name: str) -> int:
 
 
 def run(config: Config, ports: Ports, name: str) -> int:
+    from plexguard.cloud_run import events
+    from plexguard.cloud_run.run_file import read_run
     from plexguard.core.errors import TryAgain
 
+    limit, began = read_run(name).hold, ports.clock.moment()
     world = begin.open_world(config, ports)
-    began = ports.clock.moment()
     while True:
-        read = world.leases.read(name)
-        if read is None:
-            raise TryAgain(f"{name}: it holds no machine", hint=f"systemctl start plexguard-cloud-run@{name}")
         held = timedelta(seconds=round(ports.clock.moment().seconds_since(began)))
-        ports.notifier.tell(
-            "READY=1", f"STATUS=kept for {show_span(held)}; systemctl stop plexguard-cloud-hold@{name} gives it back"
-        )
-        ports.clock.sleep(_TICK_S)
+        if world.leases.read(name) is None:
+            raise TryAgain(f"{name}: it holds no machine", hint=f"systemctl start plexguard-cloud-run@{name}")
+        if held >= limit:
+            ports.journal.send(events.HOLD_OVER, run=name, limit=show_span(limit))
+            return 0
+        ports.notifier.tell("READY=1", "WATCHDOG=1", f"STATUS=kept for {show_span(limit - held)} more")
+        ports.clock.sleep(min(_TICK_S, (limit - held).total_seconds()))

@@ -1,6 +1,5 @@
 """`phase` and `release`: what the units of a run's phases call."""
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +36,7 @@ def release(config_path: Path, phase: str, name: str) -> int:
     from plexguard.cloud_run.run_file import RunFile
 
     # What was rented is given back though the run's file is gone, or wrong by now.
-    code: int = _module(phase).release(open_work(config, ports, check_name(name), RunFile()))
+    code: int = find_phase(phase).release(open_work(config, ports, check_name(name), RunFile()))
     return code
 
 
@@ -53,7 +52,7 @@ def run(config: Config, ports: Ports, phase: str, name: str) -> int:
         work.tell("done before")
         return 0
     try:
-        _module(phase).work(work)
+        find_phase(phase).work(work)
     except PlexguardError as error:
         reason = one_line(str(error))
         if work.book.peek() is not None:
@@ -85,5 +84,38 @@ def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work
     )
 
 
-def _module(phase: str) -> Any:
-    return importlib.import_module(f"plexguard.cloud_run.phases.{phase}")
+def find_phase(name: str) -> Any:
+    """Return the module of a phase: one of many, and each asks for other libraries."""
+    match name:
+        case "preflight":
+            from plexguard.cloud_run.phases import preflight
+
+            return preflight
+        case "instance":
+            from plexguard.cloud_run.phases import instance
+
+            return instance
+        case "mount":
+            from plexguard.cloud_run.phases import mount
+
+            return mount
+        case "database":
+            from plexguard.cloud_run.phases import database
+
+            return database
+        case "plex":
+            from plexguard.cloud_run.phases import plex
+
+            return plex
+        case "scan":
+            from plexguard.cloud_run.phases import scan
+
+            return scan
+        case "analyze":
+            from plexguard.cloud_run.phases import analyze
+
+            return analyze
+        case _:
+            from plexguard.cloud_run.phases import export
+
+            return export

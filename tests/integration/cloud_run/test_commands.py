@@ -226,7 +226,7 @@ def test_destroy_leaves_to_a_unit_what_that_holds(bench, cloud, capsys):
 
     assert bench("destroy", "delta") == 75
 
-    assert "systemctl stop plexguard-test@delta.service" in capsys.readouterr().err
+    assert "systemctl stop plexguard-cloud-run@delta.service" in capsys.readouterr().err
     assert cloud.left()
 
 

@@ -65,7 +65,7 @@ def test_cost_of_a_machine_is_that_of_its_hours_and_its_disk():
 def test_reaper_is_wanted_only_where_something_may_be_rented():
     assert drop_ins(Config(), SITE) == {}
     assert drop_ins(Config(provider="scaleway"), SITE) == {
-        "plexguard.target.d/50-cloud.conf": "[Unit]\nWants=plexguard-cloud-reaper.timer\n"
+        "plexguard.target.d/50-cloud.conf": "[Unit]\nWants=plexguard-cloud-reaper.timer plexguard-cloud-resume.service\n"
     }
 
 

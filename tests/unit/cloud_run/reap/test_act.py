@@ -55,8 +55,8 @@ class Cloud:
 class Manager:
     active_state = "inactive"
 
-    def unit(self, name):
-        return Unit(name=name, active_state=self.active_state)
+    def look_up(self, names):
+        return tuple(Unit(name=name, active_state=self.active_state) for name in names)
 
 
 @pytest.fixture

@@ -22,11 +22,11 @@ class Manager:
     def __init__(self, active_state="inactive", error=None):
         self.active_state, self.error, self.asked = active_state, error, []
 
-    def unit(self, name):
-        self.asked.append(name)
+    def look_up(self, names):
+        self.asked += names
         if self.error:
             raise self.error
-        return Unit(name=name, active_state=self.active_state)
+        return tuple(Unit(name=name, active_state=self.active_state) for name in names)
 
 
 class Zones:
@@ -58,7 +58,7 @@ def test_unit_that_holds_is_one_that_runs_begins_or_ends(active_state, hold):
     manager = Manager(active_state)
 
     assert look_at_lease(LeaseRead(lease=LEASE), manager, NOW).hold is hold
-    assert manager.asked == [LEASE.unit]
+    assert manager.asked == [LEASE.units[0]]
 
 
 def test_lease_of_another_boot_is_for_who_takes_runs_up_again():
