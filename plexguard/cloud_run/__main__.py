@@ -10,11 +10,13 @@ from plexguard.cloud_run.commands.cost import cost
 from plexguard.cloud_run.commands.destroy import destroy
 from plexguard.cloud_run.commands.finish import finish
 from plexguard.cloud_run.commands.hold import hold
+from plexguard.cloud_run.commands.logs import logs
 from plexguard.cloud_run.commands.orphans import orphans
 from plexguard.cloud_run.commands.phase import phase, release
 from plexguard.cloud_run.commands.plan import plan
 from plexguard.cloud_run.commands.reaper import reaper
 from plexguard.cloud_run.commands.resume import resume
+from plexguard.cloud_run.commands.status import status, watch
 from plexguard.core import program
 
 NAME = begin.NAME
@@ -42,12 +44,15 @@ cli.add_command(cost)
 cli.add_command(destroy)
 cli.add_command(finish)
 cli.add_command(hold)
+cli.add_command(logs)
 cli.add_command(orphans)
 cli.add_command(phase)
 cli.add_command(plan)
 cli.add_command(reaper)
 cli.add_command(release)
 cli.add_command(resume)
+cli.add_command(status)
+cli.add_command(watch)
 
 
 def main() -> NoReturn:

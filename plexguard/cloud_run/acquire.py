@@ -29,6 +29,8 @@ def acquire(provider: Provider, leases: Leases, lease: Lease, order: Order, jour
             leases.note(lease.run, key)
 
         server = provider.rent(order, note)
+    if not provider.is_rented:
+        return server
     journal.send(
         events.INSTANCE_CREATED,
         run=lease.run,

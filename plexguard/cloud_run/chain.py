@@ -1,8 +1,8 @@
 """The chain of a run: its phases in the order in which each needs the one before, and the units that they are. Pure."""
 
 PHASES = ("preflight", "instance", "mount", "database", "plex", "scan", "analyze", "export")
-# What they hold is released when they end, by ExecStopPost= of their units.
-HOLDING_PHASES = ("instance", "mount", "plex")
+# What they hold is released when they end, by ExecStopPost= of their units. The first, which ends last, holds nothing.
+HOLDING_PHASES = ("preflight", "instance", "mount", "plex")
 # What these have done stays done: a run that is taken up again passes them by.
 LASTING_PHASES = ("database", "scan", "analyze", "export")
 

@@ -287,7 +287,7 @@ RUN_RESUMED = Event(
         """,
     action="""
         See it go on, or end it and give the machine back:
-          journalctl -f -u 'plexguard-cloud-*@{run}.service'
+          plexguard-cloud-run watch {run}
           systemctl stop plexguard-cloud-run@{run}
         """,
 )
@@ -311,7 +311,7 @@ PHASE_DONE = Event(
         """,
     action="""
         How far the run is:
-          systemctl status 'plexguard-cloud-*@{run}.service'
+          plexguard-cloud-run status {run}
         """,
 )
 

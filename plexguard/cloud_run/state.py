@@ -1,9 +1,11 @@
 """How far a run is: on disk at each step, so that it goes on where it was, and that everybody can see it."""
 
+import math
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from plexguard.cloud_run.chain import PHASES
 from plexguard.cloud_run.choose import Choice
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import TryAgain
@@ -16,10 +18,12 @@ DONE, FAILED, STOPPED = "done", "failed", "stopped"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A phase. seconds: it took, what it was off not counted. is_done: it needs not be done again."""
+    """A phase. seconds: it took, what it was off not counted. has_ended: well, in this attempt. is_done: it needs not be done
+    again."""
 
     began: Moment
     seconds: float = 0.0
+    has_ended: bool = False
     is_done: bool = False
 
 
@@ -27,8 +31,9 @@ class Step:
 class State:
     """phase: at which the run is, or "done", "failed", "stopped" at its end. done, total: of what the phase counts, 0 when it
     counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which phase.
-    deadline: of what it rents. choice: the machine it gets, None before that is known. steps: by phase. resumed: how often it
-    was taken up again."""
+    deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in all. rented:
+    since when it is paid for, None before that. cost_euros: until this was written; the hour that has begun is a whole one. steps:
+    by phase. resumed: how often it was taken up again."""
 
     phase: str
     began: datetime
@@ -42,8 +47,25 @@ class State:
     ended: datetime | None = None
     failure: str = ""
     choice: Choice | None = None
+    hourly_euros: float = 0.0
+    rented: datetime | None = None
     steps: dict[str, Step] = field(default_factory=dict)
     resumed: int = 0
+
+
+def _refuse_unended(state: State, phase: str) -> None:
+    """What was ended by a signal looks to the manager like what was stopped, and what needs it would begin."""
+    step = state.steps.get(phase)
+    if step is None or not step.has_ended:
+        raise TryAgain(f"{phase} was cut off before it was done")
+
+
+def cost_at(state: State, now: datetime) -> float:
+    """Return what a run's machine has cost until a time, or the run's end. What is kept after that is the reaper's to tell."""
+    if state.rented is None:
+        return 0.0
+    hours = max(1, math.ceil(((state.ended or now) - state.rented) / timedelta(hours=1)))
+    return hours * state.hourly_euros
 
 
 class Book:
@@ -68,27 +90,35 @@ class Book:
 
     def open(self, *, deadline: datetime) -> None:
         """Begin a run, whatever one of that name was before. Raises IoFailed."""
-        make_folder(self._folder)
+        # For everybody who shows it: what is nobody's business there has a mode of its own.
+        make_folder(self._folder).chmod(0o755)
         now = self._clock.now()
         self._file.save(State(phase="preflight", began=now, updated=now, deadline=deadline))
 
     def change(self, **changes: object) -> State:
         """Raises IoFailed, TryAgain."""
-        changed = replace(self.state, **changes, updated=self._clock.now())  # type: ignore[arg-type]
+        now = self._clock.now()
+        changed = replace(self.state, **changes, updated=now)  # type: ignore[arg-type]
+        changed = replace(changed, cost_euros=cost_at(changed, now))
         self._file.save(changed)
         return changed
 
     def begin(self, phase: str) -> bool:
-        """Note that a phase begins, and return whether it is to be done: what has been done before may last."""
+        """Note that a phase begins, and return whether it is to be done: what has been done before may last. Raises TryAgain when
+        the one before has not ended well, or the run is over."""
         state, now = self.state, self._clock.moment()
+        if phase != PHASES[0]:
+            self._refuse_gap(state, phase)
         before = state.steps.get(phase, Step(began=now))
         self.change(
             phase=phase,
-            steps={**state.steps, phase: replace(before, began=now)},
+            steps={**state.steps, phase: before if before.is_done else replace(before, began=now, has_ended=False)},
             done=0,
             total=0,
             line="",
             eta=None,
+            # It is about to be.
+            rented=state.rented or (now.wall if phase == "instance" else None),
             ended=None,
             failure="",
         )
@@ -99,8 +129,19 @@ class Book:
         state = self.state
         step = state.steps[phase]
         seconds = step.seconds + self._clock.moment().seconds_since(step.began)
-        self.change(steps={**state.steps, phase: replace(step, seconds=seconds, is_done=is_done)})
+        self.change(steps={**state.steps, phase: replace(step, seconds=seconds, has_ended=True, is_done=is_done)})
         return seconds
+
+    def refuse_gap(self) -> None:
+        """Raise TryAgain when not every phase has ended well."""
+        for phase in PHASES:
+            _refuse_unended(self.state, phase)
+
+    def _refuse_gap(self, state: State, phase: str) -> None:
+        if state.ended is not None:
+            # Its machine is held for a person, and so is the first phase: nothing has begun the run anew.
+            raise TryAgain("it is over, and its machine is held", hint=f"systemctl stop plexguard-cloud-hold@{self.run}")
+        _refuse_unended(state, PHASES[PHASES.index(phase) - 1])
 
     def close(self, outcome: str, *, failure: str = "") -> None:
         """Note how a run has ended; what was noted first counts."""

@@ -14,6 +14,8 @@ from plexguard.core.host import CommandFailed, Host
 _ASK_TIMEOUT_S = 10.0
 # Results (systemd.service(5)) of a unit that nobody asked to stop.
 _ENDED_BY_MANAGER = ("oom-kill", "watchdog", "start-limit-hit", "resources", "protocol")
+# What the manager says of the whole system; "offline" and "unknown" are said where it does not answer.
+_SYSTEM_STATES = ("initializing", "starting", "running", "degraded", "maintenance", "stopping")
 _PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -134,7 +136,7 @@ class Manager(Protocol):
         ...
 
     def is_stopping(self) -> bool:
-        """Tell whether the whole machine is being shut down."""
+        """Tell whether the whole machine is being shut down. Raises PeerError when that cannot be told."""
         ...
 
     def inhibit(self, *, what: str, why: str) -> contextlib.AbstractContextManager[None]:
@@ -208,7 +210,10 @@ class SystemdManager:
     def is_stopping(self) -> bool:
         # Every state but "running" is an exit code too.
         done = self._host.run(["systemctl", "is-system-running"], timeout_s=_ASK_TIMEOUT_S, check=False)
-        return done.stdout.strip() == "stopping"
+        state = done.stdout.strip()
+        if state not in _SYSTEM_STATES:
+            raise PeerError(f"systemctl is-system-running: {done.stderr.strip() or state or 'no answer'}")
+        return state == "stopping"
 
     def inhibit(self, *, what: str, why: str) -> contextlib.AbstractContextManager[None]:
         # cat ends when its stdin is closed, and the lock goes with it, however this process ends.

@@ -372,16 +372,18 @@ class BackupSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudRunSeen:
-    """A run on a rented machine. phase: its name, "done" or "failed" at the end. done, total: of what the phase counts, total 0
-    when it counts nothing. eta: when the run is expected to end. ended: None while it goes on. failure: why it failed."""
+    """A run on a rented machine. phase: its name, "done", "failed" or "stopped" at the end. done, total: of what the phase counts,
+    total 0 when it counts nothing. line: how far it is, in words. eta: when the run is expected to end. ended: None while it goes
+    on. failure: why it failed."""
 
     phase: str
     began: datetime
+    updated: datetime
     done: int = 0
     total: int = 0
+    line: str = ""
     eta: datetime | None = None
     cost_euros: float = 0.0
-    updated: datetime | None = None
     ended: datetime | None = None
     failure: str = ""
 

@@ -189,6 +189,7 @@ class CloudRunView:
     began: datetime
     done: int = 0
     total: int = 0
+    line: str = ""
     eta: datetime | None = None
     cost_euros: float = 0.0
     state: State = State.WELL

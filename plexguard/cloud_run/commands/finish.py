@@ -25,6 +25,7 @@ def run(config: Config, ports: Ports, name: str) -> int:
     from plexguard.core.state import state_directory
 
     book = Book(state_directory(begin.NAME), name, clock=ports.clock, journal=ports.journal)
+    book.refuse_gap()
     book.close(DONE)
     state = book.state
     summary = ", ".join(f"{phase} {step.seconds:.0f} s" for phase, step in state.steps.items())

@@ -14,6 +14,7 @@ from plexguard.core.program import Ports
 if TYPE_CHECKING:  # --help needs none of it
     from plexguard.cloud_run.phases.work import Work
     from plexguard.cloud_run.run_file import RunFile
+    from plexguard.cloud_run.state import Book
 
 
 @click.command()
@@ -34,9 +35,12 @@ def release(config_path: Path, phase: str, name: str) -> int:
     """Give back what a phase holds, as its unit does."""
     config, ports = begin.load(config_path)
     from plexguard.cloud_run.run_file import RunFile
+    from plexguard.cloud_run.settle import settle
 
     # What was rented is given back though the run's file is gone, or wrong by now.
-    code: int = find_phase(phase).release(open_work(config, ports, check_name(name), RunFile()))
+    work = open_work(config, ports, check_name(name), RunFile())
+    settle(work)
+    code: int = find_phase(phase).release(work)
     return code
 
 
@@ -46,42 +50,53 @@ def run(config: Config, ports: Ports, phase: str, name: str) -> int:
     from plexguard.core.errors import PlexguardError
     from plexguard.core.notify import one_line
 
-    work = open_work(config, ports, name, read_run(name))
-    # The first begins the run, and has its state.
-    if phase != PHASES[0] and not work.book.begin(phase):
-        work.tell("done before")
-        return 0
     try:
-        find_phase(phase).work(work)
+        _do(phase, open_work(config, ports, name, read_run(name)))
     except PlexguardError as error:
-        reason = one_line(str(error))
-        if work.book.peek() is not None:
-            work.book.close(FAILED, failure=f"{phase}: {reason}")
+        reason, book = one_line(str(error)), open_book(ports, name)
+        if book.peek() is not None:
+            book.close(FAILED, failure=f"{phase}: {reason}")
         hint = error.hint or f"journalctl -x -u 'plexguard-cloud-*@{name}.service'"
         ports.journal.send(events.RUN_FAILED, run=name, phase=phase, reason=reason, hint=hint)
         return error.exit_code
-    seconds = work.book.end(phase, is_done=phase in LASTING_PHASES)
-    ports.journal.send(events.PHASE_DONE, run=name, phase=phase, seconds=seconds, line=work.book.state.line)
     return 0
+
+
+def _do(phase: str, work: "Work") -> None:
+    """Do a phase that was not done before. Raises what it raises."""
+    from plexguard.cloud_run import events
+
+    # The first begins the run, and has its state.
+    if phase != PHASES[0] and not work.book.begin(phase):
+        work.tell("done before")
+        return
+    find_phase(phase).work(work)
+    seconds = work.book.end(phase, is_done=phase in LASTING_PHASES)
+    work.ports.journal.send(events.PHASE_DONE, run=work.name, phase=phase, seconds=seconds, line=work.book.state.line)
 
 
 def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work":
     """Return a run to work on. Raises what opening the provider raises."""
     from plexguard.cloud_run.keys import Keys
     from plexguard.cloud_run.phases.work import Work
-    from plexguard.cloud_run.state import Book
     from plexguard.core.state import state_directory
 
-    folder = state_directory(begin.NAME)
     return Work(
         name=name,
         file=file,
         config=config,
         ports=ports,
         world=begin.open_world(config, ports),
-        book=Book(folder, name, clock=ports.clock, journal=ports.journal),
-        keys=Keys(folder / name / "keys"),
+        book=open_book(ports, name),
+        keys=Keys(state_directory(begin.NAME) / name / "keys"),
     )
+
+
+def open_book(ports: Ports, name: str) -> "Book":
+    from plexguard.cloud_run.state import Book
+    from plexguard.core.state import state_directory
+
+    return Book(state_directory(begin.NAME), name, clock=ports.clock, journal=ports.journal)
 
 
 def find_phase(name: str) -> Any:

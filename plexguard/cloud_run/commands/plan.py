@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from plexguard.cloud_run.chain import PHASES
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
 from plexguard.core import program
@@ -59,6 +60,7 @@ def show(name: str, wanted: "RunFile", planned: "Planned", config: Config) -> li
         f"{choice.limits.cpus} processors",
         "monitoring": f"{wanted.monitoring}: every {show_span(patience.interval)}, a stall after {show_span(patience.stall)}, "
         f"over after {show_span(patience.limit)}",
+        "phases": ", ".join(PHASES),
         "limit": show_span(wanted.limit) + (", and kept until then" if wanted.keep else ""),
         "cost": f"{estimate.total:.2f} EUR at the most, without tax: {estimate.hours} h of machine {estimate.machine:.2f}, "
         f"disk {estimate.disk:.2f}, address {estimate.address:.2f}",
@@ -75,6 +77,7 @@ def _encode(name: str, wanted: "RunFile", planned: "Planned", config: Config) ->
         "provider": config.provider,
         "machine": encode(planned.choice),
         "monitoring": wanted.monitoring,
+        "phases": PHASES,
         "limit_s": wanted.limit.total_seconds(),
         "keep": wanted.keep,
         "estimate": {**encode(planned.estimate), "total": planned.estimate.total},

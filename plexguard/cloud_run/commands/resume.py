@@ -1,5 +1,6 @@
 """`resume`: take up what a boot has cut off. A unit calls it at boot."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:  # --help needs none of it
 
 # How long the first phase may take to be started.
 _START_S = 30.0
+# How often it is tried, and how long after one try the next begins.
+_TRIES = 4
+_PAUSE_S = 10.0
 
 
 @click.command()
@@ -25,36 +29,41 @@ def resume(config_path: Path) -> int:
 
 
 def run(config: Config, ports: Ports) -> int:
-    from plexguard.cloud_run.reap.observe import Hold, look_at_lease
+    from plexguard.cloud_run.commands import destroy
+    from plexguard.cloud_run.commands.phase import open_book
 
-    if config.provider == "none":
-        begin.refuse_leases(ports)
-        return 0
     world, code = begin.open_world(config, ports), 0
     for name, read in world.leases.read_all().items():
-        if look_at_lease(read, world.manager, ports.clock.moment()).hold is not Hold.OTHER_BOOT:
+        lease = read.lease
+        if lease is None or ports.clock.moment().is_of_boot_of(lease.made):
             continue
-        code = max(code, _take_up(name, config, world))
+        state = open_book(ports, name).peek()
+        is_over = state is None or state.ended is not None
+        if (is_over and lease.keep) or (not is_over and _take_up(name, lease.deadline, world)):
+            continue
+        # It was over before the boot and could not be given back, or it can't be taken up.
+        code = max(code, destroy.give_back_all(name, world, begin.look(config, world)), 0 if is_over else FOUND_PROBLEMS)
     return code
 
 
-def _take_up(name: str, config: Config, world: "World") -> int:
-    """Start a run again; what can't be is given back. The first phase makes the lease one of this boot."""
-    from plexguard.cloud_run.commands import destroy
+def _take_up(name: str, deadline: datetime, world: "World") -> bool:
+    """Start a run again, and return whether it was. Its first phase makes the lease one of this boot; until then the reaper leaves
+    it alone."""
     from plexguard.cloud_run.run_file import find_runs
     from plexguard.core.errors import PlexguardError
 
-    read = world.leases.read(name)
-    assert read is not None and read.lease is not None
-    if name in find_runs() and world.clock.now() < read.lease.deadline:
+    if name not in find_runs():
+        return False
+    for _ in range(_TRIES):
+        if world.clock.now() >= deadline:
+            return False
         try:
             world.manager.start(run_unit(name))
             _await_start(name, world)
-            return 0
-        except PlexguardError:
-            pass  # then it can't be
-    destroy.give_back_all(name, world, begin.look(config, world))
-    return FOUND_PROBLEMS
+            return True
+        except PlexguardError:  # early at boot the manager may not be asked yet
+            world.clock.sleep(_PAUSE_S)
+    return False
 
 
 def _await_start(name: str, world: "World") -> None:

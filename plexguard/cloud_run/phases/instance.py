@@ -13,7 +13,6 @@ from plexguard.cloud_run.lease import Lease
 from plexguard.cloud_run.owner import find_owner
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.providers.provider import Order
-from plexguard.cloud_run.state import STOPPED
 from plexguard.core.errors import DataError
 
 
@@ -68,13 +67,11 @@ def release(run: Work) -> int:
     """Give the machine back, and return the exit code: where it could not be, the reaper tries again."""
     read = run.world.leases.read(run.name)
     lease = read.lease if read is not None else None
-    if run.book.peek() is not None and not run.ports.manager.is_stopping():
-        run.book.close(STOPPED)
+    if lease is not None and run.is_shut_down:
+        run.ports.journal.send(events.INSTANCE_LEFT, run=run.name, zone=lease.zone)
+        return 0
     if lease is not None and lease.keep:
         run.ports.journal.send(events.INSTANCE_KEPT, run=run.name, zone=lease.zone, deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC")
-        return 0
-    if lease is not None and run.ports.manager.is_stopping():
-        run.ports.journal.send(events.INSTANCE_LEFT, run=run.name, zone=lease.zone)
         return 0
     run.ports.notifier.tell("STATUS=giving back what was rented")
     code = give_back_all(run.name, run.world, look(run.config, run.world))

@@ -36,8 +36,13 @@ def work(run: Work) -> None:
             hint=f"a shorter limit, a smaller instance or a higher max_cost, see: plexguard-cloud-run plan {run.name}",
         )
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
-    run.book.change(choice=planned.choice)
+    run.book.change(choice=planned.choice, hourly_euros=planned.estimate.total / planned.estimate.hours)
     run.tell(_show(planned))
+
+
+def release(run: Work) -> int:
+    """Do nothing: it holds nothing. It is called at the end of every run, and that suffices."""
+    return 0
 
 
 def _take_up(run: Work) -> bool:

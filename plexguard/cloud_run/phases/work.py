@@ -11,7 +11,7 @@ from plexguard.cloud_run.reap.act import World
 from plexguard.cloud_run.resources import Kind
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.cloud_run.state import Book
-from plexguard.core.errors import TryAgain
+from plexguard.core.errors import PlexguardError, TryAgain
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line
 from plexguard.core.program import Ports
@@ -34,6 +34,15 @@ class Work:
         """Say how far the phase is: for `systemctl status`, and for everybody who looks at the run."""
         self.ports.notifier.tell(f"STATUS={one_line(line)}")
         self.book.change(line=one_line(line), done=done, total=total)
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether this machine is being shut down, or that cannot be told: then what is paid for stays, and where it is held by
+        nothing after all the reaper gives it back."""
+        try:
+            return self.ports.manager.is_stopping()
+        except PlexguardError:
+            return True
 
     @property
     def lease(self) -> Lease:

@@ -45,6 +45,7 @@ class Unrented:
 
     def rent(self, order: Order, note: Note) -> Resource:
         key = Key(kind=Kind.SERVER, id=self._place, zone=order.zone)
+        note(key)
         return Resource(key=key, name=self._place, label=order.label, addresses=(self._place,))
 
     def find_login(self, server: Key, keys: Keys) -> Login | None:

@@ -5,7 +5,7 @@ from plexguard.status.observe import Observation
 from plexguard.status.overview import CloudRunView, State, Thing
 from plexguard.status.views.words import show_seconds
 
-_ENDED = ("done", "failed")
+_ENDED = ("done", "failed", "stopped")
 _MORE = "journalctl -x -e -u 'plexguard-cloud-*'"
 
 
@@ -21,7 +21,7 @@ def view_cloud(seen: Observation) -> tuple[Thing, tuple[CloudRunView, ...]]:
     elif current:
         state, summary = State.WELL, "; ".join(_show_run(seen, view) for view in current)
     elif views:
-        state, summary = State.WELL, f"{views[-1].name} is done, for {views[-1].cost_euros:.2f} EUR"
+        state, summary = State.WELL, f"{views[-1].name} is {views[-1].phase}, for {views[-1].cost_euros:.2f} EUR"
     details = tuple((view.name, _show_run(seen, view)) for view in views)
     return Thing(name="cloud", title="Cloud runs", state=state, summary=summary, details=details, command=_MORE), views
 
@@ -37,6 +37,7 @@ def _view_run(name: str, run: CloudRunSeen) -> CloudRunView:
         began=run.began,
         done=run.done,
         total=run.total,
+        line=run.line,
         eta=run.eta,
         cost_euros=run.cost_euros,
         state=State.PROBLEM if run.phase == "failed" else State.WELL,
@@ -47,4 +48,7 @@ def _view_run(name: str, run: CloudRunSeen) -> CloudRunView:
 def _show_run(seen: Observation, view: CloudRunView) -> str:
     part = f" {view.done} of {view.total}" if view.total else ""
     left = f", about {show_seconds(max(0.0, (view.eta - seen.now.wall).total_seconds()))} left" if view.eta is not None else ""
-    return f"{view.name}: {view.phase}{part}{left}, {view.cost_euros:.2f} EUR so far"
+    if view.phase in _ENDED:
+        return f"{view.name}: {view.phase}{f', {view.failure}' if view.failure else ''}, {view.cost_euros:.2f} EUR"
+    line = f", {view.line}" if view.line else ""
+    return f"{view.name}: {view.phase}{part}{line}{left}, {view.cost_euros:.2f} EUR so far"

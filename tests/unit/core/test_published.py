@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.cloud_run import state as cloud_run
 from plexguard.core import published
 from plexguard.core.published import Lines, Source
 from plexguard.log_watch import act as log_watch
@@ -30,6 +31,7 @@ from plexguard.speed_test import decide as speed_decide
 from plexguard.speed_test.result import Record
 
 OWNERS: dict[str, tuple[Source[typing.Any], type, int]] = {
+    "cloud runs": (published.CLOUD_RUNS, cloud_run.State, cloud_run.SCHEMA),
     "probe": (published.PROBE, probe_decide.State, plex_probe.STATE_SCHEMA),
     "restarts": (published.RESTARTS, restart.Budget, plex_probe.STATE_SCHEMA),
     "network": (published.NETWORK, net_decide.State, net_recover.STATE_SCHEMA),
@@ -74,7 +76,7 @@ def test_a_line_of_the_speed_history_is_what_the_program_writes() -> None:
 
 
 def test_every_published_record_of_a_program_that_is_there_is_compared() -> None:
-    later = (published.BACKUPS, published.CLOUD_RUNS)
+    later = (published.BACKUPS,)
     shared = (published.PLEX, published.CONTAINER, published.UNREADABLE, published.NOTIFY, published.PROXY)
     files = {value.file for value in vars(published).values() if isinstance(value, Source)}
 

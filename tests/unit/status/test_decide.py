@@ -351,9 +351,9 @@ def test_a_backup_that_never_was_is_a_problem(backup: Any, expected: State) -> N
     assert state("backups", backups={"library": backup}) is expected
 
 
-@pytest.mark.parametrize(("phase", "expected"), [("scan", X), ("done", X), ("failed", P)])
+@pytest.mark.parametrize(("phase", "expected"), [("scan", X), ("done", X), ("stopped", X), ("failed", P)])
 def test_a_run_in_the_cloud_is_shown(phase: str, expected: State) -> None:
-    run = published.CloudRunSeen(phase=phase, began=wall(60), done=3, total=9, eta=wall(-7_200), cost_euros=1.5)
+    run = published.CloudRunSeen(phase=phase, began=wall(60), updated=wall(1), done=3, total=9, eta=wall(-7_200), cost_euros=1.5)
     found = overview(cloud_runs={"delta": run})
 
     assert found.cloud_runs[0].cost_euros == 1.5

@@ -1,0 +1,94 @@
+"""The life of a run as units: it comes to its end, fails, is stopped and is cut off, and each time all is released.
+
+One machine for all of them: each proves at its end that nothing of it is left.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plexguard.cloud_run.chain import PHASES
+from tests.machine import READY, Machine, installed
+from tests.system import cloud_chain
+from tests.system.cloud_chain import FILE, RUN, UNIT
+from tests.system.conftest import events
+
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("cloud-chain")]
+HOLD = f"plexguard-cloud-hold@{RUN}.service"
+
+
+@pytest.fixture(scope="module")
+def controller(deb: Path) -> Iterator[Machine]:
+    with Machine(installed(READY, deb)) as machine:
+        cloud_chain.prepare(machine)
+        yield machine
+
+
+def test_run_comes_to_its_end_and_can_be_begun_anew(controller: Machine) -> None:
+    cloud_chain.prove_whole(controller)
+    cloud_chain.prove_whole(controller)
+
+
+def test_dependencies_are_the_phases_of_the_plan(controller: Machine) -> None:
+    listed = controller.systemctl("list-dependencies", "--plain", UNIT).split()
+
+    ours = [unit for unit in listed if unit.startswith("plexguard-cloud-")]
+    assert ours[0] == UNIT and sorted(ours[1:]) == sorted(cloud_chain.UNITS)
+
+
+# The others: make soak.
+@pytest.mark.parametrize("phase", ["instance", "scan"])
+def test_phase_that_fails_is_told_once_and_all_before_it_is_released(controller: Machine, phase: str) -> None:
+    cloud_chain.prove_failure(controller, phase)
+
+
+def test_mistake_in_the_file_of_a_run_is_told_once(controller: Machine) -> None:
+    controller.write(FILE, "colour = 1\n")
+    cursor = controller.cursor()
+
+    cloud_chain.start(controller, check=False)
+
+    (told,) = events(controller, "cloud.run-failed", since_cursor=cursor)
+    assert told["PLEXGUARD_PHASE"] == PHASES[0] and "colour" in told["PLEXGUARD_REASON"]
+    assert events(controller, "unit.failed", since_cursor=cursor) == []
+    controller.write(FILE, "")
+    # Without reset-failed.
+    cloud_chain.prove_whole(controller)
+
+
+@pytest.mark.parametrize("phase", ["instance", "analyze"])
+def test_stop_ends_a_phase_at_once_and_releases(controller: Machine, phase: str) -> None:
+    cloud_chain.prove_stop(controller, phase)
+
+
+def test_run_that_a_shutdown_cuts_off_is_taken_up_again(controller: Machine) -> None:
+    cloud_chain.prove_reboot(controller, "scan")
+
+
+def test_run_that_a_power_cut_cuts_off_is_taken_up_again(controller: Machine) -> None:
+    cloud_chain.prove_power_cut(controller, "plex")
+
+
+def test_machine_is_kept_for_who_looks_at_it_until_that_ends(controller: Machine) -> None:
+    refused = controller.run(["systemctl", "start", HOLD], check=False)
+    cloud_chain.start_until(controller, "scan")
+    controller.systemctl("start", HOLD)
+    cloud_chain.restore(controller, "scan")
+
+    controller.systemctl("kill", "--signal=KILL", "plexguard-cloud-scan@delta.service")
+    controller.wait_for(lambda: cloud_chain.state(controller)["phase"] == "failed", timeout_s=30, what="the run has failed")
+    controller.wait_for(
+        lambda: controller.unit("plexguard-cloud-mount@delta.service")["ActiveState"] == "inactive", timeout_s=30, what="released"
+    )
+    held = cloud_chain.has_lease(controller), controller.unit("plexguard-cloud-instance@delta.service")["ActiveState"]
+    controller.systemctl("start", UNIT, check=False)
+    again = cloud_chain.state(controller)["phase"]
+    controller.systemctl("stop", HOLD)
+    cloud_chain.await_released(controller)
+
+    assert refused.returncode != 0
+    assert held == (True, "active")
+    assert again == "failed"
+    controller.systemctl("reset-failed")
+    cloud_chain.assert_nothing_left(controller)
