@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import db, db_check, db_paths, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
+from tests.bench import cloud, db, db_check, db_paths, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
@@ -26,6 +26,7 @@ def _measure() -> Iterator[Row]:
     yield from status.measure()
     yield from proxy.measure()
     yield from mounts.measure()
+    yield from cloud.measure()
     # Not in /tmp, which may be memory.
     with tempfile.TemporaryDirectory(prefix="plexguard-bench-", dir="/var/tmp") as folder:
         yield from db.measure(Path(folder))

@@ -1,16 +1,18 @@
 """The chain of a run on a booted machine that is its own host, and what is proven of it when it is cut off in one of its phases."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from plexguard.cloud_run.chain import LASTING_PHASES, PHASES, phase_unit, run_unit
-from tests.machine import Machine
+from tests.machine import READY, Machine, installed
 from tests.system.conftest import configure, events
 
 RUN = "delta"
 UNIT = run_unit(RUN)
 FILE = f"/etc/plexguard/cloud-run/{RUN}.toml"
 UNITS = tuple(phase_unit(phase, RUN) for phase in PHASES)
+UPTIME_S = 600
 # Drop-ins there are forgotten by a boot.
 _DROP_INS = "/run/systemd/system"
 _STATE = f"/var/lib/plexguard/cloud-run/{RUN}"
@@ -20,6 +22,14 @@ def prepare(machine: Machine) -> None:
     """Have this machine be the one that runs work on, with one run."""
     configure(machine, '[cloud-run]\nprovider = "local"\nowner = "home"\n')
     machine.write(FILE, "")
+    # The id of a machine's boot is bound over that of the kernel, which a /proc of a unit's own shows again.
+    machine.write("/etc/systemd/system/plexguard-cloud-.service.d/50-test.conf", "[Service]\nProtectProc=default\n")
+    machine.systemctl("daemon-reload")
+
+
+def boot(deb: Path) -> Machine:
+    """Return a machine to `prepare`. It says at each boot that it is up for as long: its boots are told apart by that too."""
+    return Machine(installed(READY, deb), uptime_s=UPTIME_S)
 
 
 def start(machine: Machine, *, check: bool = True) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run.chain import PHASES
-from tests.machine import READY, Machine, installed
+from tests.machine import Machine
 from tests.system import cloud_chain
 from tests.system.cloud_chain import FILE, RUN, UNIT
 from tests.system.conftest import events
@@ -20,7 +20,7 @@ HOLD = f"plexguard-cloud-hold@{RUN}.service"
 
 @pytest.fixture(scope="module")
 def controller(deb: Path) -> Iterator[Machine]:
-    with Machine(installed(READY, deb)) as machine:
+    with cloud_chain.boot(deb) as machine:
         cloud_chain.prepare(machine)
         yield machine
 
