@@ -48,6 +48,8 @@ _LOOK_S, _QUIET_LOOK_S = 0.25, 1.0
 _FLAPS, _STEADY_S = 3, 900.0
 # How many seconds three checks and what is around them take.
 _PROBING_S = 3
+# For how long a failure that the proxy takes back may still come again: it takes milliseconds, on a busy machine more.
+_TAKEN_BACK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ class State:
     """since: of the phase; opened: when callers were first turned away, None while they are not. failures: of requests in a row.
     failed_checks, good_checks: in a row. trials: how often checks were made to see whether Plex is back. has_answered: it has,
     since this began to look. flaps: how often in a row requests have opened it and the first checks closed it; is_flapping: that
-    was told."""
+    was told. fell: since when the proxy counts fewer failed requests than before."""
 
     phase: Phase = Phase.CLOSED
     since: Moment | None = None
@@ -91,6 +93,7 @@ class State:
     flaps: int = 0
     is_flapping: bool = False
     counters: Counters | None = None
+    fell: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ class Plan:
 
 def decide(seen: Observation, config: Config, past: State, now: Moment) -> Plan:
     """Return what follows from a look."""
-    counted = _count(seen, past)
+    counted = _count(seen, past, now)
     state = _follow(seen, config, replace(counted, since=counted.since or now), now)
     wanted, is_free = state.phase is Phase.CLOSED, not seen.gate.is_drained and not seen.is_drained
     # What was drained is not let go by this.
@@ -121,13 +124,19 @@ def decide(seen: Observation, config: Config, past: State, now: Moment) -> Plan:
     )
 
 
-def _count(seen: Observation, past: State) -> State:
+def _count(seen: Observation, past: State, at: Moment) -> State:
     """Return the state with what has gone through since the last look. One good answer ends a row of failures."""
     now, before = seen.gate.counters, past.counters
     if before is None or now.asked < before.asked:  # the proxy has begun to count anew
-        return replace(past, counters=now, failures=0)
+        return replace(past, counters=now, failures=0, fell=None)
     failures = 0 if now.good > before.good else past.failures + max(0, now.bad - before.bad)
-    return replace(past, counters=now, failures=failures)
+    # A failure that is taken back between an attempt and what becomes of it is the same one when it comes again.
+    fell = (past.fell or at) if now.bad < before.bad else None
+    if fell is not None and at.seconds_since(fell) < _TAKEN_BACK_S:
+        now = replace(now, bad=before.bad)
+    else:
+        fell = None
+    return replace(past, counters=now, failures=failures, fell=fell)
 
 
 def _follow(seen: Observation, config: Config, state: State, now: Moment) -> State:

@@ -93,6 +93,16 @@ def test_failure_that_is_taken_back_for_a_moment_does_not_end_the_row():
     run.look(bad=4)
     run.gate = replace(run.gate, counters=replace(run.gate.counters, bad=3))
     assert run.look().failures == 4
+    assert run.look(bad=1).failures == 4, "the one that was taken back, once more"
+    assert run.look(bad=1).phase is Phase.OPEN
+
+
+def test_failure_that_is_taken_back_for_good_hides_no_later_one():
+    run = Run()
+    run.look(bad=4)
+    run.gate = replace(run.gate, counters=replace(run.gate.counters, bad=3))
+    for _ in range(5):
+        assert run.look().failures == 4
     assert run.look(bad=1).phase is Phase.OPEN
 
 
