@@ -82,17 +82,24 @@ print(json.dumps(found))
 """
 # Every process that waits for what cannot be interrupted, or has ended and was not collected.
 _STUCK = """
-import glob, json
-found = []
-for place in glob.glob("/proc/[0-9]*"):
-    try:
-        name, _, rest = open(f"{place}/stat").read().rpartition(")")
-        where = open(f"{place}/wchan").read()
-    except OSError:
-        continue
-    if rest.split()[0] in "DZ" or where == "request_wait_answer":
-        found.append(f"{name}) {rest.split()[0]} {where}")
-print(json.dumps(found))
+import glob, json, time
+
+def look():
+    found = {}
+    for place in glob.glob("/proc/[0-9]*"):
+        try:
+            name, _, rest = open(f"{place}/stat").read().rpartition(")")
+            where = open(f"{place}/wchan").read()
+        except OSError:
+            continue
+        if rest.split()[0] in "DZ" or where == "request_wait_answer":
+            found[place] = f"{name}) {rest.split()[0]} {where}"
+    return found
+
+# A process that writes to a disk is in D for a moment too.
+before = look()
+time.sleep(0.5)
+print(json.dumps([line for place, line in look().items() if place in before]))
 """
 
 
