@@ -22,8 +22,11 @@ def prepare(machine: Machine) -> None:
     """Have this machine be the one that runs work on, with one run."""
     configure(machine, '[cloud-run]\nprovider = "local"\nowner = "home"\n')
     machine.write(FILE, "")
-    # The id of a machine's boot is bound over that of the kernel, which a /proc of a unit's own shows again.
-    machine.write("/etc/systemd/system/plexguard-cloud-.service.d/50-test.conf", "[Service]\nProtectProc=default\n")
+    # The id of a machine's boot is bound over that of the kernel, which these show again.
+    machine.write(
+        "/etc/systemd/system/plexguard-cloud-.service.d/50-test.conf",
+        "[Service]\nProtectControlGroups=no\nProtectKernelTunables=no\nProtectProc=default\n",
+    )
     machine.systemctl("daemon-reload")
 
 
@@ -39,7 +42,7 @@ def start(machine: Machine, *, check: bool = True) -> None:
 
 
 def await_released(machine: Machine) -> None:
-    machine.wait_for(lambda: is_released(machine), timeout_s=60, what="every phase has ended")
+    machine.wait_for(lambda: is_released(machine), timeout_s=120, what="every phase has ended")
 
 
 def is_released(machine: Machine) -> bool:
@@ -70,7 +73,7 @@ def stopped_phases(machine: Machine, *, since_cursor: str) -> list[str]:
 
 def insert(machine: Machine, phase: str, line: str) -> None:
     """Give the unit of a phase a line more, until the machine boots or `restore`."""
-    machine.write(f"{_DROP_INS}/plexguard-cloud-{phase}@.service.d/50-test.conf", f"[Service]\n{line}\n")
+    machine.write(f"{_DROP_INS}/plexguard-cloud-{phase}@.service.d/60-inserted.conf", f"[Service]\n{line}\n")
     machine.systemctl("daemon-reload")
 
 
@@ -85,7 +88,7 @@ def start_until(machine: Machine, phase: str) -> None:
     machine.systemctl("start", "--no-block", UNIT)
     # Its own process has ended well; the phase has not.
     machine.wait_for(
-        lambda: machine.unit(phase_unit(phase, RUN))["SubState"] == "start-post", timeout_s=60, what=f"{phase} is under way"
+        lambda: machine.unit(phase_unit(phase, RUN))["SubState"] == "start-post", timeout_s=120, what=f"{phase} is under way"
     )
 
 
@@ -160,7 +163,7 @@ def prove_power_cut(machine: Machine, phase: str) -> None:
 
 def prove_taken_up(machine: Machine, phase: str, *, since_cursor: str) -> None:
     """What was done before the boot lasts, what holds something is done anew, and the run comes to its end."""
-    machine.wait_for(lambda: events(machine, "cloud.run-done", since_cursor=since_cursor), timeout_s=60, what="the run is done")
+    machine.wait_for(lambda: events(machine, "cloud.run-done", since_cursor=since_cursor), timeout_s=120, what="the run is done")
     await_released(machine)
 
     # Its own process had ended, and noted it.

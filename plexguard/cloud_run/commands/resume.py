@@ -14,8 +14,8 @@ from plexguard.core.program import FOUND_PROBLEMS, Ports
 if TYPE_CHECKING:  # --help needs none of it
     from plexguard.cloud_run.reap.act import World
 
-# How long the first phase may take to be started.
-_START_S = 30.0
+# How long the first phase may take, which finds a machine that is there.
+_START_S = 60.0
 # How often it is tried, and how long after one try the next begins.
 _TRIES = 4
 _PAUSE_S = 10.0
@@ -67,11 +67,11 @@ def _take_up(name: str, deadline: datetime, world: "World") -> bool:
 
 
 def _await_start(name: str, world: "World") -> None:
-    """Wait until something of the run is active. Raises TryAgain."""
+    """Wait until the first phase has taken the run up. Raises TryAgain when it has not."""
     from plexguard.core.errors import TryAgain
 
     deadline_s = world.clock.monotonic_s() + _START_S
-    while world.manager.unit(phase_unit(PHASES[0], name)).active_state in ("inactive", "failed"):
+    while world.manager.unit(phase_unit(PHASES[0], name)).active_state != "active":
         if world.clock.monotonic_s() > deadline_s:
             raise TryAgain(f"{name}: was not started")
         world.clock.sleep(0.5)

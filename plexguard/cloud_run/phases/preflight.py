@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.choose import Planned
+from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.owner import find_owner
 from plexguard.cloud_run.phases.work import Work
@@ -24,9 +25,9 @@ def work(run: Work) -> None:
     """Raises TooDear, TryAgain when what an earlier run of that name held is not given back, and what the provider raises."""
     if _take_up(run):
         return
-    find_owner(run.config.owner)
-    deadline = run.ports.clock.now() + run.file.limit
-    run.book.open(deadline=deadline)
+    # As it will be written on what is rented, by which the run is known again after a boot.
+    label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.ports.clock.now() + run.file.limit)
+    run.book.open(deadline=label.deadline)
     run.book.begin("preflight")
     run.tell("looking for a machine")
     planned = plan_run(run.file, run.config, run.world.provider)

@@ -188,7 +188,7 @@ class Starting(FakeManager):
         if self.left > 0:
             raise PeerError("no bus yet")
         self.started.append(name)
-        self.units[FIRST] = Unit(name=FIRST, active_state="activating")
+        self.units[FIRST] = Unit(name=FIRST, active_state="active")
 
 
 def cut_off(work, leases, *, ended=False, keep=False):
@@ -206,6 +206,25 @@ def test_run_that_was_cut_off_is_started_again(work, ports, leases, at_try):
 
     assert resume.run(LOCAL, replace(ports, manager=manager)) == 0
     assert manager.started == [run_unit("delta")] and leases.read("delta") is not None
+
+
+def test_first_phase_takes_up_what_an_earlier_boot_has_rented(ports, work, leases):
+    for phase in PHASES[:2]:
+        assert phases.run(LOCAL, ports, phase, "delta") == 0
+    ports.clock.reboot()
+
+    assert phases.run(LOCAL, ports, PHASES[0], "delta") == 0
+
+    assert "cloud.run-resumed" in ports.journal.names and work.book.state.resumed == 1
+    assert leases.read("delta").lease.made.boot_id == ports.clock.boot_id
+
+
+def test_run_whose_first_phase_fails_at_boot_is_given_back(work, ports, leases):
+    cut_off(work, leases)
+    manager = FakeManager(Unit(name=FIRST, active_state="failed"))
+
+    assert resume.run(LOCAL, replace(ports, manager=manager)) == 1
+    assert leases.read("delta") is None
 
 
 def test_run_that_is_kept_is_taken_up_too(work, ports, leases):
