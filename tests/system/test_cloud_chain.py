@@ -25,8 +25,7 @@ def controller(deb: Path) -> Iterator[Machine]:
         yield machine
 
 
-def test_run_comes_to_its_end_and_can_be_begun_anew(controller: Machine) -> None:
-    cloud_chain.prove_whole(controller)
+def test_run_comes_to_its_end(controller: Machine) -> None:
     cloud_chain.prove_whole(controller)
 
 
@@ -53,7 +52,7 @@ def test_mistake_in_the_file_of_a_run_is_told_once(controller: Machine) -> None:
     assert told["PLEXGUARD_PHASE"] == PHASES[0] and "colour" in told["PLEXGUARD_REASON"]
     assert events(controller, "unit.failed", since_cursor=cursor) == []
     controller.write(FILE, "")
-    # Without reset-failed.
+    # Anew, without reset-failed.
     cloud_chain.prove_whole(controller)
 
 
