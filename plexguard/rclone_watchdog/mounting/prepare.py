@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import pwd
-import re
 import secrets
 import signal
 import socket
@@ -23,6 +22,7 @@ from plexguard.core.errors import PlexguardError
 from plexguard.core.events import show_path
 from plexguard.core.found import FoundContainer, FoundPlex
 from plexguard.core.host import CommandError, Host
+from plexguard.core.rclone_conf import is_encrypted, name_of_remote, read_kinds
 from plexguard.core.secret import ADMIN_CREDENTIALS, Secret, read_credential
 from plexguard.core.state import write_atomic
 from plexguard.rclone_watchdog.asking.kernel import MountLine
@@ -48,10 +48,6 @@ _KEPT = (
     *("NOTIFY_SOCKET", "JOURNAL_STREAM", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOGC", "GOMEMLIMIT", "GOMAXPROCS"),
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 )
-# rclone.conf: sections, and which storage each is. An encrypted one has another first line.
-_SECTION = re.compile(r"^\s*\[([^\]\n]+)\]\s*$", re.MULTILINE)
-_TYPE = re.compile(r"^\s*type\s*[=:]\s*(\S+)\s*$", re.MULTILINE)
-_ENCRYPTED = "RCLONE_ENCRYPT_"
 
 
 class NotReady(PlexguardError):
@@ -139,7 +135,7 @@ def read_storages(name: str, mount: Mount) -> str:
             f"rclone.conf is missing: [rclone.{name}] mounts {mount.remote}, of which nothing is known",
             hint=f"install -m 0600 ~/.config/rclone/rclone.conf {ADMIN_CREDENTIALS}/rclone.conf",
         )
-    if any(line.startswith(_ENCRYPTED) for line in (text or "").splitlines()):
+    if is_encrypted(text or ""):
         raise NotReady("rclone.conf is encrypted with a password, which nobody is there to type: take it off", hint="rclone config")
     return text or ""
 
@@ -147,7 +143,7 @@ def read_storages(name: str, mount: Mount) -> str:
 def find_kind(storages: str, mount: Mount) -> str:
     """Return the type of the storage that is mounted ("s3"), "" where it is not in rclone.conf but named by its type. Raises
     NotReady where rclone.conf does not know it."""
-    remote = mount.remote.partition(":")[0].partition(",")[0]
+    remote = name_of_remote(mount.remote)
     if not remote:
         return ""
     kinds = read_kinds(storages)
@@ -158,12 +154,6 @@ def find_kind(storages: str, mount: Mount) -> str:
             hint="rclone --config /etc/plexguard/credentials/rclone.conf config",
         )
     return kinds[remote]
-
-
-def read_kinds(storages: str) -> dict[str, str]:
-    """Return the remotes of an rclone.conf with their types, "" where one has none. Nothing else of it is looked at."""
-    parts = _SECTION.split(storages)
-    return {name: found[1] if (found := _TYPE.search(body)) else "" for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def may_sign(mount: Mount, kind: str) -> bool:

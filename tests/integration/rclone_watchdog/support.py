@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plexguard.core.mounts import parse_mountinfo
+from plexguard.core.rclone_conf import read_kinds
 from plexguard.core.secret import Secret
 from plexguard.rclone_watchdog.asking.rc import ADDRESS_FILE, HttpRc, RcAddress, RcError, name_of
 from plexguard.rclone_watchdog.config import Mount
-from plexguard.rclone_watchdog.mounting.prepare import may_sign, read_kinds
+from plexguard.rclone_watchdog.mounting.prepare import may_sign
 from tests.fakes.storage import ENVIRONMENT, RCLONE, Storage, find_newest_rclone
 from tests.loopback import free_port
 from tests.waiting import await_true, freeze
