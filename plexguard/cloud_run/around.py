@@ -1,9 +1,13 @@
 """What the runs of the cloud need around their configuration, looked at for `plexguard-status check-config`: files of runs, each of
 which is read, and nothing is asked of the provider."""
 
+import os
+
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.lease import Leases
 from plexguard.cloud_run.run_file import FOLDER, find_runs, read_run
+from plexguard.cloud_run.storage.choose import choose_media
+from plexguard.core.config import DEFAULT_PATH, read
 from plexguard.core.errors import ConfigError, PlexguardError
 from plexguard.core.host import Host
 from plexguard.core.journal import StderrJournal
@@ -15,9 +19,14 @@ def look_around(config: Config, host: Host) -> Around:
     faults: list[str] = []
     for name in find_runs(folder=FOLDER):
         try:
-            read_run(name, folder=FOLDER)
+            file = read_run(name, folder=FOLDER)
         except ConfigError as error:
             faults += error.mistakes
+            continue
+        try:
+            choose_media(file, read(DEFAULT_PATH, os.environ), is_local=config.provider == "local")
+        except ConfigError as error:
+            faults += [f"{FOLDER / name}.toml: {mistake}" for mistake in error.mistakes]
     odd = sorted(file.name for file in FOLDER.glob("*.toml") if file.stem not in find_runs(folder=FOLDER))
     faults += [f"{FOLDER / name}: is no name of a run, allowed are a-z, 0-9 and -, at most 31 of them" for name in odd]
     if config.provider == "none":

@@ -365,6 +365,33 @@ INSTANCE_LEFT = Event(
         """,
 )
 
+MOUNT_LEFT = Event(
+    name="cloud.mount-left",
+    message_id="a83bc2ec94a7483abc23285ccb7d85eb",
+    priority=Priority.NOTICE,
+    message="The storage of {run} may still be mounted on its machine: {reason}",
+    subject="A mount on a run's machine could not be released",
+    page=_PAGE,
+    fields={"run": str, "reason": str},
+    about=("run",),
+    meaning="""
+        The mount of the run {run} was to be unmounted on its machine, and what it is opened with removed from that machine's
+        memory. At least one of both is not known to be done: {reason}.
+        """,
+    decided="""
+        The machine did not answer, or something was still mounted there after its units were stopped.
+        """,
+    did="""
+        The run goes on to give its machine back. A rented one takes all of it with it when it goes; one that stays keeps the
+        keys of the storage, in memory, until it is booted anew.
+        """,
+    action="""
+        On a machine that stays, as root:
+          systemctl stop 'plexguard-rclone-watchdog@*' 'plexguard-rclone@*'
+          rm -r /run/plexguard-run
+        """,
+)
+
 HOLD_OVER = Event(
     name="cloud.hold-over",
     message_id="66c6fe0fb82743fe95ecece4382f182c",

@@ -11,11 +11,23 @@ from plexguard.cloud_run.profiles import MONITORING, PROFILES, Limits, Profile
 from plexguard.core import config
 from plexguard.core.errors import MissingInput, UsageError
 from plexguard.core.events import show_path
-from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, choice, count, option, size, span
+from plexguard.core.folders import is_system_folder
+from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, Kind, choice, count, option, quote, size, span
+from plexguard.core.options import FOLDER as PLACE
 from plexguard.core.spans import show_size
 
 FOLDER = Path("/etc/plexguard/cloud-run")
 _MIN_MEMORY = "256M"
+
+
+def _mount(value: object) -> str:
+    text = TEXT.parse(value)
+    if text and not THING_NAME.fullmatch(text):
+        raise ValueError
+    return text
+
+
+MOUNT: Kind[str] = Kind('the name of a mount, such as "media"', _mount, quote)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,10 @@ class RunFile:
     memory: int = option(size("0", "4T"), 0, "The most memory that Plex's container may take. Lowered to what the machine has.")
     swap: int = option(size("0", "4T"), 0, "The most swap beside it.")
     cpus: int = option(count(0, 1024), 0, "The most processors.")
+    mount: str = option(
+        MOUNT, "", "Which mount of this machine, by its name in [rclone.NAME], the run has on its own. Empty: none."
+    )
+    media: str = option(PLACE, "/Media", "Where it is mounted there.")
     monitoring: str = option(choice(*MONITORING), "cloud_intensive", "How patiently the work is watched.")
     max_cost: float = option(EUROS, 0.0, "The most that the run may cost, in euros. 0: that of [cloud-run].")
     limit: timedelta = option(
@@ -51,6 +67,8 @@ class RunFile:
                 least.parse(self.memory)
             except ValueError:
                 yield f"memory: found {show_size(self.memory)}, allowed is {least.allowed}"
+        if not self.media or is_system_folder(self.media):
+            yield f'media: found "{self.media}", which is no place for media: use one such as "/Media"'
 
     @property
     def profile(self) -> Profile:

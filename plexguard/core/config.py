@@ -166,12 +166,23 @@ def read_plain(path: Path) -> Settings:
     return settings
 
 
+def read_text(text: str, source: str) -> Settings:
+    """Read a configuration that is in no file. source: what mistakes in it begin with. Raises ValueError for what is no TOML."""
+    settings = Settings({}, [], {})
+    _merge_sections(settings, tomllib.loads(text), source)
+    return settings
+
+
 def _merge(settings: Settings, file: Path) -> None:
-    for section, table in _load(settings, file).items():
+    _merge_sections(settings, _load(settings, file), str(file))
+
+
+def _merge_sections(settings: Settings, tables: Mapping[str, object], source: str) -> None:
+    for section, table in tables.items():
         if not isinstance(table, dict):
-            settings.mistakes.append(f"{file}: {section}: found {_show_found(table)} outside of any section")
+            settings.mistakes.append(f"{source}: {section}: found {_show_found(table)} outside of any section")
             continue
-        _merge_table(settings, section, table, str(file))
+        _merge_table(settings, section, table, source)
 
 
 def _load(settings: Settings, file: Path) -> dict[str, Any]:

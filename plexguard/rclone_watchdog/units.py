@@ -2,6 +2,7 @@
 
 import os
 
+from plexguard.core.secret import ADMIN_CREDENTIALS, NO_CREDENTIAL
 from plexguard.core.units import DropIns, Site, quote_path
 from plexguard.rclone_watchdog.config import Config, Mount, Rclone
 
@@ -13,6 +14,7 @@ def drop_ins(config: Config, rclone: Rclone, site: Site) -> DropIns:
         ours = [f"plexguard-rclone@{name}.service" for name, mount in rclone.mount.items() if mount.is_ours]
         watchers = [f"plexguard-rclone-watchdog@{name}.service" for name in rclone.mount]
         made["plexguard.target.d/50-mounts.conf"] = f"[Unit]\nWants={' '.join((*ours, *watchers))}\n"
+        made |= _for_runs([name for name, mount in rclone.mount.items() if mount.is_ours])
     if config.trash:
         made["plexguard.target.d/50-trash.conf"] = "[Unit]\nWants=plexguard-trash.timer\n"
     for name, mount in rclone.mount.items():
@@ -31,3 +33,14 @@ def _of_ours(name: str, mount: Mount) -> DropIns:
         f"plexguard-rclone-watchdog@{name}.service.d/50-mount.conf": f"[Unit]\nAfter={rclone}\n",
         f"{rclone}.d/50-mount.conf": f"[Unit]\n{waits}\n",
     }
+
+
+def _for_runs(names: list[str]) -> DropIns:
+    """Return what lets runs in the cloud have a mount on their own machines, where it has an rclone.conf of its own."""
+    files = [f"rclone.{name}.conf" for name in names]
+    lines = [
+        line
+        for file in files
+        for line in (f"LoadCredential={file}:{ADMIN_CREDENTIALS}/{file}", f"SetCredential={file}:{NO_CREDENTIAL}")
+    ]
+    return {"plexguard-cloud-mount@.service.d/50-mounts.conf": "\n".join(("[Service]", *lines, ""))} if names else {}

@@ -93,7 +93,7 @@ def read_rules():
             {f"plexguard-rclone{stem}@.service" for stem in ("", "-cover", "-inside")},
             "plexguard-rclone-watchdog",
         ),
-        (2, "plexguard-cloud", {"plexguard-cloud-run@.service"}, "plexguard-cloud-instance"),
+        (2, "plexguard-cloud", {"plexguard-cloud-run@.service", "plexguard-rclone-watchdog@.service"}, "plexguard-cloud-instance"),
     ],
     ids=["watchers of mounts", "runs in the cloud"],
 )

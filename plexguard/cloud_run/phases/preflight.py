@@ -10,6 +10,7 @@ from plexguard.cloud_run.choose import Planned
 from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.owner import find_owner
+from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.planning import plan_run, tell_choice
 from plexguard.core.errors import PlexguardError, TryAgain
@@ -25,6 +26,7 @@ def work(run: Work) -> None:
     """Raises TooDear, TryAgain when what an earlier run of that name held is not given back, and what the provider raises."""
     if _take_up(run):
         return
+    find_media(run)
     # As it will be written on what is rented, by which the run is known again after a boot.
     label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.ports.clock.now() + run.file.limit)
     run.book.open(deadline=label.deadline)

@@ -56,6 +56,13 @@ def test_all_mistakes_are_told_at_once(tmp_path):
     ]
 
 
+def test_media_are_mounted_at_no_folder_of_the_system(tmp_path):
+    with pytest.raises(ConfigError, match='media: found "/usr/share", which is no place for media'):
+        read_run("delta", folder=write(tmp_path, 'mount = "media"\nmedia = "/usr/share"\n'))
+    with pytest.raises(ConfigError, match="mount: found"):
+        read_run("delta", folder=write(tmp_path, 'mount = "../media"\n'))
+
+
 def test_memory_that_plex_could_not_live_in_is_a_mistake(tmp_path):
     with pytest.raises(ConfigError, match="memory: found 1M, allowed is a size from 256M"):
         read_run("delta", folder=write(tmp_path, 'memory = "1M"'))

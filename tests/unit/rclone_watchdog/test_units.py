@@ -30,6 +30,16 @@ def test_every_mount_is_watched_from_boot_on():
     )
 
 
+def test_runs_in_the_cloud_are_handed_what_a_mount_of_ours_is_opened_with():
+    found = made(films=Mount(remote="s3:films", mount_point="/mnt/films"), nas=Mount(mount_point="/mnt/nas"))
+
+    assert found["plexguard-cloud-mount@.service.d/50-mounts.conf"] == (
+        "[Service]\nLoadCredential=rclone.films.conf:/etc/plexguard/credentials/rclone.films.conf\n"
+        "SetCredential=rclone.films.conf:none\n"
+    )
+    assert not [name for name in made(nas=Mount(mount_point="/mnt/nas")) if "cloud" in name]
+
+
 def test_mount_of_ours_is_there_before_who_watches_it_and_is_not_started_by_him():
     found = made(films=Mount(remote="s3:films", mount_point="/mnt/films"), nas=Mount(mount_point="/mnt/nas"))
 

@@ -1,0 +1,113 @@
+"""Which mount a run uses, and what its machine is told of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.storage.choose import choose_media, make_drop_ins, read_point, render_config, units_of
+from plexguard.core import config
+from plexguard.core.errors import ConfigError
+from plexguard.core.options import THING_NAME
+from plexguard.core.plex_config import PlexConfig
+from plexguard.core.spans import parse_size
+from plexguard.core.suite import section_names
+from plexguard.rclone_watchdog.config import Mount, Rclone
+
+HOME = """\
+[rclone.media]
+remote = "s3:media"
+mount_point = "/mnt/media"
+canary = "a \\"b\\".mkv"
+extra_flags = ["--tpslimit=10"]
+cache_size = "300G"
+timeout = "1h"
+uid = 998
+read_only = false
+[rclone.nas]
+mount_point = "/mnt/nas"
+"""
+
+
+def media(text: str = HOME, *, is_local: bool = False, **run):
+    return choose_media(RunFile(**{"mount": "media", **run}), config.read_text(text, "plexguard.toml"), is_local=is_local)
+
+
+def told(**run) -> Mount:
+    settings = config.read_text(render_config(media(**run)), "there")
+    mounts = settings.take(Rclone).mount
+    settings.take(PlexConfig)
+    settings.check(section_names())
+    (name,) = mounts
+    assert THING_NAME.fullmatch(name)
+    return mounts[name]
+
+
+def test_run_without_a_mount_has_none():
+    assert media(mount="") is None
+
+
+def test_machine_is_told_of_the_storage_and_not_of_how_home_has_it():
+    mount = told()
+
+    assert (mount.remote, mount.canary, mount.extra_flags) == ("s3:media", 'a "b".mkv', ("--tpslimit=10",))
+    assert (mount.mount_point, mount.uid, mount.gid, mount.read_only) == ("/Media", 1000, 1000, True)
+    assert mount.resolve().cache_size == parse_size("20G") and mount.resolve().timeout == timedelta(seconds=40)
+    assert told(media="/srv/films").mount_point == "/srv/films"
+
+
+# The table of the system that this one replaces: cache, buffer and read-ahead, chunk, transfers, checkers, hours of listings.
+@pytest.mark.parametrize(
+    ("instance", "cache", "buffer", "chunk", "transfers", "checkers", "hours"),
+    [
+        ("lite", "5G", "64M", "32M", 2, 4, 24),
+        ("standard", "10G", "128M", "64M", 4, 8, 72),
+        ("power", "20G", "256M", "128M", 16, 32, 24),
+        ("superpower", "20G", "512M", "128M", 32, 64, 24),
+    ],
+)
+def test_machine_mounts_as_its_instance_is_large(instance, cache, buffer, chunk, transfers, checkers, hours):
+    mount = told(instance=instance).resolve()
+
+    sizes = (mount.cache_size, mount.buffer_size, mount.read_ahead, mount.chunk_size, mount.chunk_limit)
+    assert sizes == tuple(map(parse_size, (cache, buffer, buffer, chunk, "1G")))
+    assert (mount.transfers, mount.checkers, mount.dir_cache) == (transfers, checkers, timedelta(hours=hours))
+    assert (mount.cache_mode, mount.cache_age, mount.attr_timeout) == ("full", timedelta(hours=72), timedelta(days=365))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_local", "words"),
+    [
+        ("films", False, 'found "films", and there is no such mount; allowed is one of .*: media$'),
+        ("nas", False, "which somebody else mounts"),
+        ("films", True, ": media, nas$"),
+    ],
+)
+def test_unknown_mount_is_told_with_those_that_there_are(name, is_local, words):
+    with pytest.raises(ConfigError, match=words):
+        media(mount=name, is_local=is_local)
+
+
+def test_mistake_in_the_configuration_is_no_mount():
+    with pytest.raises(ConfigError, match="cache_sise: unknown option"):
+        media(HOME.replace("cache_size", "cache_sise"))
+
+
+def test_run_on_this_machine_has_the_mount_where_home_has_it():
+    assert media(is_local=True).point == "/mnt/media"
+    assert media(mount="nas", is_local=True).point == "/mnt/nas"
+
+
+def test_units_there_get_the_drop_ins_that_their_configuration_calls_for():
+    made = make_drop_ins(media())
+
+    assert made == {
+        "plexguard-rclone-watchdog@media.service.d/50-mount.conf": "[Unit]\nAfter=plexguard-rclone@media.service\n",
+        "plexguard-rclone@media.service.d/50-mount.conf": '[Unit]\nRequiresMountsFor="/"\n',
+    }
+    assert {name.partition(".d/")[0] for name in made} == set(units_of(media()))
+
+
+def test_place_of_the_mount_there_is_read_back():
+    assert read_point(render_config(media(media='/srv/"x"'))) == '/srv/"x"'
+    assert read_point("") == read_point("torn [") == ""
