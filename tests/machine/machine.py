@@ -28,7 +28,7 @@ from typing import Literal, Protocol, Self, TypeVar
 
 from tests.machine import inside, keeper
 from tests.machine.errors import CommandFailed, DeadlineMissed, MachineError
-from tests.machine.network import Lan
+from tests.machine.network import Cable
 from tests.machine.tree import READY
 
 _BOOT_TIMEOUT_S = 60.0
@@ -57,21 +57,24 @@ class Machine:
         self,
         source: Source = READY,
         *,
-        network: Network | Lan = "private",
+        network: Network | Cable = "private",
         name: str = "plexguard",
         volumes: Sequence[str] = ("/srv",),
         binds: Mapping[Path, str] | None = None,
         upper: Path | None = None,
         uptime_s: int | None = None,
         allow_degraded: bool = False,
+        is_awaited: bool = True,
     ) -> None:
         """Describe a machine; it boots when entered as a context.
 
         network: "private" has a loopback alone, so any number of machines may have the same port; "shared" is the outer
-        machine's, for apt; a Lan is a real interface with a router and an internet. name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which
-        outlives reboots, for what an overlay refuses (fanotify on a whole file system). binds: outer folders and where
-        they are inside. upper: where its changes are kept; None for memory, forgotten at the end. uptime_s: for how long
-        it says that it has been up at each boot; None: for as long as the outer machine, whatever that is.
+        machine's, for apt; a Lan is a real interface with a router and an internet, and others are joined to its switch.
+        name: its host name, need not be unique. volumes: folders on a tmpfs of their own, which outlives reboots, for what
+        an overlay refuses (fanotify on a whole file system). binds: outer folders and where they are inside. upper: where
+        its changes are kept; None for memory, forgotten at the end. uptime_s: for how long it says that it has been up at
+        each boot; None: for as long as the outer machine, whatever that is. is_awaited: a boot is over when all is
+        started; else as soon as there is a PID 1, as for one who switches on a machine elsewhere.
         """
         self.name = name
         self._source = source
@@ -81,6 +84,7 @@ class Machine:
         self._upper = upper
         self._uptime_s = uptime_s
         self._allow_degraded = allow_degraded
+        self._is_awaited = is_awaited
         self._cleanup = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._pid = 0
@@ -103,6 +107,13 @@ class Machine:
     def pid(self) -> int:
         """The machine's PID 1 as seen from outside; 0 when it is off."""
         return self._pid
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it runs, also when it has shut down or rebooted by itself meanwhile."""
+        if not _is_alive(self._pid):
+            self._pid = inside.find_init(self._keeper().pid)
+        return bool(self._pid)
 
     def reboot(self, *, timeout_s: float = _BOOT_TIMEOUT_S) -> None:
         """Reboot as an administrator does and wait until it runs again."""
@@ -284,7 +295,7 @@ class Machine:
         try:
             return subprocess.Popen(
                 [
-                    *(self._network.enter() if isinstance(self._network, Lan) else ()),
+                    *(self._network.enter() if not isinstance(self._network, str) else ()),
                     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"),
                     *(sys.executable, "-I", str(Path(keeper.__file__)), json.dumps(order)),
                 ],
@@ -314,7 +325,7 @@ class Machine:
         ]
 
     def _network_options(self) -> list[str]:
-        if isinstance(self._network, Lan):
+        if not isinstance(self._network, str):
             return self._network.nspawn_options()
         return ["--private-network"] if self._network == "private" else []
 
@@ -328,6 +339,8 @@ class Machine:
                 raise DeadlineMissed(f"boot of {self.name}: {state} after {timeout_s:g} s\n{self.console()[-4000:]}")
             time.sleep(0.05)
             state = self._state() or state
+            if self._pid and not self._is_awaited:
+                return
         if state == "degraded" and not self._allow_degraded:
             raise MachineError(f"{self.name}: failed units: {' '.join(self.failed_units())}\n{self._tail()}")
 

@@ -7,7 +7,10 @@ All of it is in network namespaces of its own: addresses that belong to others e
 interfaces are never touched. `network_keeper.py` holds it and takes it down however we end.
 
 The four endpoints answer ICMP, TCP 53 and 443, and DNS, where every name has one address; answers have no time to live,
-so that nobody keeps them. A network has one machine at a time, whose cable is plugged in anew at each boot.
+so that nobody keeps them. A network has one machine at a time at its port, whose cable is plugged in anew at each boot; any number
+more are joined to its switch, or live in it:
+
+    with Lan() as lan, Machine(network=InSwitch(lan)) as house, Machine(network=AtSwitch(lan)) as other:
 """
 
 import contextlib
@@ -20,8 +23,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tests.machine import inside, network_keeper
 from tests.machine.errors import DeadlineMissed, MachineError
@@ -44,6 +49,16 @@ class Fault(enum.StrEnum):
     DNS_SILENT = "dns-silent"  # the router's port 53 takes queries and never answers
     DNS_SERVFAIL = "dns-servfail"  # it answers each with SERVFAIL
     DNS_LIES = "dns-lies"  # it says of each name that it does not exist, and that for an hour
+
+
+class Cable(Protocol):
+    """How a machine is joined to a network."""
+
+    def enter(self) -> list[str]:
+        """Return what starts a command in the namespace where the outer end of the machine's cable is."""
+        ...
+
+    def nspawn_options(self) -> list[str]: ...
 
 
 class Lan:
@@ -99,6 +114,16 @@ class Lan:
     def nspawn_options(self) -> list[str]:
         return [f"--network-veth-extra={network_keeper.PORT}:{self.interface}"]
 
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Have this thread in the switch's namespace: sockets that are made meanwhile stay there."""
+        namespace = os.open(f"/proc/{self._keeper().pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with network_keeper.entered(namespace):
+                yield
+        finally:
+            os.close(namespace)
+
     def _order(self, line: str) -> None:
         pipe = self._keeper().stdin
         assert pipe is not None
@@ -148,6 +173,32 @@ class Lan:
             process.wait(timeout=_TIMEOUT_S)
         finally:
             self._errors.close()
+
+
+@dataclass(frozen=True, slots=True)
+class InSwitch:
+    """A machine whose network is the switch's own: its address is PLAYER, its loopback that of whoever else is in there."""
+
+    lan: Lan
+
+    def enter(self) -> list[str]:
+        return self.lan.enter()
+
+    def nspawn_options(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class AtSwitch:
+    """A machine with a cable of its own into the switch, of which it finds the other end as host0. It is not set up inside."""
+
+    lan: Lan
+
+    def enter(self) -> list[str]:
+        return self.lan.enter()
+
+    def nspawn_options(self) -> list[str]:
+        return [f"--network-bridge={network_keeper.SWITCH}"]
 
 
 def can_run_network() -> str | None:

@@ -30,6 +30,7 @@ RUN = Path("/run")
 DNSMASQ = "/usr/sbin/dnsmasq"
 # The outer side of the machine's cable; systemd-nspawn makes it in the switch at every boot.
 PORT = "port"
+SWITCH = "switch"
 GATEWAY = "10.77.0.1"
 LAN = "10.77.0.0/24"
 # Somebody else in the house, who answers when the gateway is away.
@@ -55,7 +56,7 @@ def unshare_network() -> int:
 
 
 def _own_namespace() -> int:
-    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def path_of(descriptor: int) -> str:
@@ -64,7 +65,7 @@ def path_of(descriptor: int) -> str:
 
 
 @contextlib.contextmanager
-def _inside(namespace: int) -> Iterator[None]:
+def entered(namespace: int) -> Iterator[None]:
     """Be in a namespace: sockets that are made there and programs that are started there stay in it."""
     home = _own_namespace()
     try:
@@ -122,11 +123,11 @@ class Network:
 
     def build(self) -> None:
         self._lay_cables()
-        with _inside(self.internet):
+        with entered(self.internet):
             addresses = [f"--listen-address={address}" for address in self.endpoints]
             start_dnsmasq("internet", f"--address=/#/{WEB}", *addresses)
             self.web = [socket.create_server(("", port), backlog=128) for port in (443, 80)]
-        with _inside(self.router):
+        with entered(self.router):
             offer = (f"--dhcp-option=3,{GATEWAY}", f"--dhcp-option=6,{GATEWAY}", "--dhcp-range=10.77.0.50,10.77.0.150,1h")
             leases = f"--dhcp-leasefile={RUN}/leases"
             start_dnsmasq("dhcp", "--port=0", "--interface=lan", "--dhcp-authoritative", "--no-ping", leases, *offer)
@@ -135,16 +136,16 @@ class Network:
     def start_dns(self) -> None:
         # No cache: what the internet no longer answers, the router does not either.
         upstream = [f"--server={address}" for address in self.endpoints]
-        with _inside(self.router):
+        with entered(self.router):
             start_dnsmasq("dns", "--interface=lan", "--no-dhcp-interface=lan", "--cache-size=0", *upstream)
 
     def _lay_cables(self) -> None:
-        _ip("link add name switch type bridge")
+        _ip(f"link add name {SWITCH} type bridge")
         _ip(f"link add name uplink type veth peer name lan netns {path_of(self.router)}")
-        _ip("link set dev uplink master switch up")
-        _ip(f"address add {PLAYER}/24 dev switch")
-        _ip("link set dev switch up")
-        with _inside(self.internet):
+        _ip(f"link set dev uplink master {SWITCH} up")
+        _ip(f"address add {PLAYER}/24 dev {SWITCH}")
+        _ip(f"link set dev {SWITCH} up")
+        with entered(self.internet):
             _ip("link set dev lo up")
             for address in (*self.endpoints, WEB):
                 _ip(f"address add {address}/32 dev lo")
@@ -152,7 +153,7 @@ class Network:
             _ip(f"address add {INTERNET_WAN}/30 dev isp")
             _ip("link set dev isp up")
             _ip(f"route add {LAN} via {ROUTER_WAN}")
-        with _inside(self.router):
+        with entered(self.router):
             _set("ipv4/ip_forward", "1")
             _ip("link set dev lo up")
             _ip(f"address add {GATEWAY}/24 dev lan")
@@ -171,7 +172,7 @@ class Network:
             return
         if index != self.port_index:
             self.port_is_stuck = False
-            _ip(f"link set dev {PORT} master switch")
+            _ip(f"link set dev {PORT} master {SWITCH}")
             _ip(f"link set dev {PORT} {'down' if self.cable_is_cut else 'up'}")
             self.port_index = index
 
@@ -190,7 +191,7 @@ class Network:
             self.port_is_stuck = False
             with contextlib.suppress(OSError):
                 socket.if_nametoindex(PORT)
-                _ip(f"link set dev {PORT} master switch")
+                _ip(f"link set dev {PORT} master {SWITCH}")
 
     def set_cable(self, state: str) -> None:
         self.cable_is_cut = state == "down"
@@ -214,18 +215,18 @@ class Network:
         }
 
     def cut_upstream(self) -> None:
-        with _inside(self.internet):
+        with entered(self.internet):
             _ip("link set dev isp down")
 
     def mend_upstream(self) -> None:
-        with _inside(self.internet):
+        with entered(self.internet):
             _ip("link set dev isp up")
             # It went with the link.
             _ip(f"route replace {LAN} via {ROUTER_WAN}")
 
     def ignore_icmp(self, value: str) -> None:
         for namespace in (self.router, self.internet):
-            with _inside(namespace):
+            with entered(namespace):
                 _set("ipv4/icmp_echo_ignore_all", value)
 
     def replace_dns(self, answer: int | None) -> None:
@@ -233,7 +234,7 @@ class Network:
         self.false_answer = answer
         if self.false_dns is None:
             end_dnsmasq("dns")
-            with _inside(self.router):
+            with entered(self.router):
                 self.false_dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 self.false_dns.bind((GATEWAY, 53))
                 self.false_dns.setblocking(False)
