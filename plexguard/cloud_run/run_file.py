@@ -47,6 +47,9 @@ class RunFile:
         MOUNT, "", "Which mount of this machine, by its name in [rclone.NAME], the run has on its own. Empty: none."
     )
     media: str = option(PLACE, "/Media", "Where it is mounted there.")
+    mount_timeout: timedelta = option(
+        span("10s", "1h"), timedelta(minutes=10), "For how long its storage may be away at first, before the run fails."
+    )
     monitoring: str = option(choice(*MONITORING), "cloud_intensive", "How patiently the work is watched.")
     max_cost: float = option(EUROS, 0.0, "The most that the run may cost, in euros. 0: that of [cloud-run].")
     limit: timedelta = option(

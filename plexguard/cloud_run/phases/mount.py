@@ -22,8 +22,6 @@ from plexguard.core.zipped import zip_suite
 # For how long the connection may be lost again and again.
 _LIMIT_S = 900.0
 _PAUSE_S = 10.0
-# Home's watchdog: until it has read bytes.
-_START_S = 600.0
 
 
 def find_media(run: Work) -> Media | None:
@@ -47,7 +45,7 @@ def _use_home(run: Work, media: Media) -> None:
     watchdog = units_of(media)[1]
     if not run.ports.manager.unit(watchdog).runs:
         run.tell(f"waiting for {watchdog}")
-        run.ports.manager.start(watchdog, timeout_s=_START_S)
+        run.ports.manager.start(watchdog, timeout_s=run.file.mount_timeout.total_seconds())
     seen = guarded.look({media.name: media.point}, run.ports.clock.moment())
     for unproven in seen.unproven:
         raise NotMounted(f"{media.point}: {unproven.why}", hint=f"journalctl -u {watchdog}")
@@ -63,7 +61,7 @@ def _mount_there(run: Work, media: Media, installed: Installed) -> None:
             with run.machine() as there:
                 run.tell(f"bringing what mounts {media.remote}")
                 bring.bring(there, media, storages=storages, files=files)
-                read = bring.prove(there, media, clock=clock, tell=run.tell)
+                read = bring.prove(there, media, clock=clock, tell=run.tell, limit_s=run.file.mount_timeout.total_seconds())
                 run.tell(f"{media.remote} is mounted at {media.point} and proven; {read} was read")
                 return
         except Unavailable as error:

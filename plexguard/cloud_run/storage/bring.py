@@ -17,8 +17,6 @@ _CALL_S = 30.0
 # A new mount that has a long listing to begin with.
 _READ_S = 120.0
 _PAUSE_S = 2.0
-# How long after its start a storage may be away.
-PROOF_S = 600.0
 _LINES = "200"
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -56,10 +54,11 @@ def _check_free(there: Commands) -> None:
         )
 
 
-def prove(there: Commands, media: Media, *, clock: Clock, tell: Callable[[str], None], limit_s: float = PROOF_S) -> str:
+def prove(there: Commands, media: Media, *, clock: Clock, tell: Callable[[str], None], limit_s: float) -> str:
     """Start the mount, and wait until its watchdog has proven it, and Plex's user can read it. Return what was read.
 
-    tell: is told how far it is. Raises NotMounted, with the words of who is asked there; and what the connection raises.
+    limit_s: how long after its start the storage may be away. tell: is told how far it is. Raises NotMounted, in the words of who
+    is asked there, and what the connection raises.
     """
     since = there.run(["date", "+%s"], timeout_s=_CALL_S).stdout.strip()
     there.run(["systemctl", "start", "--no-block", *units_of(media)], timeout_s=_CALL_S)

@@ -28,7 +28,7 @@ _TEMPLATES = ("plexguard-rclone@.service", "plexguard-rclone-watchdog@.service",
 # Of what was made there, for a machine that stays.
 MADE = (
     *(FOLDER, _POLKIT, PROGRAM, CONFIG, *(f"{UNITS}/{name}" for name in _TEMPLATES)),
-    *("/var/lib/plexguard", "/var/cache/plexguard", "/run/plexguard"),
+    *("/var/lib/plexguard", "/var/cache/plexguard", "/run/plexguard", "/run/plexguard-rclone"),
 )
 _MADE_AT = 315_532_800  # 1980; tar warns of anything much older
 _HEADER = "# Made by plexguard-cloud-run for the mount of a run.\n"
@@ -54,7 +54,8 @@ class Installed:
     units: Path = Path("/usr/lib/systemd/system")
     sysusers: Path = Path("/usr/lib/sysusers.d/plexguard.conf")
     tmpfiles: Path = Path("/usr/lib/tmpfiles.d/plexguard.conf")
-    polkit: Path = Path("/usr/share/polkit-1/rules.d/50-plexguard.rules")
+    # Not in /usr/share/polkit-1, which is for polkitd alone.
+    polkit: Path = Path("/usr/share/plexguard/50-plexguard.rules")
 
 
 def make_items(media: Media, suite: bytes, installed: Installed) -> tuple[Item, ...]:

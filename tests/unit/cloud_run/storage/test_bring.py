@@ -111,7 +111,7 @@ def test_mount_is_proven_when_plexs_user_has_read_a_file_after_the_watchdog():
     looks = [shown("activating", "activating"), shown("active", "activating", "asking"), shown("active", "active")]
     machine.answers["systemctl show"] = lambda argv: looks.pop(0)
 
-    assert prove(machine, MEDIA, clock=clock, tell=told.append) == "/Media/Film.mkv"
+    assert prove(machine, MEDIA, clock=clock, tell=told.append, limit_s=600.0) == "/Media/Film.mkv"
 
     assert looks == [] and told[-1].endswith("asking")
     assert machine.ran_with("setpriv")[-1][-5:] == ["if=/Media/Film.mkv", "of=/dev/null", "bs=64K", "count=1", "status=none"]
@@ -134,7 +134,7 @@ def test_mount_that_cannot_be_made_is_not_waited_for():
     machine.answers["systemctl show"] = shown("failed", "activating")
 
     with pytest.raises(NotMounted, match=r"plexguard-rclone@media.service failed there \(exit-code\)"):
-        prove(machine, MEDIA, clock=clock, tell=lambda line: None)
+        prove(machine, MEDIA, clock=clock, tell=lambda line: None, limit_s=600.0)
 
     assert clock.slept == []
 
@@ -145,7 +145,7 @@ def test_mount_that_plexs_user_cannot_read_is_none(found, words):
     machine.answers["setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- find"] = found
 
     with pytest.raises(NotMounted, match=words):
-        prove(machine, MEDIA, clock=FakeClock(), tell=lambda line: None)
+        prove(machine, MEDIA, clock=FakeClock(), tell=lambda line: None, limit_s=600.0)
 
 
 class Mounted(Machine):
