@@ -90,7 +90,8 @@ def _await_proof(there: Commands, media: Media, *, clock: Clock, tell: Callable[
 
 def _read_as_plex(there: Commands, media: Media) -> str:
     """Return the name of a file that Plex's user has found and read there. Raises NotMounted."""
-    plex = ["setpriv", f"--reuid={UID}", f"--regid={GID}", "--clear-groups", "--no-new-privs", "--"]
+    # find(1) goes back to where it began: a login begins in root's home, which is nobody else's.
+    plex = ["env", "--chdir=/", "setpriv", f"--reuid={UID}", f"--regid={GID}", "--clear-groups", "--no-new-privs", "--"]
     try:
         # Of no bytes, it would prove nothing.
         found = there.run([*plex, "find", media.point, "-type", "f", "-size", "+0c", "-print", "-quit"], timeout_s=_READ_S).stdout

@@ -33,8 +33,8 @@ class Machine(FakeHost):
                 **dict.fromkeys(("install", "rm", "tar", "systemd-sysusers", "systemd-tmpfiles", "systemctl"), said()),
                 "date": said("1700000000\n"),
                 "journalctl": said(),
-                "setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- find": said("/Media/Film.mkv\n"),
-                "setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- dd": said(),
+                "env --chdir=/ setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- find": said("/Media/Film.mkv\n"),
+                "env --chdir=/ setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- dd": said(),
                 "systemctl show": shown("active", "active"),
             }
         )
@@ -114,7 +114,7 @@ def test_mount_is_proven_when_plexs_user_has_read_a_file_after_the_watchdog():
     assert prove(machine, MEDIA, clock=clock, tell=told.append, limit_s=600.0) == "/Media/Film.mkv"
 
     assert looks == [] and told[-1].endswith("asking")
-    assert machine.ran_with("setpriv")[-1][-5:] == ["if=/Media/Film.mkv", "of=/dev/null", "bs=64K", "count=1", "status=none"]
+    assert machine.ran_with("env")[-1][-5:] == ["if=/Media/Film.mkv", "of=/dev/null", "bs=64K", "count=1", "status=none"]
 
 
 def test_storage_that_stays_away_is_told_with_the_words_of_its_watchdog_when_time_is_over():
@@ -142,7 +142,7 @@ def test_mount_that_cannot_be_made_is_not_waited_for():
 @pytest.mark.parametrize(("found", "words"), [(said(""), "finds no file"), (CommandFailed("find: exit code 1"), "cannot read")])
 def test_mount_that_plexs_user_cannot_read_is_none(found, words):
     machine = Machine()
-    machine.answers["setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- find"] = found
+    machine.answers["env --chdir=/ setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs -- find"] = found
 
     with pytest.raises(NotMounted, match=words):
         prove(machine, MEDIA, clock=FakeClock(), tell=lambda line: None, limit_s=600.0)
