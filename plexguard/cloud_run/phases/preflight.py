@@ -26,11 +26,11 @@ def work(run: Work) -> None:
     """Raises TooDear, TryAgain when what an earlier run of that name held is not given back, and what the provider raises."""
     if _take_up(run):
         return
-    find_media(run)
     # As it will be written on what is rented, by which the run is known again after a boot.
     label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.ports.clock.now() + run.file.limit)
     run.book.open(deadline=label.deadline)
     run.book.begin("preflight")
+    find_media(run)
     run.tell("looking for a machine")
     planned = plan_run(run.file, run.config, run.world.provider)
     if not planned.is_affordable:
