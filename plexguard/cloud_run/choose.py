@@ -9,6 +9,9 @@ from plexguard.cloud_run.providers.provider import Offer
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.core.errors import Unavailable
 
+# Types in zones, which were asked for and could not be had.
+Refused = frozenset[tuple[str, str]]
+
 
 class NoMachine(Unavailable):
     """No machine that will do can be had."""
@@ -31,7 +34,9 @@ class Choice:
         return self.offer.type != self.wanted
 
 
-def choose_machine(run: RunFile, zones: tuple[str, ...], find_offers: Callable[[str], Mapping[str, Offer]]) -> Choice:
+def choose_machine(
+    run: RunFile, zones: tuple[str, ...], find_offers: Callable[[str], Mapping[str, Offer]], *, refused: Refused = frozenset()
+) -> Choice:
     """Return the machine for a run: of the best type of which one is free, in the first zone that has one. Raises NoMachine.
 
     find_offers: is asked for a zone when it is looked at, and no zone is that need not be.
@@ -39,6 +44,9 @@ def choose_machine(run: RunFile, zones: tuple[str, ...], find_offers: Callable[[
     reasons: list[str] = []
     for name in run.types:
         for zone in zones:
+            if (name, zone) in refused:
+                reasons.append(f"{name} in {zone}: refused when it was asked for")
+                continue
             offer = find_offers(zone).get(name)
             against = "; ".join(_find_against(run, offer))
             if offer is not None and not against:

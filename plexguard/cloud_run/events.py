@@ -392,6 +392,30 @@ MOUNT_LEFT = Event(
         """,
 )
 
+MACHINE_REFUSED = Event(
+    name="cloud.machine-refused",
+    message_id="1f487750bc384ce9a761706a65f14bd7",
+    priority=Priority.NOTICE,
+    message="No {type} can be had in {zone} for {run}: {reason}",
+    subject="A machine that was offered can not be had",
+    page=_PAGE,
+    fields={**_PLACE, "type": str, "reason": str},
+    meaning="""
+        The run {run} has asked for a machine of type {type} in {zone}. It is offered there, and the provider has refused it.
+        """,
+    decided="""
+        The provider has said: {reason}
+        """,
+    did="""
+        It was listed that nothing was made there, and the next zone or type that will do is asked for. Where there is none the
+        run ends, and has cost nothing.
+        """,
+    action="""
+        Where it happens often, name more zones in [cloud-run], or ask the provider for a higher quota. What a run would get:
+          plexguard-cloud-run plan {run}
+        """,
+)
+
 HOLD_OVER = Event(
     name="cloud.hold-over",
     message_id="66c6fe0fb82743fe95ecece4382f182c",

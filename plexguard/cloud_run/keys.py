@@ -47,9 +47,37 @@ class Keys:
     def login(self, name: str, address: str) -> Login:
         """Return how the machine at an address is entered, as nobody but the one with our key. Raises IoFailed."""
         known = self.folder / "known_hosts"
-        kind, key = self.host.with_suffix(".pub").read_text(encoding="ascii").split()[:2]
+        kind, key = self.host_public.split()[:2]
         write_atomic(known, f"{address} {kind} {key}\n".encode("ascii"), mode=0o600)
         return Login(name=name, address=address, user="root", keys=(str(self.client),), known_hosts=(str(known),))
 
+    @property
+    def client_public(self) -> str:
+        """Raises IoFailed."""
+        return _read(self.client.with_suffix(".pub"))
+
+    @property
+    def host_public(self) -> str:
+        """Raises IoFailed."""
+        return _read(self.host.with_suffix(".pub"))
+
+    def read_host(self) -> str:
+        """Return the machine's private key, "" when it was handed over before. Raises IoFailed."""
+        return _read(self.host) if self.host.exists() else ""
+
+    def hand_over(self) -> None:
+        """Remove the machine's private key: it has it by now, and nobody else needs it. Raises IoFailed."""
+        try:
+            self.host.unlink(missing_ok=True)
+        except OSError as error:
+            raise IoFailed(f"Failed to remove {self.host}: {error.strerror}") from error
+
     def forget(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise IoFailed(f"Failed to read {file}: {error}") from error

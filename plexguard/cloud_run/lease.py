@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.labels import Label
 from plexguard.cloud_run.resources import Key
 from plexguard.core.clock import Moment
@@ -101,8 +102,13 @@ class Leases:
         if key not in read.lease.keys:
             self.save(read.lease.with_key(key))
 
+    def keys_of(self, run: str) -> Keys:
+        """Return where the keys are of the machine that a run holds."""
+        return Keys(self._folder / run / "keys")
+
     def forget(self, run: str) -> None:
-        """Remove a lease, once nothing of it is left. Raises IoFailed."""
+        """Remove a lease with the keys of its machine, once nothing of it is left. Raises IoFailed."""
+        self.keys_of(run).forget()
         try:
             self._path(run).unlink(missing_ok=True)
         except OSError as error:

@@ -3,25 +3,44 @@
 import functools
 
 from plexguard.cloud_run import events
-from plexguard.cloud_run.choose import Choice, Planned, choose_machine, make_plan, take_machine
+from plexguard.cloud_run.choose import Choice, Planned, Refused, choose_machine, make_plan, take_machine
 from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.providers.provider import Provider
 from plexguard.cloud_run.run_file import RunFile
+from plexguard.core.errors import PlexguardError
 from plexguard.core.journal import Journal
 
 _MIB = 1 << 20
 
 
-def plan_run(file: RunFile, config: Config, provider: Provider) -> Planned:
+class TooDear(PlexguardError):
+    """A run may cost more than it is allowed to."""
+
+    exit_code = 1
+
+
+def plan_affordable(name: str, file: RunFile, config: Config, provider: Provider, *, refused: Refused = frozenset()) -> Planned:
+    """Return what a run gets, where that may not cost too much. Raises TooDear, and what plan_run() does."""
+    planned = plan_run(file, config, provider, refused=refused)
+    if not planned.is_affordable:
+        raise TooDear(
+            f"it may cost {show_euros(planned.estimate.total)} EUR, and may not cost more than {show_euros(planned.max_cost)}",
+            hint=f"a shorter limit, a smaller instance or a higher max_cost, see: plexguard-cloud-run plan {name}",
+        )
+    return planned
+
+
+def plan_run(file: RunFile, config: Config, provider: Provider, *, refused: Refused = frozenset()) -> Planned:
     """Return the machine that a run would get now, and what it costs. Raises NoMachine, and what the provider raises."""
-    choice = _choose(file, config, provider)
+    choice = _choose(file, config, provider, refused)
     prices = provider.price(choice.offer, is_local_disk=choice.is_local_disk)
     return make_plan(file, choice, prices, max_cost=file.cost_limit_in(config))
 
 
-def _choose(file: RunFile, config: Config, provider: Provider) -> Choice:
+def _choose(file: RunFile, config: Config, provider: Provider, refused: Refused) -> Choice:
     if provider.is_rented:
-        return choose_machine(file, file.zones_in(config), functools.cache(provider.find_offers))
+        return choose_machine(file, file.zones_in(config), functools.cache(provider.find_offers), refused=refused)
     (zone,) = provider.zones
     (offer,) = provider.find_offers(zone).values()
     return take_machine(file, zone, offer)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plexguard.core.errors import NoPermission, PeerError, Unavailable, UsageError
+from plexguard.core.clock import Clock
+from plexguard.core.errors import NoPermission, PeerError, PlexguardError, TryAgain, Unavailable, UsageError
 from plexguard.core.host import MAX_OUTPUT_BYTES, CommandFailed, CommandMissing, CommandTimeout, Completed
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 KEEPALIVE_S, KEEPALIVES = 30, 5
 CONNECT_S = 15.0
 _PIECE_BYTES = 1 << 16
+# Between attempts to connect, and after what time the address is asked for anew: that may be a call to a provider.
+_AGAIN_S, _ASK_ANEW_S = 3.0, 30.0
 # How timeout(1) ends when it had to end the command, env(1) when there is none, or it may not be run.
 _OVERRAN, _FORBIDDEN, _MISSING = 124, 126, 127
 
@@ -100,6 +103,12 @@ class SshHost:
     def __init__(self, client: "paramiko.SSHClient", login: Login) -> None:
         self._client = client
         self._login = login
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether nothing is known yet of its loss."""
+        transport = self._client.get_transport()
+        return transport is not None and transport.is_active()
 
     def run(self, argv: Sequence[str], *, timeout_s: float, check: bool = True) -> Completed:
         """Run a command to its end, as LocalHost.run() does. Raises ConnectionLost too."""
@@ -233,3 +242,55 @@ def _connect(client: "paramiko.SSHClient", login: Login) -> None:
     transport = client.get_transport()
     assert transport is not None
     transport.set_keepalive(KEEPALIVE_S)
+
+
+class Reconnecting:
+    """Another machine, over a connection that is made anew for the next command where one was lost.
+
+    A command that was under way is told as ConnectionLost and is not run again: what it has done is for its caller to find out.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Login],
+        *,
+        clock: Clock,
+        patience_s: float,
+        bears: tuple[type[PlexguardError], ...] = (Unavailable, TryAgain),
+    ) -> None:
+        """find: asks how the machine is reached, which may be another address after a while. patience_s: for how long a connection
+        is tried. bears: what it is tried again after."""
+        self._find = find
+        self._clock = clock
+        self._patience_s = patience_s
+        self._bears = bears
+        self._open = contextlib.ExitStack()
+        self._host: SshHost | None = None
+
+    def run(self, argv: Sequence[str], *, timeout_s: float, check: bool = True) -> Completed:
+        """Run a command to its end. Raises what SshHost.run() and connecting do."""
+        return self._reach().run(argv, timeout_s=timeout_s, check=check)
+
+    def put(self, content: bytes, path: str) -> None:
+        self._reach().put(content, path)
+
+    def close(self) -> None:
+        self._host = None
+        self._open.close()
+
+    def _reach(self) -> SshHost:
+        if self._host is not None and self._host.is_connected:
+            return self._host
+        self.close()
+        deadline_s = self._clock.monotonic_s() + self._patience_s
+        login, asked_s = None, 0.0
+        while True:
+            try:
+                if login is None or self._clock.monotonic_s() - asked_s >= _ASK_ANEW_S:
+                    login, asked_s = self._find(), self._clock.monotonic_s()
+                self._host = self._open.enter_context(connect(login))
+                return self._host
+            except self._bears:
+                if self._clock.monotonic_s() >= deadline_s:
+                    raise
+            self._clock.sleep(_AGAIN_S)

@@ -77,18 +77,17 @@ def _do(phase: str, work: "Work") -> None:
 
 def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work":
     """Return a run to work on. Raises what opening the provider raises."""
-    from plexguard.cloud_run.keys import Keys
     from plexguard.cloud_run.phases.work import Work
-    from plexguard.core.state import state_directory
 
+    world = begin.open_world(config, ports)
     return Work(
         name=name,
         file=file,
         config=config,
         ports=ports,
-        world=begin.open_world(config, ports),
+        world=world,
         book=open_book(ports, name),
-        keys=Keys(state_directory(begin.NAME) / name / "keys"),
+        keys=world.leases.keys_of(name),
     )
 
 

@@ -3,57 +3,100 @@
 On a shutdown of this machine it is kept, since what it has done is paid for: the run is taken up again at boot.
 """
 
+from dataclasses import replace
+
 from plexguard.cloud_run import events
 from plexguard.cloud_run.acquire import acquire
 from plexguard.cloud_run.chain import holding_units
+from plexguard.cloud_run.choose import Choice, Refused
 from plexguard.cloud_run.commands.begin import look
 from plexguard.cloud_run.commands.destroy import give_back_all
 from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.lease import Lease
 from plexguard.cloud_run.owner import find_owner
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.providers.provider import Order
-from plexguard.core.errors import DataError
+from plexguard.cloud_run.planning import plan_affordable, tell_choice
+from plexguard.cloud_run.providers.provider import Order, OutOfStock, QuotaExceeded
+from plexguard.cloud_run.readiness import await_ready
+from plexguard.cloud_run.reap.act import carry_out
+from plexguard.cloud_run.reap.decide import decide_destroy
+from plexguard.cloud_run.resources import Resource
+from plexguard.cloud_run.user_data import Told, make_user_data
+from plexguard.core.errors import DataError, PlexguardError
+from plexguard.core.notify import one_line
+
+# Of the image, which is fetched while the database is on its way: whoever starts the container looks whether it is there.
+_CONTAINER = "plexinc/pms-docker:latest"
+# For how long ssh is tried: a start was seen to take minutes.
+_SSH_S = 180.0
 
 
 def work(run: Work) -> None:
     """Raises what renting raises, and what waiting for the machine does."""
-    lease = _find_lease(run)
-    run.tell(f"renting {lease.type} in {lease.zone}")
-    acquire(run.world.provider, run.world.leases, lease, _order(run, lease), run.ports.journal)
-    with run.machine() as host:
-        done = host.run(["uname", "-srn"], timeout_s=20.0)
-    run.tell(f"ready: {done.stdout.strip()}")
+    server = _rent(run)
+    with run.machine(patience_s=_SSH_S) as host:
+        if not run.world.provider.is_rented:
+            run.tell(f"ready: {host.run(['uname', '-srn'], timeout_s=20.0).stdout.strip()}")
+            return
+        run.tell(f"waiting for {server.type} at {' '.join(server.addresses)}")
+        verdict = await_ready(host, run.ports.clock)
+    run.world.provider.forget_user_data(server.key)
+    run.keys.hand_over()
+    versions = verdict.ready.versions if verdict.ready else {}
+    problems = f"; cloud-init says: {verdict.problems}" if verdict.problems else ""
+    run.tell(f"ready: {', '.join(f'{name} {version}' for name, version in versions.items())}{problems}")
+
+
+def _rent(run: Work) -> Resource:
+    """Return the machine: rented now or by an attempt before this one. Where it is refused, the next that will do is asked for."""
+    refused: Refused = frozenset()
+    while True:
+        lease = _find_lease(run)
+        run.tell(f"renting {lease.type} in {lease.zone}")
+        try:
+            return acquire(run.world.provider, run.world.leases, lease, _order(run, lease), run.ports.journal)
+        except (OutOfStock, QuotaExceeded) as error:
+            refused |= {(lease.type, lease.zone)}
+            _choose_again(run, lease, refused, error)
+
+
+def _choose_again(run: Work, lease: Lease, refused: Refused, error: PlexguardError) -> None:
+    """Choose another machine than those that were refused. Raises what was said when something of the last may be there, NoMachine
+    when no other will do, and TooDear."""
+    run.ports.journal.send(events.MACHINE_REFUSED, run=run.name, zone=lease.zone, type=lease.type, reason=one_line(str(error)))
+    carry_out(decide_destroy(look(run.config, run.world), run.name), run.world)
+    if run.world.leases.read(run.name) is not None:
+        raise error
+    planned = plan_affordable(run.name, run.file, run.config, run.world.provider, refused=refused)
+    tell_choice(run.name, run.file, planned.choice, run.ports.journal)
+    run.book.change(choice=planned.choice)
 
 
 def _find_lease(run: Work) -> Lease:
-    """Return the lease that an attempt before this one has made, or a new one."""
+    """Return the lease that an attempt before this one has made, or a new one, with new keys."""
     read = run.world.leases.read(run.name)
     if read is not None and read.lease is not None:
         return read.lease
-    state, now = run.book.state, run.ports.clock.moment()
-    if state.choice is None:
-        raise DataError("no machine was chosen: the preflight has not ended")
-    label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=state.deadline)
+    choice, now = _choice(run), run.ports.clock.moment()
+    run.keys.forget()
+    label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.book.state.deadline)
     return Lease(
         run=run.name,
         owner=label.owner,
         provider=run.config.provider,
-        zone=state.choice.zone,
+        zone=choice.zone,
         units=holding_units(run.name),
         made=now,
         deadline=label.deadline,
         keep=run.file.keep,
-        type=state.choice.offer.type,
-        hourly_euros=state.choice.offer.hourly_euros,
+        type=choice.offer.type,
+        hourly_euros=choice.offer.hourly_euros,
     )
 
 
 def _order(run: Work, lease: Lease) -> Order:
-    choice = run.book.state.choice
-    if choice is None:
-        raise DataError("no machine was chosen: the preflight has not ended")
-    return Order(
+    choice = _choice(run)
+    order = Order(
         label=lease.label,
         zone=lease.zone,
         type=lease.type,
@@ -61,6 +104,33 @@ def _order(run: Work, lease: Lease) -> Order:
         disk_bytes=choice.disk_bytes,
         is_local_disk=choice.is_local_disk,
     )
+    if not run.world.provider.is_rented:
+        return order
+    # Before the machine is asked for, and kept with its lease: without them it could be paid for, and not entered.
+    run.keys.make(run.ports.host, run=run.name)
+    return replace(order, user_data=_user_data(run, lease), client_key=run.keys.client_public)
+
+
+def _user_data(run: Work, lease: Lease) -> bytes:
+    """Return what the machine is told, nothing when it has been told: then its private key is its own."""
+    private = run.keys.read_host()
+    if not private:
+        return b""
+    told = Told(
+        host_private=private,
+        host_public=run.keys.host_public,
+        client_public=run.keys.client_public,
+        deadline=lease.deadline,
+        image=_CONTAINER,
+    )
+    return make_user_data(told)
+
+
+def _choice(run: Work) -> Choice:
+    choice = run.book.state.choice
+    if choice is None:
+        raise DataError("no machine was chosen: the preflight has not ended")
+    return choice
 
 
 def release(run: Work) -> int:
@@ -74,7 +144,4 @@ def release(run: Work) -> int:
         run.ports.journal.send(events.INSTANCE_KEPT, run=run.name, zone=lease.zone, deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC")
         return 0
     run.ports.notifier.tell("STATUS=giving back what was rented")
-    code = give_back_all(run.name, run.world, look(run.config, run.world))
-    if run.world.leases.read(run.name) is None:
-        run.keys.forget()
-    return code
+    return give_back_all(run.name, run.world, look(run.config, run.world))

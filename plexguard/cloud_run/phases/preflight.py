@@ -12,14 +12,8 @@ from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.owner import find_owner
 from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.planning import plan_run, tell_choice
-from plexguard.core.errors import PlexguardError, TryAgain
-
-
-class TooDear(PlexguardError):
-    """A run may cost more than it is allowed to."""
-
-    exit_code = 1
+from plexguard.cloud_run.planning import plan_affordable, tell_choice
+from plexguard.core.errors import TryAgain
 
 
 def work(run: Work) -> None:
@@ -32,12 +26,7 @@ def work(run: Work) -> None:
     run.book.begin("preflight")
     find_media(run)
     run.tell("looking for a machine")
-    planned = plan_run(run.file, run.config, run.world.provider)
-    if not planned.is_affordable:
-        raise TooDear(
-            f"it may cost {show_euros(planned.estimate.total)} EUR, and may not cost more than {show_euros(planned.max_cost)}",
-            hint=f"a shorter limit, a smaller instance or a higher max_cost, see: plexguard-cloud-run plan {run.name}",
-        )
+    planned = plan_affordable(run.name, run.file, run.config, run.world.provider)
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
     run.book.change(choice=planned.choice, hourly_euros=planned.estimate.total / planned.estimate.hours)
     run.tell(_show(planned))

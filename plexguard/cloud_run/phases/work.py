@@ -8,14 +8,19 @@ from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.lease import Lease
 from plexguard.cloud_run.reap.act import World
-from plexguard.cloud_run.resources import Kind
+from plexguard.cloud_run.resources import Key, Kind
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.cloud_run.state import Book
-from plexguard.core.errors import PlexguardError, TryAgain
+from plexguard.core.errors import NoPermission, PlexguardError, TryAgain, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line
 from plexguard.core.program import Ports
-from plexguard.core.ssh import connect
+from plexguard.core.ssh import Login, Reconnecting
+
+# For how long a connection that was lost is tried anew: a router at home that restarts is no reason to give a machine back.
+_PATIENCE_S = 300.0
+# After these: also a refusal, which a machine may give that has just booted.
+_BORNE = (Unavailable, TryAgain, NoPermission)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +58,30 @@ class Work:
         return read.lease
 
     @contextlib.contextmanager
-    def machine(self) -> Iterator[Commands]:
-        """Yield the run's machine, for commands. Raises what the provider and the connection raise."""
-        server = next((key for key in self.lease.keys if key.kind is Kind.SERVER), None)
-        if server is None:
-            raise TryAgain(f"{self.name}: its machine is not known")
+    def machine(self, *, patience_s: float = _PATIENCE_S) -> Iterator[Commands]:
+        """Yield the run's machine, for commands; a connection that is lost is made anew for the next one, for so long.
+
+        Raises what the provider and the connection raise.
+        """
+        server = self.server
         login = self.world.provider.find_login(server, self.keys)
         if login is None:
             yield self.ports.host
             return
-        with connect(login) as host:
+
+        def find() -> Login:
+            found = self.world.provider.find_login(server, self.keys)
+            assert found is not None
+            return found
+
+        host = Reconnecting(find, clock=self.ports.clock, patience_s=patience_s, bears=_BORNE)
+        with contextlib.closing(host):
             yield host
+
+    @property
+    def server(self) -> Key:
+        """Raises TryAgain when no machine is known."""
+        server = next((key for key in self.lease.keys if key.kind is Kind.SERVER), None)
+        if server is None:
+            raise TryAgain(f"{self.name}: its machine is not known")
+        return server

@@ -44,7 +44,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A machine to be had. user_data: what the machine is told for its first boot, empty for nothing."""
+    """A machine to be had. user_data: what the machine is told for its first boot, empty for nothing. client_key: the public key
+    of who may come in, where the provider can say so to the machine by itself."""
 
     label: Label
     zone: str
@@ -53,6 +54,7 @@ class Order:
     disk_bytes: int
     is_local_disk: bool
     user_data: bytes = b""
+    client_key: str = ""
 
 
 class Provider(Protocol):
@@ -84,6 +86,10 @@ class Provider(Protocol):
 
     def find_login(self, server: Key, keys: Keys) -> Login | None:
         """Return how a machine is entered, None for this very one. Raises TryAgain when it has no address."""
+        ...
+
+    def forget_user_data(self, server: Key) -> None:
+        """Remove what a machine was told for its first boot, which has its private key in it."""
         ...
 
     def destroy(self, resources: Sequence[Resource], label: Label, note: Note) -> None:

@@ -52,6 +52,9 @@ class Unrented:
         """Return how it is entered: with the login of whoever runs this."""
         raise NotImplementedError
 
+    def forget_user_data(self, server: Key) -> None:
+        """Do nothing: it was told nothing."""
+
     def destroy(self, resources: Sequence[Resource], label: Label, note: Note) -> None:
         """Do nothing: it was there before, and stays."""
 

@@ -29,6 +29,7 @@ _UNSURE_LOOKS_S = (2.0, 5.0, 10.0)
 _CREATE_ATTEMPTS = 3
 # From which a machine can be had, the best first.
 _LEADS_ON = ("running", "starting", "stopped")
+_USER_DATA = "user_data/cloud-init"
 _IMAGE_KINDS = {True: "instance_local", False: "instance_sbs"}
 
 
@@ -101,7 +102,7 @@ class Scaleway:
             if part.kind is Kind.BLOCK_VOLUME:
                 self._mark(part, order.label)
         if server.state == "stopped" and order.user_data:
-            self._api.ask("PATCH", f"{_path(server.key)}/user_data/cloud-init", text=order.user_data)
+            self._api.ask("PATCH", f"{_path(server.key)}/{_USER_DATA}", text=order.user_data)
         running = self._switch_on(server.key, note)
         # Of a create call that got no answer a second machine may have come to light.
         made = self._find_made(order, note)
@@ -132,7 +133,7 @@ class Scaleway:
             "volumes": {"0": {"volume_type": "l_ssd" if order.is_local_disk else "sbs_volume", "size": order.disk_bytes}},
             "dynamic_ip_required": True,
             "boot_type": "local",
-            "tags": list(order.label.tags),
+            "tags": [*order.label.tags, *_client_tags(order.client_key)],
         }
         failure: Exception = Unavailable("no attempt was made")
         for _ in range(_CREATE_ATTEMPTS):
@@ -195,6 +196,12 @@ class Scaleway:
             raise TryAgain(f"{server.id}: the machine is {found.state if found else 'gone'}, and has no address")
         return keys.login(server.id, found.addresses[0])
 
+    def forget_user_data(self, server: Key) -> None:
+        try:
+            self._api.ask("DELETE", f"{_path(server)}/{_USER_DATA}")
+        except NotThere:
+            return
+
     # -- giving back --------------------------------------------------------------------------------------------------
 
     def destroy(self, resources: Sequence[Resource], label: Label, note: Note) -> None:
@@ -248,6 +255,11 @@ class Scaleway:
             # Refused while it is attached, for which each generation of the API has words of its own.
             return f": {error}"
         return ""
+
+
+def _client_tags(public_key: str) -> tuple[str, ...]:
+    """Return the tag by which the images of Scaleway let a key in: their own service writes root's keys anew at each boot."""
+    return (f"AUTHORIZED_KEY={'_'.join(public_key.split()[:2])}",) if public_key else ()
 
 
 def _path(key: Key) -> str:
