@@ -72,10 +72,12 @@ NO_CREDENTIAL = "none"
 def read_credential(name: str, directory: Path | None = None) -> str | None:
     """Return a credential's text, or None where there is none.
 
-    Looked for in $CREDENTIALS_DIRECTORY (LoadCredential= of the unit), else, for commands run by hand, among the
-    files that the units load. Raises NoPermission when it is there and may not be read.
+    Looked for in $PLEXGUARD_CREDENTIALS (where a unit has them for what runs at its end too), $CREDENTIALS_DIRECTORY
+    (LoadCredential= of the unit), else, for commands run by hand, among the files that the units load. Raises NoPermission
+    when it is there and may not be read.
     """
-    folder = directory or Path(os.environ.get("CREDENTIALS_DIRECTORY", ADMIN_CREDENTIALS))
+    places = (os.environ.get(name) for name in ("PLEXGUARD_CREDENTIALS", "CREDENTIALS_DIRECTORY"))
+    folder = directory or next((Path(place) for place in places if place), ADMIN_CREDENTIALS)
     try:
         text = (folder / name).read_text(encoding="utf-8", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
