@@ -30,6 +30,14 @@ class CommandFailed(CommandError):
     """A command ended with an exit code other than 0."""
 
 
+class CommandEnded(CommandFailed):
+    """A command whose output was followed has ended. code: with which exit code, 0 too."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class CommandTimeout(CommandError):
     """A command did not end in time and was killed with all its children."""
 
@@ -51,7 +59,7 @@ class Stream(Protocol):
     """The output of a command that goes on, line by line."""
 
     def read_line(self, timeout_s: float) -> str | None:
-        """Return the next line, or None when none came in time. Raises CommandFailed when the command ended."""
+        """Return the next line, or None when none came in time. Raises CommandEnded when the command did."""
         ...
 
     def close(self) -> None: ...
@@ -69,8 +77,9 @@ class Commands(Protocol):
 
 
 class Host(Commands, Protocol):
-    def follow(self, argv: Sequence[str]) -> Stream:
-        """Start a command whose output is read as it comes. Raises CommandMissing."""
+    def follow(self, argv: Sequence[str], *, rewrites: bool = False) -> Stream:
+        """Start a command whose output is read as it comes. rewrites: it writes a line over and over, each of which is one: a
+        carriage return ends it. Raises CommandMissing."""
         ...
 
     def hold(self, argv: Sequence[str]) -> contextlib.AbstractContextManager[None]:
@@ -96,8 +105,8 @@ class LocalHost:
             raise CommandFailed(f"{shlex.join(argv)}: exit code {done.code}: {_last_lines(done.stderr or done.stdout)}")
         return done
 
-    def follow(self, argv: Sequence[str]) -> "LocalStream":
-        return LocalStream(argv)
+    def follow(self, argv: Sequence[str], *, rewrites: bool = False) -> "LocalStream":
+        return LocalStream(argv, rewrites=rewrites)
 
     @contextlib.contextmanager
     def hold(self, argv: Sequence[str]) -> Iterator[None]:
@@ -112,8 +121,9 @@ class LocalHost:
 class LocalStream:
     """A command on this machine whose lines are read as they come."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], *, rewrites: bool = False) -> None:
         self._argv = argv
+        self._rewrites = rewrites
         self._process = _start(argv, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
@@ -131,7 +141,10 @@ class LocalStream:
             if not chunk:
                 _wait(self._process, time.monotonic() + _GRACE_S)
                 code = self._process.returncode
-                raise CommandFailed(f"{shlex.join(self._argv)}: ended with code {code}: {_last_lines(_text(self._rest))}")
+                text = f"{shlex.join(self._argv)}: ended with code {code}: {_last_lines(_text(self._rest))}"
+                raise CommandEnded(text, code=code if code is not None else -1)
+            if self._rewrites:
+                chunk = chunk.replace(b"\r", b"\n")
             self._rest = (self._rest + chunk)[-MAX_OUTPUT_BYTES:]
             if b"\n" not in chunk and time.monotonic() >= deadline:
                 return None

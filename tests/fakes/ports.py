@@ -119,7 +119,7 @@ class FakeHost:
                 return self._give(self.answers[words], argv, check)
         raise CommandMissing(f"Failed to run {argv[0]}: not in this test")
 
-    def follow(self, argv: Sequence[str]) -> FakeStream:
+    def follow(self, argv: Sequence[str], *, rewrites: bool = False) -> FakeStream:
         self.ran.append(list(argv))
         if not self.streams:
             raise CommandMissing(f"Failed to run {argv[0]}: not in this test")

@@ -63,6 +63,10 @@ class Sshd:
         await_true(self._listens)
         return process
 
+    def start(self) -> None:
+        """Start it again, once it was killed."""
+        self.process = self._start()
+
     def _listens(self) -> bool:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.port)) == 0

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from plexguard.core import rsync
+from plexguard.core.clock import SystemClock
 from plexguard.core.errors import NoPermission, Unavailable
 from plexguard.core.host import CommandFailed, CommandMissing, CommandTimeout, LocalHost
-from plexguard.core.ssh import ConnectionLost, HostKeyRefused, SshHost, connect
+from plexguard.core.ssh import ConnectionLost, HostKeyRefused, Login, Reconnecting, SshHost, connect
 from tests.fakes.sshd import Sshd, running_sshd
 from tests.waiting import await_true
 
@@ -115,6 +116,52 @@ def test_a_connection_that_ends_in_the_middle_is_no_end_of_the_command(tmp_path:
             there.run(("sleep", "60"), timeout_s=50)
         with pytest.raises(ConnectionLost):
             there.run(("true",), timeout_s=5)
+
+
+def test_a_command_that_was_under_way_is_lost_and_the_next_one_finds_the_machine_again(tmp_path: Path) -> None:
+    asked: list[Login] = []
+    with running_sshd(tmp_path / "sshd") as sshd:
+
+        def find() -> Login:
+            asked.append(sshd.login)
+            return sshd.login
+
+        there = Reconnecting(find, clock=SystemClock(), patience_s=30)
+        assert there.run(("echo", "one"), timeout_s=20).stdout == "one\n"
+        threading.Timer(0.5, sshd.kill).start()
+        with pytest.raises(ConnectionLost):
+            there.run(("sh", "-c", f"echo begun >> {tmp_path}/begun; sleep 60"), timeout_s=50)
+        threading.Timer(1.0, sshd.start).start()
+        assert there.run(("echo", "two"), timeout_s=20).stdout == "two\n"
+        there.close()
+
+    # Once for each connection, and the command that was lost was not run again.
+    assert len(asked) == 2
+    assert (tmp_path / "begun").read_text() == "begun\n"
+
+
+def test_a_machine_that_stays_away_is_tried_for_so_long_and_one_that_is_another_not_at_all(sshd: Sshd, tmp_path: Path) -> None:
+    away = Login(name="away", address="127.0.0.1", user="root", port=1)
+    with pytest.raises(Unavailable, match="port 1"):
+        Reconnecting(lambda: away, clock=SystemClock(), patience_s=0.1).run(("true",), timeout_s=5)
+    asked: list[int] = []
+    unknown = sshd.login.__class__(name="x", address="127.0.0.1", user="root", port=sshd.port, keys=sshd.login.keys)
+    with pytest.raises(HostKeyRefused):
+        Reconnecting(lambda: (asked.append(1), unknown)[1], clock=SystemClock(), patience_s=60).run(("true",), timeout_s=5)
+    assert asked == [1]
+
+
+def test_a_transfer_tells_how_far_it_is_and_why_it_failed(sshd: Sshd, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 16_384)  # 4 MiB
+    told: list[rsync.Progress] = []
+
+    rsync.send(LocalHost(), sshd.login, str(source), str(target), limit_bytes_per_s=1 << 21, tell=told.append)
+
+    assert target.read_bytes() == source.read_bytes()
+    assert told[-1] == rsync.Progress(done_bytes=4 << 20, percent=100) and any(one.percent < 100 for one in told)
+    with pytest.raises(CommandFailed, match=r"exit code 23: .*No such file"):
+        rsync.fetch(LocalHost(), sshd.login, str(tmp_path / "absent"), str(target), tell=told.append)
 
 
 def test_a_small_file_is_written_for_its_owner_alone_and_over_none(there: SshHost, tmp_path: Path) -> None:
