@@ -93,7 +93,9 @@ class Job:
 
     def read_lines(self, count: int = _LAST_LINES) -> list[str]:
         """Return the last lines that it has printed. Raises CommandError, ConnectionLost."""
-        argv = ("journalctl", f"--unit={self.unit}", "--boot", "--output=cat", "--no-pager", "--quiet", f"--lines={count}")
+        # Not --unit=, with which the service manager has the last word.
+        where = (f"_SYSTEMD_UNIT={self.unit}", "--boot", f"--lines={count}")
+        argv = ("journalctl", *where, "--output=cat", "--no-pager", "--quiet")
         return [line for line in self.host.run(argv, timeout_s=_COMMAND_S).stdout.splitlines() if line.strip()]
 
     def wait(self, clock: Clock, *, tell: Callable[[Standing], object] = lambda _: None, away_s: float = _AWAY_S) -> None:

@@ -66,11 +66,11 @@ IMAGE = Layer(CLOUD, key=f"cloud image {_RECIPE} {sorted(_FILES.items())}", prep
 
 
 class Rented:
-    """lan: where they are joined. image: what they start from."""
+    """lan: where they are joined. image: what they start from, those that are made from now on."""
 
     def __init__(self, lan: Lan, *, image: Source = IMAGE) -> None:
         self._lan = lan
-        self._image = image
+        self.image = image
         self._machines: dict[str, Machine] = {}
         self._numbers = itertools.count(_FIRST_HOST)
         self._lock = threading.Lock()
@@ -140,7 +140,7 @@ class Rented:
         self._tell(server)
         binds = {self._seed(server.id): _SEED}
         # Whoever switches a server on hears that it runs long before its system is up.
-        return Machine(self._image, network=AtSwitch(self._lan), name=f"rented-{number}", binds=binds, is_awaited=False)
+        return Machine(self.image, network=AtSwitch(self._lan), name=f"rented-{number}", binds=binds, is_awaited=False)
 
     def _tell(self, server: scaleway.Machine) -> None:
         """Give a machine what it is told at its next boot, as its metadata service would."""

@@ -18,6 +18,7 @@ TIMERS = {
     ("plexguard.core.state", "time.monotonic"),  # for how long a lock may still be with a child
     ("plexguard.core.state", "time.sleep"),  # the same
     ("plexguard.core.ssh", "time.monotonic"),  # deadline of a command
+    ("plexguard.core.rsync", "time.monotonic"),  # deadline of a transfer
     ("plexguard.core.plex_http", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.core.wire", "time.monotonic"),  # deadline of one HTTP answer
     ("plexguard.notify.web", "time.monotonic"),  # deadline of one call

@@ -8,9 +8,8 @@ from typing import Any
 
 from tests.fakes.scaleway import PROJECT, SECRET_KEY, FakeScaleway, Timing
 from tests.machine import READY, Machine, installed
-from tests.machine.machine import Source
 from tests.machine.network import InSwitch, Lan
-from tests.machine.rented import API, IMAGE, Rented
+from tests.machine.rented import API, Rented
 from tests.system.conftest import configure
 
 KEY = "/etc/plexguard/credentials/scaleway.secret-key"
@@ -44,12 +43,12 @@ class House:
 
 
 @contextlib.contextmanager
-def house(deb: Path, *, run: str = 'instance = "lite"\n', image: Source = IMAGE, **options: Any) -> Iterator[House]:
+def house(deb: Path, *, run: str = 'instance = "lite"\n', **options: Any) -> Iterator[House]:
     """Give a home that is configured, with the run `delta`. run: its file. options: of FakeScaleway."""
     options = {"timing": Timing().scaled(0.05), **options}
     with contextlib.ExitStack() as stack:
         lan = stack.enter_context(Lan())
-        rented = stack.enter_context(Rented(lan, image=image))
+        rented = stack.enter_context(Rented(lan))
         cloud = stack.enter_context(rented.cloud(**options))
         machine = stack.enter_context(Machine(installed(READY, deb), network=InSwitch(lan), name="house"))
         machine.write(KEY, SECRET_KEY + "\n", mode=0o600)

@@ -58,6 +58,22 @@ def test_machine_runs_and_all_of_it_is_on_the_lease(cloud, tmp_path, journal):
     assert journal.names == ["cloud.instance-created"]
 
 
+def test_what_a_machine_was_told_is_removed_and_its_key_is_let_in_by_a_tag(cloud, tmp_path, journal):
+    lease = make_lease(datetime.now(UTC))
+    world = make_world(cloud.url, tmp_path, active_state="active", journal=journal)
+    order = replace(make_order(lease, "DEV1-S"), client_key="ssh-ed25519 AAAA+/= plexguard-delta\n")
+    server = acquire(world.provider, world.leases, lease, order, journal)
+    (made,) = [left for left in cloud.left() if left.kind == "server"]
+    assert "AUTHORIZED_KEY=ssh-ed25519_AAAA+/=" in made.tags and "plexguard-run=delta" in made.tags
+    assert cloud.world.servers[server.key.id].user_data
+
+    # Removed already, and with its machine, is removed too.
+    for _ in range(2):
+        world.provider.forget_user_data(server.key)
+    assert not cloud.world.servers[server.key.id].user_data
+    world.provider.forget_user_data(replace(server.key, id="00000000-0000-4000-8000-000000000000"))
+
+
 def test_block_volume_is_labelled_and_noted_before_the_machine_is_switched_on(cloud, tmp_path, journal):
     rent(cloud, tmp_path, journal, type_name="PRO2-S")
 

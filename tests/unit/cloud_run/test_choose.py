@@ -101,3 +101,15 @@ def test_cost_is_that_of_the_whole_limit(max_cost, is_affordable):
 
     assert plan.estimate.total == pytest.approx(19.12, abs=0.01)
     assert plan.is_affordable is is_affordable
+
+
+def test_what_was_refused_when_it_was_asked_for_is_not_asked_for_again():
+    offers = {"a": (GP1_S, PRO2_S), "b": (GP1_S,)}
+
+    choice = choose_machine(RunFile(), ("a", "b"), find(offers), refused=frozenset({("GP1-S", "a")}))
+    stand_in = choose_machine(RunFile(), ("a", "b"), find(offers), refused=frozenset({("GP1-S", "a"), ("GP1-S", "b")}))
+
+    assert (choice.zone, choice.offer.type) == ("b", "GP1-S")
+    assert (stand_in.zone, stand_in.offer.type) == ("a", "PRO2-S")
+    with pytest.raises(NoMachine, match="GP1-S in a: refused when it was asked for"):
+        choose_machine(RunFile(type="GP1-S"), ("a",), find(offers), refused=frozenset({("GP1-S", "a")}))

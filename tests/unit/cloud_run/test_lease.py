@@ -88,3 +88,14 @@ def test_file_says_what_the_page_says(leases, tmp_path):
 
     assert found["keys"] == [{"kind": "server", "id": "s1", "zone": "fr-par-1"}]
     assert (found["schema"], found["deadline"], found["keep"]) == (1, "2026-03-05T12:00:00+00:00", True)
+
+
+def test_keys_of_a_machine_go_with_its_lease_whoever_forgets_it(leases, tmp_path):
+    leases.save(LEASE)
+    keys = leases.keys_of("delta")
+    keys.folder.mkdir()
+    keys.client.write_text("private")
+
+    leases.forget("delta")
+
+    assert keys.folder == tmp_path / "delta/keys" and not keys.folder.exists()
