@@ -29,7 +29,7 @@ PORT = 8080
 API = f"http://127.0.0.1:{PORT}"
 _FIRST_HOST = 20
 _SEED = "/var/lib/cloud/seed/nocloud"
-_RECIPE = "1"
+_RECIPE = "2"
 # What an image of the cloud has beyond what its packages bring; there is no mirror here, and all packages are there already.
 _FILES = {
     "/etc/cloud/cloud.cfg.d/99-testbed.cfg": (
@@ -41,6 +41,8 @@ Description=Address of a Server
 DefaultDependencies=no
 Before=network-pre.target cloud-init-local.service
 Wants=network-pre.target
+# Else it is no server yet: an image that is being prepared.
+ConditionPathExists={_SEED}/address
 
 [Service]
 Type=oneshot

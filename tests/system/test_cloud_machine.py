@@ -179,6 +179,7 @@ def test_what_cannot_work_stops_before_anything_is_rented_and_what_goes_wrong_la
     make_good(home)
     configure(machine, CONFIG + 'zones = ["fr-par-1", "nl-ams-1"]\n')
     cloud.set(mishaps=(Mishap(kind="out-of-stock", method="POST", path="fr-par-1/servers$", times=1),))
+    WITHOUT_ZSTD.path()
     home.rented.image = WITHOUT_ZSTD
     assert start(home, check=False).returncode != 0
 
