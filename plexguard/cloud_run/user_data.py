@@ -25,6 +25,7 @@ _UNITS = "/etc/systemd/system"
 PACKAGES = (
     "docker.io",
     "fuse3",
+    "polkitd",
     "rclone",
     "rsync",
     "sqlite3",

@@ -22,6 +22,8 @@ from plexguard.core.zipped import zip_suite
 # For how long the connection may be lost again and again.
 _LIMIT_S = 900.0
 _PAUSE_S = 10.0
+# A machine that is gone keeps nobody from being given back.
+_RELEASE_S = 30.0
 
 
 def find_media(run: Work) -> Media | None:
@@ -85,11 +87,11 @@ def _read_storages(media: Media) -> str:
 def release(run: Work) -> int:
     """Unmount the storage there, and remove what it is opened with. A machine that is out of reach is told, and no failure: it goes
     anyway. On a shutdown of this machine the run's stays at work, with its mount."""
-    if run.config.provider == "local" or run.ports.manager.is_stopping() or not _has_machine(run):
+    if run.config.provider == "local" or run.is_shut_down or not _has_machine(run):
         return 0
     run.ports.notifier.tell("STATUS=unmounting the storage")
     try:
-        with run.machine() as there:
+        with run.machine(patience_s=_RELEASE_S) as there:
             bring.take_away(there, stays=not run.world.provider.is_rented)
     except PlexguardError as error:
         run.ports.journal.send(events.MOUNT_LEFT, run=run.name, reason=str(error))
