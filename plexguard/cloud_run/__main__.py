@@ -6,13 +6,14 @@ from typing import NoReturn
 import click
 
 from plexguard.cloud_run.commands import begin
+from plexguard.cloud_run.commands.ask_claim import ask_claim
 from plexguard.cloud_run.commands.cost import cost
 from plexguard.cloud_run.commands.destroy import destroy
 from plexguard.cloud_run.commands.finish import finish
 from plexguard.cloud_run.commands.hold import hold
 from plexguard.cloud_run.commands.logs import logs
 from plexguard.cloud_run.commands.orphans import orphans
-from plexguard.cloud_run.commands.phase import phase, release
+from plexguard.cloud_run.commands.phase import phase, prepare, release
 from plexguard.cloud_run.commands.plan import plan
 from plexguard.cloud_run.commands.reaper import reaper
 from plexguard.cloud_run.commands.resume import resume
@@ -40,6 +41,7 @@ def cli(context: click.Context, config_path: Path) -> int:
 
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(ask_claim)
 cli.add_command(cost)
 cli.add_command(destroy)
 cli.add_command(finish)
@@ -48,6 +50,7 @@ cli.add_command(logs)
 cli.add_command(orphans)
 cli.add_command(phase)
 cli.add_command(plan)
+cli.add_command(prepare)
 cli.add_command(reaper)
 cli.add_command(release)
 cli.add_command(resume)

@@ -1,6 +1,7 @@
 """What the runs of the cloud need around their configuration, looked at for `plexguard-status check-config`: files of runs, each of
 which is read, and nothing is asked of the provider."""
 
+import grp
 import os
 
 from plexguard.cloud_run.config import Config
@@ -31,7 +32,18 @@ def look_around(config: Config, host: Host) -> Around:
     faults += [f"{FOLDER / name}: is no name of a run, allowed are a-z, 0-9 and -, at most 31 of them" for name in odd]
     if config.provider == "none":
         faults += [f"[cloud-run] provider: missing, and something may be rented for {name}" for name in _find_leases()]
+    if config.provider == "local" and not _has_docker():
+        faults.append("[cloud-run] provider: runs are to work on this machine, which has no Docker: apt install docker.io")
     return Around(faults=tuple(faults))
+
+
+def _has_docker() -> bool:
+    """Tell whether there is the group whose members may ask the engine."""
+    try:
+        grp.getgrnam("docker")
+    except KeyError:
+        return False
+    return True
 
 
 def _find_leases() -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 PHASES = ("preflight", "instance", "mount", "database", "plex", "scan", "analyze", "export")
 # What they hold is released when they end, by ExecStopPost= of their units. The first, which ends last, holds nothing.
 HOLDING_PHASES = ("preflight", "instance", "mount", "plex")
+# Something comes first in these, and then somebody may be asked: `prepare`, by ExecStartPre= of their units.
+PREPARED_PHASES = ("plex",)
 # What these have done stays done: a run that is taken up again passes them by.
 LASTING_PHASES = ("database", "scan", "analyze", "export")
 

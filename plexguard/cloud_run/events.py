@@ -439,3 +439,55 @@ HOLD_OVER = Event(
           editor /etc/plexguard/cloud-run/{run}.toml
         """,
 )
+
+CLAIM_ASKED = Event(
+    name="cloud.claim-asked",
+    message_id="00635218438b4bb9859e569578f375a9",
+    priority=Priority.NOTICE,
+    message="The run {run} asks for a claim token, for {limit}; to answer: systemd-tty-ask-password-agent",
+    subject="A run asks for a claim token",
+    page=_PAGE,
+    fields={"run": str, "limit": str},
+    about=("run",),
+    meaning="""
+        The Plex of the run {run} is about to start and is to belong to your account, for which it needs a claim token. Such a token
+        lives four minutes, and is asked for at the last moment.
+        """,
+    decided="""
+        The run's file says so, its server belongs to nobody yet, and there is no account's token among the credentials.
+        """,
+    did="""
+        The question is on every terminal on which `systemctl start` waits for the run. After {limit} without an answer the run
+        fails, and what is rented is given back.
+        """,
+    action="""
+        Get a token from https://plex.tv/claim and answer:
+          systemd-tty-ask-password-agent
+        Never be asked again, by an account's token:
+          install -m 600 /dev/stdin /etc/plexguard/credentials/plex.account-token
+        """,
+)
+
+PLEX_LEFT = Event(
+    name="cloud.plex-left",
+    message_id="aa16cb9b546648c58bf2d2eb68a4c0f9",
+    priority=Priority.WARNING,
+    message="Plex of the run {run} in {zone} could not be stopped: {reason}",
+    subject="Plex on a run's machine could not be stopped",
+    page=_PAGE,
+    fields={**_PLACE, "reason": str},
+    about=_ABOUT,
+    meaning="""
+        The run {run} has ended, and the container called plex on its machine may still run: {reason}.
+        """,
+    decided="""
+        The machine, or its Docker engine, did not do what it was asked.
+        """,
+    did="""
+        The run went on to its end. A machine that is rented goes with all that runs on it; on any other the container stays.
+        """,
+    action="""
+        Where the machine is not rented, stop it there:
+          docker stop plex
+        """,
+)

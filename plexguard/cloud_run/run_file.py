@@ -1,5 +1,6 @@
 """What a run is to be: /etc/plexguard/cloud-run/NAME.toml, one file a run, without sections."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,22 @@ from plexguard.core.spans import show_size
 
 FOLDER = Path("/etc/plexguard/cloud-run")
 _MIN_MEMORY = "256M"
+# A name as Docker has them: a registry, parts, a tag, a digest. No option, whatever is typed: it begins with a letter or digit.
+_IMAGE = re.compile(
+    r"(?:[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+
+
+def _image(value: object) -> str:
+    text = TEXT.parse(value)
+    if text and (len(text) > 255 or not _IMAGE.fullmatch(text)):
+        raise ValueError
+    return text
+
+
+IMAGE: Kind[str] = Kind('the name of an image, such as "plexinc/pms-docker:latest"', _image, quote)
 
 
 def _mount(value: object) -> str:
@@ -55,6 +72,18 @@ class RunFile:
     limit: timedelta = option(
         span("1h", "30d"), timedelta(hours=96), "After what time the machine is given back, whatever is done."
     )
+    image: str = option(
+        IMAGE, "", "The image of Plex's container. Empty: the official one, of the version at home where there is a Plex."
+    )
+    limited: bool = option(
+        BOOLEAN, True, "Whether Plex's container has limits at all. Some engines, such as one in a container, can give none."
+    )
+    claim: str = option(
+        choice("ask", "never"),
+        "ask",
+        "Whether Plex is to belong to an account: then a claim token is asked for, or fetched with an account's token.",
+    )
+    claim_timeout: timedelta = option(span("5s", "10min"), timedelta(minutes=3), "For how long it is asked for.")
     keep: bool = option(BOOLEAN, False, "Whether the machine stays after the run until that time is over, to look at.")
     hold: timedelta = option(
         span("10min", "7d"), timedelta(hours=8), "For how long plexguard-cloud-hold@NAME.service keeps the machine, to look at."

@@ -39,7 +39,11 @@ def make_drop_ins(
     # At boot nothing is mounted yet, and what is guarded stands in no fstab(5).
     guarded = Guarded(mount_points=find_mount_points(settings))
     unit = settings.take(PlexConfig).unit
-    site = replace(_site(found, (*mounts, *guarded.as_mounts()), groups), plex_unit=unit if unit != PlexConfig().unit else "")
+    site = replace(
+        _site(found, (*mounts, *guarded.as_mounts()), groups),
+        plex_unit=unit if unit != PlexConfig().unit else "",
+        has_docker="docker" in groups.values(),
+    )
     return {name: _HEADER + content for name, content in suite.drop_ins(settings, site).items()}
 
 

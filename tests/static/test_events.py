@@ -30,7 +30,7 @@ EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 # What a runbook may send people to beside the suite's own commands; all in Debian's base, but docker where Plex runs in it.
 SYSTEM_TOOLS = {
     *("apt-get", "cat", "chmod", "df", "docker", "dpkg", "editor", "findmnt", "grep", "install", "ip", "journalctl", "ls", "namei"),
-    *("ps", "rm", "ss", "systemctl", "systemd-cgtop", "systemd-inhibit"),
+    *("ps", "rm", "ss", "systemctl", "systemd-cgtop", "systemd-inhibit", "systemd-tty-ask-password-agent"),
 }
 # Units that are not ours.
 FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
@@ -40,6 +40,7 @@ FOREIGN_UNITS = {"plexmediaserver.service", "docker.service"}
 ENDLESS = {
     "program.failed": "its next run tells nothing of itself; that a unit has failed is known to the manager",
     "program.bug": "as program.failed",
+    "cloud.plex-left": "the run is over, and nobody looks at its machine any more",
     "config.not-applied": "it is told at each reload, by who can remember nothing",
     "state.set-aside": "it is begun anew at once",
     "reboot.rebooting": "reboot.done is told after it",

@@ -155,7 +155,7 @@ def test_phases_are_a_chain_of_which_nothing_stays_when_nothing_needs_it():
 
 @EACH
 def test_setting_is_given_once_or_is_a_list(unit):
-    lists = {"ExecStopPost", "PathChanged", "LoadCredential", "SetCredential", "SystemCallFilter", "After", "Wants"}
+    lists = {"ExecStartPre", "ExecStopPost", "PathChanged", "LoadCredential", "SetCredential", "SystemCallFilter", "After", "Wants"}
     names = [(line.section, line.name) for line in unit.lines if line.name not in lists]
     assert len(names) == len(set(names))
 

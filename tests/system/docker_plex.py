@@ -99,8 +99,13 @@ def _simulator() -> list[str]:
     return [word for volume in SIMULATOR_VOLUMES for word in ("--volume", volume)]
 
 
-def make_image(machine: Machine) -> None:
-    """Make the image anew: another one has its name then, as after a pull."""
+def make_image(machine: Machine, *, own: str = "") -> None:
+    """Make the image anew: another one has its name then, as after a pull.
+
+    own: a folder of the machine with what the image has beside the machine's own files, and /init, which its containers run.
+    """
     parts = " ".join(_PARTS)
     left_out = " ".join(f"--exclude={pattern}" for pattern in _LEFT_OUT)
-    machine.run(["sh", "-c", f"cd / && tar {left_out} -c {parts} | docker import - {IMAGE}"], timeout_s=120)
+    more, change = (f"-C {own} .", "--change 'ENTRYPOINT [\"/init\"]'") if own else ("", "")
+    script = f"cd / && tar {left_out} -c {parts} {more} | docker import {change} - {IMAGE}"
+    machine.run(["sh", "-c", script], timeout_s=120)

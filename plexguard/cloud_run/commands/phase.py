@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plexguard.cloud_run.chain import HOLDING_PHASES, LASTING_PHASES, PHASES
+from plexguard.cloud_run.chain import HOLDING_PHASES, LASTING_PHASES, PHASES, PREPARED_PHASES
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.run_file import check_name, read_run
@@ -44,14 +44,25 @@ def release(config_path: Path, phase: str, name: str) -> int:
     return code
 
 
-def run(config: Config, ports: Ports, phase: str, name: str) -> int:
+@click.command()
+@click.argument("phase", type=click.Choice(PREPARED_PHASES))
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def prepare(config_path: Path, phase: str, name: str) -> int:
+    """Do what a phase does first, as its unit does."""
+    config, ports = begin.load(config_path)
+    return run(config, ports, phase, check_name(name), is_first=True)
+
+
+def run(config: Config, ports: Ports, phase: str, name: str, *, is_first: bool = False) -> int:
+    """Do a phase, or what comes first of it, and return the exit code: what it raises is told, and is the end of the run."""
     from plexguard.cloud_run import events
     from plexguard.cloud_run.state import FAILED
     from plexguard.core.errors import PlexguardError
     from plexguard.core.notify import one_line
 
     try:
-        _do(phase, open_work(config, ports, name, read_run(name)))
+        (_prepare if is_first else _do)(phase, open_work(config, ports, name, read_run(name)))
     except PlexguardError as error:
         reason, book = one_line(str(error)), open_book(ports, name)
         if book.peek() is not None:
@@ -73,6 +84,13 @@ def _do(phase: str, work: "Work") -> None:
     find_phase(phase).work(work)
     seconds = work.book.end(phase, is_done=phase in LASTING_PHASES)
     work.ports.journal.send(events.PHASE_DONE, run=work.name, phase=phase, seconds=seconds, line=work.book.state.line)
+
+
+def _prepare(phase: str, work: "Work") -> None:
+    """Do what comes first in a phase. Raises what it raises."""
+    if work.book.begin(phase):
+        find_phase(phase).prepare(work)
+        work.book.end(phase, is_done=False)
 
 
 def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work":

@@ -7,13 +7,20 @@ from dataclasses import replace
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.choose import Planned
+from plexguard.cloud_run.container import choose_image
 from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.owner import find_owner
 from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.planning import plan_affordable, tell_choice
-from plexguard.core.errors import TryAgain
+from plexguard.core.errors import TryAgain, Unavailable
+from plexguard.core.found import Server, read_plex
+from plexguard.core.journal import Journal
+from plexguard.core.plex import PlexError
+from plexguard.core.plex_http import HttpPlex
+
+_HOME_TIMEOUT_S = 10.0
 
 
 def work(run: Work) -> None:
@@ -27,9 +34,12 @@ def work(run: Work) -> None:
     find_media(run)
     run.tell("looking for a machine")
     planned = plan_affordable(run.name, run.file, run.config, run.world.provider)
+    choice = planned.choice
+    run.world.provider.check(choice.zone, choice.offer.type, is_local_disk=choice.is_local_disk)
+    image = choose_image(run.file.image, "" if run.file.image else _find_home_version(run.ports.journal))
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
-    run.book.change(choice=planned.choice, hourly_euros=planned.estimate.total / planned.estimate.hours)
-    run.tell(_show(planned))
+    run.book.change(choice=choice, image=image, hourly_euros=planned.estimate.total / planned.estimate.hours)
+    run.tell(f"{_show(planned)}; Plex is {image}")
 
 
 def release(run: Work) -> int:
@@ -55,6 +65,20 @@ def _take_up(run: Work) -> bool:
     run.book.change(resumed=state.resumed + 1)
     run.ports.journal.send(events.RUN_RESUMED, run=run.name, zone=lease.zone, phase=state.phase)
     return True
+
+
+def _find_home_version(journal: Journal) -> str:
+    """Return the version of Plex at home, "" where there is none. Raises Unavailable when there is one and it does not tell."""
+    found = read_plex(journal)
+    if found is None or found.server is Server.NONE or not found.url:
+        return ""
+    try:
+        return HttpPlex(found.url, None, owners=found.owners).identity(timeout_s=_HOME_TIMEOUT_S).version
+    except PlexError as error:
+        raise Unavailable(
+            f"Plex at home does not tell its version, which the one in the cloud must have: {error}",
+            hint='start it, or name an image in the run\'s file, such as image = "plexinc/pms-docker:latest"',
+        ) from error
 
 
 def _show(planned: Planned) -> str:

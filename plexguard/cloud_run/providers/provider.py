@@ -72,6 +72,11 @@ class Provider(Protocol):
 
     def price(self, offer: Offer, *, is_local_disk: bool) -> Prices: ...
 
+    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> None:
+        """Raise what would keep a machine from being had, as far as that can be known before: MissingInput when its image is not
+        there, NoPermission when the key may not look at what is to be rented."""
+        ...
+
     def list(self, zone: str) -> Listing:
         """Return all that is in a zone, whosever it is. Raises when it can't be told: nothing is never told for unknown."""
         ...

@@ -40,6 +40,9 @@ class Unrented:
     def price(self, offer: Offer, *, is_local_disk: bool) -> Prices:
         return Prices(machine=0.0, disk_gb=0.0, address=0.0)
 
+    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> None:
+        """Nothing is made, and it has told how large it is: it is there."""
+
     def list(self, zone: str) -> Listing:
         return Listing(zone=zone, at=self._clock.now())
 

@@ -1,5 +1,6 @@
 """The small parts: whose machines, what there is in words, amounts, units, what is around."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -77,7 +78,25 @@ def test_lease_without_a_provider_is_found_around(tmp_path, monkeypatch):
     found = around.look_around(Config(), FakeHost())
 
     assert found.faults == ("[cloud-run] provider: missing, and something may be rented for delta",)
+    assert around.look_around(Config(provider="ssh", ssh="nas"), FakeHost()).faults == ()
+
+
+def test_runs_on_this_machine_need_its_docker(tmp_path, monkeypatch):
+    monkeypatch.setattr(around, "FOLDER", tmp_path)
+    monkeypatch.setattr(around, "_has_docker", lambda: False)
+
+    assert "apt install docker.io" in " ".join(around.look_around(Config(provider="local"), FakeHost()).faults)
+    monkeypatch.setattr(around, "_has_docker", lambda: True)
     assert around.look_around(Config(provider="local"), FakeHost()).faults == ()
+
+
+def test_only_runs_on_this_machine_may_ask_its_docker():
+    name = "plexguard-cloud-plex@.service.d/50-docker.conf"
+    with_docker = replace(SITE, has_docker=True)
+
+    assert drop_ins(Config(provider="local"), with_docker)[name] == "[Service]\nSupplementaryGroups=docker\n"
+    assert name not in drop_ins(Config(provider="local"), SITE)
+    assert name not in drop_ins(Config(provider="ssh", ssh="nas"), with_docker)
 
 
 def test_mistakes_in_the_files_of_runs_are_found_around(tmp_path, monkeypatch):

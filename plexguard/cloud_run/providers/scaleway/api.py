@@ -23,7 +23,10 @@ _PAGE = 100
 _MOST_PAGES = 100
 # Between the attempts of one call; half a minute in all.
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0)
-_KEY_HINT = f"write a valid key into {ADMIN_CREDENTIALS / KEY_CREDENTIAL}, with the rights that man plexguard-cloud-run names"
+_KEY_HINT = f"write a valid key into {ADMIN_CREDENTIALS / KEY_CREDENTIAL}, see man plexguard-cloud-run"
+# What the key's policy must hold, by the part of the API that refuses.
+_RIGHTS = {"/instance/": "InstancesFullAccess", "/block/": "BlockStorageFullAccess"}
+_KEY_FAULTS = {"expired": "expired", "not_found": "unknown", "invalid_argument": "none at all"}
 _MAX_WORDS = 300
 
 
@@ -179,8 +182,12 @@ def judge(status: int, answer: Any, call: str, request_id: str) -> Exception:
         return Busy(text)
     if status >= 500 or status == 408:
         return Unsure(text)
-    if status in (401, 403):
-        return NoPermission(text, hint=_KEY_HINT)
+    if status == 401 or kind == "denied_authentication":
+        return NoPermission(f"The key is {_KEY_FAULTS.get(str(said.get('reason')), 'refused')}: {text}", hint=_KEY_HINT)
+    if status == 403:
+        right = next((right for part, right in _RIGHTS.items() if part in call), "")
+        wanted = f"give its application {right} for the project" if right else "give its application the rights it lacks"
+        return NoPermission(f"The key lacks a right{f', {right}' if right else ''}: {text}", hint=wanted)
     return PeerError(text)
 
 

@@ -62,6 +62,12 @@ class Scaleway:
         disk = self._config.local_disk_price if is_local_disk else self._config.block_disk_price
         return Prices(machine=offer.hourly_euros, disk_gb=disk, address=self._config.address_price)
 
+    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> None:
+        # A quota is told at the creation, and by another API before, for which the key has no right.
+        self.find_image(zone, type_name, is_local_disk=is_local_disk)
+        # All that a run leaves must be seen, in both generations of the API.
+        self.list(zone)
+
     def list(self, zone: str) -> Listing:
         project = self._config.project
         found = [

@@ -1,0 +1,133 @@
+"""Plex's container as a run starts it, on a booted machine with a real engine: who is asked for a claim token, and how."""
+
+import json
+
+import pytest
+
+from tests.machine import Machine
+from tests.system import docker_plex
+from tests.system.conftest import configure, events
+from tests.system.native_plex import SIMULATOR
+
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
+
+RUN = "plexguard-cloud-run@delta.service"
+PLEX = "plexguard-cloud-plex@delta.service"
+TOKEN = "claim-AbCdEfGhIjKlMnOp1234"
+OWN = "/srv/image"
+TYPED = "/srv/typescript"
+GO_ON = "/srv/go-on"
+# What the official image does in its first run, as far as it matters here; and three processes by the names of Plex's.
+INIT = f"""\
+#!/bin/sh
+set -eu
+mkdir -p '/config/{docker_plex.PMS}'
+if [ -f "${{PLEX_CLAIM_FILE:-}}" ]; then
+    cp "$PLEX_CLAIM_FILE" /config/exchanged
+    echo '{{"claimed": true, "token": "token-of-the-server"}}' > /config/simulator.json
+else
+    echo '{{"claimed": false}}' > /config/simulator.json
+fi
+for name in 'Plex Script Host' 'Plex Tuner Service'; do
+    ln -sf /bin/sleep "/$name"
+    "/$name" infinity &
+done
+exec '{docker_plex.PROGRAM}' --data '/config/{docker_plex.PMS}' --control /config/simulator.json
+"""
+
+
+@pytest.fixture
+def machine(docker_machine: Machine) -> Machine:
+    """A machine on which runs work, with the image there, and a run whose scan waits for us."""
+    machine = docker_machine
+    machine.push(SIMULATOR, f"{OWN}/usr/lib/plexmediaserver/simulator")
+    machine.run(["cp", f"{OWN}/usr/lib/plexmediaserver/simulator/plex-media-server", f"{OWN}{docker_plex.PROGRAM}"])
+    machine.write(f"{OWN}/init", INIT, mode=0o755)
+    docker_plex.make_image(machine, own=OWN)
+    machine.run(["mkdir", "/Media"])
+    machine.write(
+        "/etc/systemd/system/plexguard-cloud-scan@.service.d/test.conf",
+        f"[Service]\nExecStartPre=/bin/sh -c 'until test -e {GO_ON}; do sleep 0.2; done'\n",
+    )
+    configure(machine, '[cloud-run]\nprovider = "local"\nowner = "home"\n')
+    machine.run(["plexguard-status", "apply"])
+    return machine
+
+
+def write_run(machine: Machine, text: str) -> None:
+    machine.write("/etc/plexguard/cloud-run/delta.toml", text)
+
+
+def last_failure(machine: Machine) -> dict[str, str]:
+    return events(machine, "cloud.run-failed")[-1]
+
+
+def data_of(machine: Machine) -> str:
+    """Return the folder with the data of the last run."""
+    return machine.run(["sh", "-c", "ls -d /var/lib/plexguard-run/plexguard.home.delta.*"]).stdout.split()[-1]
+
+
+def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leaves_no_trace(machine: Machine) -> None:
+    """One story, since an engine takes its time: limits refused, nobody there, then somebody who types."""
+    # An engine in a machine in a machine cannot limit a container.
+    write_run(machine, 'instance = "lite"\nclaim = "never"\n')
+    assert machine.run(["systemctl", "start", RUN], check=False, timeout_s=120).returncode != 0
+    assert "cannot limit a container" in last_failure(machine)["PLEXGUARD_REASON"]
+    assert "limited = false" in last_failure(machine)["PLEXGUARD_HINT"]
+    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
+
+    # Without a terminal nobody is asked whom one could see.
+    write_run(machine, 'limited = false\nclaim_timeout = "5s"\n')
+    assert machine.run(["systemctl", "start", RUN], check=False, timeout_s=120).returncode != 0
+    assert "Nobody gave a claim token within 5s" in last_failure(machine)["PLEXGUARD_REASON"]
+    assert "systemctl start" in last_failure(machine)["PLEXGUARD_HINT"]
+    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
+
+    # On a terminal: a wrong answer first.
+    write_run(machine, 'limited = false\nclaim_timeout = "1min"\n')
+    terminal = machine.spawn(["script", "--quiet", "--flush", "--command", f"systemctl start {RUN}", TYPED])
+    assert terminal.stdin is not None
+    for answer, prompt in (("hello", "Claim token for the Plex of run delta"), (TOKEN, "That is no claim token")):
+        machine.wait_for(lambda prompt=prompt: prompt in typed(machine), timeout_s=60, what=f"it is asked: {prompt}")
+        terminal.stdin.write(f"{answer}\n")
+        terminal.stdin.flush()
+    machine.wait_for(
+        lambda: machine.systemctl("is-active", PLEX, check=False).strip() == "active", timeout_s=60, what="Plex is ready"
+    )
+
+    assert machine.read(f"{data_of(machine)}/config/exchanged") == TOKEN
+    state = json.loads(machine.read("/var/lib/plexguard/cloud-run/delta/state.json"))
+    assert state["image"] == docker_plex.IMAGE
+    assert '"claimed":true' in identity(machine).replace(" ", "")
+    assert machine.run(["stat", "-c", "%u", f"{data_of(machine)}/config"]).stdout.strip() == "1000"
+    assert_no_trace(machine)
+
+    machine.write(GO_ON, "")
+    assert terminal.wait(timeout=60) == 0
+    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
+    assert events(machine, "cloud.run-done")
+    assert machine.systemctl("is-active", PLEX, check=False).strip() == "inactive"
+    assert not [line for line in machine.run(["find", "/run/plexguard/cloud-plex"]).stdout.splitlines() if "delta" in line]
+
+
+def typed(machine: Machine) -> str:
+    return machine.run(["cat", TYPED], check=False).stdout
+
+
+def identity(machine: Machine) -> str:
+    return machine.run(
+        ["docker", "exec", "plex", "curl", "-s", "-H", "Accept: application/json", "http://127.0.0.1:32400/identity"]
+    ).stdout
+
+
+def assert_no_trace(machine: Machine) -> None:
+    """Assert that the token is nowhere but where Plex itself has put it."""
+    # From a file, so that it does not find itself.
+    machine.write("/srv/pattern", f"{TOKEN}\n", mode=0o600)
+    search = "grep -alsF -f /srv/pattern /proc/[0-9]*/cmdline /proc/[0-9]*/environ; "
+    search += "grep -rlsF -f /srv/pattern /var/lib/plexguard /run/plexguard /run/systemd /run/credentials /tmp /var/tmp; true"
+    assert machine.run(["sh", "-c", search]).stdout == ""
+    assert TOKEN not in machine.run(["docker", "inspect", "plex"]).stdout
+    assert TOKEN not in machine.run(["docker", "logs", "plex"]).stdout
+    assert TOKEN not in machine.run(["journalctl", "--no-pager", "-o", "export"]).stdout
+    assert TOKEN not in typed(machine)
