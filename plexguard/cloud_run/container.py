@@ -34,7 +34,8 @@ IDENTITY = (
     *("docker", "exec", NAME, "curl", "--silent", "--max-time", "10", "--header", "Accept: application/json"),
     *("--write-out", r"\n%{http_code}", "http://127.0.0.1:32400/identity"),
 )
-PROCESSES = ("docker", "top", NAME, "-eo", "pid,comm")
+# Not `docker top`, which needs a ps(1) on the machine. One that ends meanwhile is no process any more.
+PROCESSES = ("docker", "exec", NAME, "find", "/proc", "-maxdepth", "2", "-name", "comm", "-exec", "cat", "{}", "+")
 
 
 class EngineRefused(SystemRefused):
@@ -226,8 +227,7 @@ def read_identity(code: int, stdout: str) -> tuple[Identity | None, str]:
 
 def count_processes(stdout: str) -> int:
     """Return how many of the processes in an answer to PROCESSES are Plex's, by their names ("Plex Media Serv")."""
-    rows = (line.split(None, 1) for line in stdout.splitlines())
-    return sum(len(row) == 2 and row[0].isdecimal() and row[1].startswith("Plex ") for row in rows)
+    return sum(name.startswith("Plex ") for name in stdout.splitlines())
 
 
 def find_lacking(look: Look, *, is_claimed: bool) -> str:

@@ -74,14 +74,14 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
     assert machine.run(["systemctl", "start", RUN], check=False, timeout_s=120).returncode != 0
     assert "cannot limit a container" in last_failure(machine)["PLEXGUARD_REASON"]
     assert "limited = false" in last_failure(machine)["PLEXGUARD_HINT"]
-    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
+    await_released(machine)
 
     # Without a terminal nobody is asked whom one could see.
     write_run(machine, 'limited = false\nclaim_timeout = "5s"\n')
     assert machine.run(["systemctl", "start", RUN], check=False, timeout_s=120).returncode != 0
     assert "Nobody gave a claim token within 5s" in last_failure(machine)["PLEXGUARD_REASON"]
     assert "systemctl start" in last_failure(machine)["PLEXGUARD_HINT"]
-    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
+    await_released(machine)
 
     # On a terminal: a wrong answer first.
     write_run(machine, 'limited = false\nclaim_timeout = "1min"\n')
@@ -104,10 +104,19 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
 
     machine.write(GO_ON, "")
     assert terminal.wait(timeout=60) == 0
-    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
+    await_released(machine)
     assert events(machine, "cloud.run-done")
-    assert machine.systemctl("is-active", PLEX, check=False).strip() == "inactive"
     assert not [line for line in machine.run(["find", "/run/plexguard/cloud-plex"]).stdout.splitlines() if "delta" in line]
+
+
+def await_released(machine: Machine) -> None:
+    """Wait until the phase has ended, which its run does not wait for, and has left no container."""
+    machine.wait_for(
+        lambda: machine.systemctl("is-active", PLEX, check=False).strip() in ("inactive", "failed"),
+        timeout_s=90,
+        what="the phase with Plex has ended",
+    )
+    assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
 
 
 def typed(machine: Machine) -> str:
