@@ -88,3 +88,17 @@ def test_runs_are_found_by_their_files(tmp_path):
 
     assert find_runs(folder=tmp_path) == ("delta", "full")
     assert find_runs(folder=tmp_path / "gone") == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plexinc/pms-docker:latest", "me/plex", "localhost:5000/a/b:1.43.4.10903-e5521bd8c", "plex@sha256:" + "0" * 64, ""],
+)
+def test_image_of_the_container_is_a_name_as_docker_has_them(name, tmp_path):
+    assert read_run("delta", folder=write(tmp_path, f'image = "{name}"\n')).image == name
+
+
+@pytest.mark.parametrize("name", ["--privileged", "Me/Plex", "a b", "plex:", "/plex", "plex@sha256:12", "a" * 300])
+def test_what_is_no_name_of_an_image_is_refused(name, tmp_path):
+    with pytest.raises(ConfigError):
+        read_run("delta", folder=write(tmp_path, f'image = "{name}"\n'))

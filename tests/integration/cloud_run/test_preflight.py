@@ -1,0 +1,64 @@
+"""The preflight: what keeps a machine from being had is told in words, before anything is rented."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plexguard.cloud_run.phases import preflight
+from tests.fakes.scaleway import FakeScaleway
+from tests.integration.cloud_run.test_commands import Bench, bench, cloud
+
+__all__ = ["bench", "cloud"]
+
+
+@pytest.fixture(autouse=True)
+def _no_plex_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "read_plex", lambda _journal: None)
+
+
+def test_machine_and_image_are_chosen_and_nothing_is_rented(bench: Bench, cloud: FakeScaleway) -> None:
+    assert bench("phase", "preflight", "delta") == 0
+
+    state = json.loads((bench.state / "delta/state.json").read_text())
+    assert state["choice"]["offer"]["type"] == "GP1-S"
+    assert state["image"] == "plexinc/pms-docker:latest"
+    assert cloud.left() == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "code", "words"),
+    [
+        ({"key_expired": True}, 77, "The key is expired"),
+        ({"denied": ("instance",)}, 77, "lacks a right, InstancesFullAccess"),
+        ({"denied": ("block",)}, 77, "lacks a right, BlockStorageFullAccess"),
+    ],
+    ids=["expired", "no machines", "no block storage"],
+)
+def test_right_that_is_missing_is_named(
+    bench: Bench, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str], faults: dict[str, object], code: int, words: str
+) -> None:
+    cloud.set(**faults)
+
+    assert bench("phase", "preflight", "delta") == code
+    assert words in capsys.readouterr().err
+    assert cloud.left() == []
+
+
+def test_image_that_the_zone_does_not_have_is_told(
+    bench: Bench, cloud: FakeScaleway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.write(bench.config.read_text().partition("\n")[2] + 'image = "debian_sarge"\n')
+
+    assert bench("phase", "preflight", "delta") == 66
+    assert "debian_sarge: no such image for GP1-S in fr-par-1" in capsys.readouterr().err
+    assert cloud.left() == []
+
+
+def test_name_that_no_image_has_is_a_mistake_in_the_file(
+    bench: Bench, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.write_run('image = "--privileged me/plex"\n')
+
+    assert bench("phase", "preflight", "delta") == 78
+    assert "image" in capsys.readouterr().err
