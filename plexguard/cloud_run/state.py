@@ -31,8 +31,8 @@ class Step:
 class State:
     """phase: at which the run is, or "done", "failed", "stopped" at its end. done, total: of what the phase counts, 0 when it
     counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which phase.
-    deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in all. image: of
-    Plex's container. rented: since when it is paid for, None before that. cost_euros: until this was written; the hour that has
+    deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in all. image:
+    of Plex's container. rented: since when it is paid for, None before that. cost_euros: until this was written; the hour that has
     begun is a whole one. steps: by phase. resumed: how often it was taken up again."""
 
     phase: str
@@ -125,12 +125,13 @@ class Book:
         )
         return not before.is_done
 
-    def end(self, phase: str, *, is_done: bool) -> float:
-        """Note that a phase has ended well, and return the seconds that it took. is_done: it needs not be done again."""
+    def end(self, phase: str, *, is_done: bool, has_ended: bool = True) -> float:
+        """Note that a phase has ended well, and return the seconds that it took. is_done: it needs not be done again. has_ended:
+        not when only what comes first of it is done."""
         state = self.state
         step = state.steps[phase]
         seconds = step.seconds + self._clock.moment().seconds_since(step.began)
-        self.change(steps={**state.steps, phase: replace(step, seconds=seconds, has_ended=True, is_done=is_done)})
+        self.change(steps={**state.steps, phase: replace(step, seconds=seconds, has_ended=has_ended, is_done=is_done)})
         return seconds
 
     def refuse_gap(self) -> None:

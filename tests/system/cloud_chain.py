@@ -12,16 +12,41 @@ RUN = "delta"
 UNIT = run_unit(RUN)
 FILE = f"/etc/plexguard/cloud-run/{RUN}.toml"
 UNITS = tuple(phase_unit(phase, RUN) for phase in PHASES)
+# A run in which nobody is asked anything.
+EMPTY = 'claim = "never"\n'
 UPTIME_S = 600
 # Drop-ins there are forgotten by a boot.
 _DROP_INS = "/run/systemd/system"
+# An engine whose containers are ready at once, so that a chain of phases with nothing to do can be looked at by itself; with the real
+# one the phase with Plex is in test_cloud_plex.py.
+_ENGINE = """\
+#!/bin/sh
+kept=/srv/engine/lease
+case "$1 $2" in
+    "container inspect")
+        [ -s $kept ] || { echo "No such container: plex" >&2; exit 1; }
+        echo "[\\"running\\", {\\"org.plexguard.lease\\": \\"$(cat $kept)\\"}, \\"image\\"]" ;;
+    "run --detach")
+        for word; do case $word in --label=*.lease=*) echo "${word##*=}" > $kept ;; esac; done ;;
+    "run --rm") case $* in */bin/grep*) exit 1 ;; esac ;;
+    "exec plex")
+        case $3 in
+            curl) printf '{"MediaContainer": {"machineIdentifier": "a", "claimed": true}}\\n200' ;;
+            *) printf 'Plex Media Serv\\nPlex Script Hos\\nPlex Tuner Serv\\n' ;;
+        esac ;;
+    "container rm") : > $kept ;;
+esac
+"""
 _STATE = f"/var/lib/plexguard/cloud-run/{RUN}"
 
 
 def prepare(machine: Machine) -> None:
     """Have this machine be the one that runs work on, with one run."""
     configure(machine, '[cloud-run]\nprovider = "local"\nowner = "home"\n')
-    machine.write(FILE, "")
+    machine.write(FILE, EMPTY)
+    machine.write("/usr/local/bin/docker", _ENGINE, mode=0o755)
+    machine.run(["install", "-d", "-o", "plexguard-cloud", "/srv/engine"])
+    machine.write("/etc/systemd/system/plexguard-cloud-plex@.service.d/50-engine.conf", "[Service]\nReadWritePaths=/srv/engine\n")
     # The id of a machine's boot is bound over that of the kernel, which these show again.
     machine.write(
         "/etc/systemd/system/plexguard-cloud-.service.d/50-test.conf",

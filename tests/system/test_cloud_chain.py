@@ -51,7 +51,7 @@ def test_mistake_in_the_file_of_a_run_is_told_once(controller: Machine) -> None:
     (told,) = events(controller, "cloud.run-failed", since_cursor=cursor)
     assert told["PLEXGUARD_PHASE"] == PHASES[0] and "colour" in told["PLEXGUARD_REASON"]
     assert events(controller, "unit.failed", since_cursor=cursor) == []
-    controller.write(FILE, "")
+    controller.write(FILE, cloud_chain.EMPTY)
     # Anew, without reset-failed.
     cloud_chain.prove_whole(controller)
 

@@ -90,7 +90,7 @@ def _prepare(phase: str, work: "Work") -> None:
     """Do what comes first in a phase. Raises what it raises."""
     if work.book.begin(phase):
         find_phase(phase).prepare(work)
-        work.book.end(phase, is_done=False)
+        work.book.end(phase, is_done=False, has_ended=False)
 
 
 def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work":

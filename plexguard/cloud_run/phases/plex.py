@@ -177,7 +177,7 @@ def _read_zone(localtime: Path) -> str:
 def release(run: Work) -> int:
     """Stop Plex, and return the exit code. On a shutdown of this machine it goes on: the run is taken up again at boot."""
     read = run.world.leases.read(run.name)
-    if read is None or read.lease is None or run.ports.manager.is_stopping():
+    if read is None or read.lease is None or run.is_shut_down:
         return 0
     Mailbox(claim.runtime_folder(run.name)).clear()
     run.ports.notifier.tell("STATUS=stopping Plex")

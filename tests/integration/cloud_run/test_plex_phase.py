@@ -9,6 +9,7 @@ import pytest
 
 from plexguard.cloud_run import __main__ as cloud_run
 from plexguard.cloud_run import run_file
+from plexguard.cloud_run.commands.phase import open_book
 from plexguard.cloud_run.phases import plex, preflight
 from plexguard.core import program
 from plexguard.core.clock import SystemClock
@@ -72,6 +73,10 @@ class Phase:
 
     def begin(self) -> None:
         assert [self("phase", "preflight"), self("phase", "instance")] == [0, 0]
+        book = open_book(program.open_ports("cloud-run"), "delta")
+        for phase in ("mount", "database"):
+            book.begin(phase)
+            book.end(phase, is_done=False)
 
     def do(self) -> list[int]:
         """Do what the unit does, each part only after the one before, and return the exit codes."""
@@ -220,7 +225,7 @@ def test_limits_are_those_of_the_machine_unless_there_are_to_be_none(phase: Phas
     phase.type(TOKEN, TOKEN)
     phase.do()
     limited = (phase.engine / "run").read_text()
-    phase("release", "plex")
+    (phase.engine / "container.json").unlink()
     phase.write_run("limited = false\n")
     phase.do()
 
