@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.machine import Machine
-from tests.system import docker_plex
+from tests.system import cloud_chain, docker_plex
 from tests.system.conftest import configure, events
 from tests.system.native_plex import SIMULATOR
 
@@ -110,12 +110,8 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
 
 
 def await_released(machine: Machine) -> None:
-    """Wait until the phase has ended, which its run does not wait for, and has left no container."""
-    machine.wait_for(
-        lambda: machine.systemctl("is-active", PLEX, check=False).strip() in ("inactive", "failed"),
-        timeout_s=90,
-        what="the phase with Plex has ended",
-    )
+    """Wait until all phases have ended, which their run does not wait for, and no container is left."""
+    cloud_chain.await_released(machine)
     assert machine.run(["docker", "ps", "--all", "--quiet"]).stdout == ""
 
 
