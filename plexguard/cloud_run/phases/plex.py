@@ -12,6 +12,7 @@ from plexguard.cloud_run.claim import ACCOUNT_CREDENTIAL, CLAIM_PAGE, Mailbox, N
 from plexguard.cloud_run.container import EngineRefused, Found, NoEngine, Wanted
 from plexguard.cloud_run.engine import Engine
 from plexguard.cloud_run.labels import Label
+from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.plex_tv import fetch_claim
 from plexguard.cloud_run.remote_files import put
@@ -101,7 +102,18 @@ def _start(run: Work, machine: Commands, engine: Engine, image: str) -> None:
         run.tell(f"starting {image}")
     choice = run.book.state.choice
     limits = choice.limits if run.file.limited and choice is not None else None
-    engine.start(Wanted(image=image, label=run.lease.label, limits=limits, zone=_read_zone(_LOCALTIME), claim_folder=folder))
+    # As the phase before has mounted it; a run that names no mount has its media there anyway.
+    media = find_media(run)
+    engine.start(
+        Wanted(
+            image=image,
+            label=run.lease.label,
+            limits=limits,
+            zone=_read_zone(_LOCALTIME),
+            media=media.point if media is not None else run.file.media,
+            claim_folder=folder,
+        )
+    )
 
 
 def _choose_source(run: Work, engine: Engine, image: str) -> Source:
