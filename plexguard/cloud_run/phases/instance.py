@@ -25,8 +25,6 @@ from plexguard.cloud_run.user_data import Told, make_user_data
 from plexguard.core.errors import DataError, PlexguardError
 from plexguard.core.notify import one_line
 
-# Of the image, which is fetched while the database is on its way: whoever starts the container looks whether it is there.
-_CONTAINER = "plexinc/pms-docker:latest"
 # For how long ssh is tried: a start was seen to take minutes.
 _SSH_S = 180.0
 
@@ -121,7 +119,7 @@ def _user_data(run: Work, lease: Lease) -> bytes:
         host_public=run.keys.host_public,
         client_public=run.keys.client_public,
         deadline=lease.deadline,
-        image=_CONTAINER,
+        image=run.book.state.image,
     )
     return make_user_data(told)
 
