@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, URL, Kind, choice, option, quote, show_list
 
-# The file below /etc/plexguard/credentials, and the credential of that name.
+# The files below /etc/plexguard/credentials, and the credentials of these names.
 KEY_CREDENTIAL = "scaleway.secret-key"
+SSH_CREDENTIAL = "ssh.private-key"
 # As Scaleway names its zones; which of them exist is for it to say.
 _ZONE = re.compile(r"[a-z]{2}-[a-z]{2,5}-[1-9]", re.ASCII)
 _PROJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -96,4 +97,4 @@ class Config:
             yield f'api: found "{self.api}", and the key only goes out by https'
 
     def needed_credentials(self) -> tuple[str, ...]:
-        return (KEY_CREDENTIAL,) if self.provider == "scaleway" else ()
+        return {"scaleway": (KEY_CREDENTIAL,), "ssh": (SSH_CREDENTIAL,)}.get(self.provider, ())

@@ -76,12 +76,20 @@ def read_credential(name: str, directory: Path | None = None) -> str | None:
     (LoadCredential= of the unit), else, for commands run by hand, among the files that the units load. Raises NoPermission
     when it is there and may not be read.
     """
-    places = (os.environ.get(name) for name in ("PLEXGUARD_CREDENTIALS", "CREDENTIALS_DIRECTORY"))
-    folder = directory or next((Path(place) for place in places if place), ADMIN_CREDENTIALS)
     try:
-        text = (folder / name).read_text(encoding="utf-8", errors="replace").strip()
+        text = ((directory or _find_folder()) / name).read_text(encoding="utf-8", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
         raise NoPermission(f"Failed to read credential {name}: {error.strerror}", hint="run it as root") from error
     return None if text in ("", NO_CREDENTIAL) else text
+
+
+def find_credential(name: str) -> Path | None:
+    """Return the file of a credential, for who takes nothing but a file; None where there is none. Raises NoPermission."""
+    return None if read_credential(name) is None else _find_folder() / name
+
+
+def _find_folder() -> Path:
+    places = (os.environ.get(name) for name in ("PLEXGUARD_CREDENTIALS", "CREDENTIALS_DIRECTORY"))
+    return next((Path(place) for place in places if place), ADMIN_CREDENTIALS)

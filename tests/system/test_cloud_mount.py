@@ -102,13 +102,10 @@ def pair(deb: Path) -> Iterator[Pair]:
 
 
 def let_in(house: Machine, guest: Machine) -> None:
-    """Have the user of runs be let in as root, and know who he meets."""
-    home = "/var/lib/home-of-runs"
-    house.run(["install", "-d", "-o", "plexguard-cloud", "-m", "0700", home, f"{home}/.ssh"])
-    house.run(["usermod", "--home", home, "plexguard-cloud"])
-    house.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{home}/.ssh/id_ed25519"])
-    house.run(["chown", "plexguard-cloud", f"{home}/.ssh/id_ed25519"])
-    guest.write("/root/.ssh/authorized_keys", house.read(f"{home}/.ssh/id_ed25519.pub"), 0o600)
+    """Have the runs be let in as root, and know who they meet."""
+    key = "/etc/plexguard/credentials/ssh.private-key"
+    house.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key])
+    guest.write("/root/.ssh/authorized_keys", house.read(f"{key}.pub"), 0o600)
     kind, key = guest.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     house.write("/etc/ssh/ssh_known_hosts", f"{ADDRESS} {kind} {key}\n")
     guest.systemctl("start", "ssh.service")
