@@ -29,7 +29,8 @@ def acquire(provider: Provider, leases: Leases, lease: Lease, order: Order, jour
             leases.note(lease.run, key)
 
         server = provider.rent(order, note)
-    if not provider.is_rented:
+    # One that an earlier boot has rented was told of then.
+    if not provider.is_rented or (read is not None and read.lease is not None and server.key in read.lease.keys):
         return server
     journal.send(
         events.INSTANCE_CREATED,

@@ -151,6 +151,8 @@ def test_phases_are_a_chain_of_which_nothing_stays_when_nothing_needs_it():
         released = [f"/usr/bin/plexguard-cloud-run release {phase} %i"] if phase in HOLDING_PHASES else []
         assert unit.values("Service", "ExecStopPost") == released
         assert unit.value("Service", "TimeoutStopSec") == ("10min" if released else None)
+        # What runs at its end needs its credentials too.
+        assert ("PLEXGUARD_CREDENTIALS=/tmp/credentials" in unit.values("Service", "Environment")) is bool(released)
 
 
 @EACH

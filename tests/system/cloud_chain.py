@@ -47,7 +47,12 @@ def prepare(machine: Machine) -> None:
     machine.write("/usr/local/bin/docker", _ENGINE, mode=0o755)
     machine.run(["install", "-d", "-o", "plexguard-cloud", "/srv/engine"])
     machine.write("/etc/systemd/system/plexguard-cloud-plex@.service.d/50-engine.conf", "[Service]\nReadWritePaths=/srv/engine\n")
-    # The id of a machine's boot is bound over that of the kernel, which these show again.
+    show_boots(machine)
+
+
+def show_boots(machine: Machine) -> None:
+    """Let the units of runs tell the boots of a test machine apart: the id of its boot is bound over that of the kernel, which these
+    settings show again."""
     machine.write(
         "/etc/systemd/system/plexguard-cloud-.service.d/50-test.conf",
         "[Service]\nProtectControlGroups=no\nProtectKernelTunables=no\nProtectProc=default\n",

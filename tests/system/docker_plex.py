@@ -104,8 +104,12 @@ def make_image(machine: Machine, *, own: str = "") -> None:
 
     own: a folder of the machine with what the image has beside the machine's own files, and /init, which its containers run.
     """
+    machine.run(["sh", "-c", image_script(own=own)], timeout_s=120)
+
+
+def image_script(*, own: str = "") -> str:
+    """Return what makes the image on a machine."""
     parts = " ".join(_PARTS)
     left_out = " ".join(f"--exclude={pattern}" for pattern in _LEFT_OUT)
     more, change = (f"-C {own} .", "--change 'ENTRYPOINT [\"/init\"]'") if own else ("", "")
-    script = f"cd / && tar {left_out} -c {parts} {more} | docker import {change} - {IMAGE}"
-    machine.run(["sh", "-c", script], timeout_s=120)
+    return f"cd / && tar {left_out} -c {parts} {more} | docker import {change} - {IMAGE}"

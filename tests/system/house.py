@@ -43,14 +43,14 @@ class House:
 
 
 @contextlib.contextmanager
-def house(deb: Path, *, run: str = 'instance = "lite"\n', **options: Any) -> Iterator[House]:
-    """Give a home that is configured, with the run `delta`. run: its file. options: of FakeScaleway."""
+def house(deb: Path, *, run: str = 'instance = "lite"\n', uptime_s: int | None = None, **options: Any) -> Iterator[House]:
+    """Give a home that is configured, with the run `delta`. run: its file. uptime_s: of the home. options: of FakeScaleway."""
     options = {"timing": Timing().scaled(0.05), **options}
     with contextlib.ExitStack() as stack:
         lan = stack.enter_context(Lan())
         rented = stack.enter_context(Rented(lan))
         cloud = stack.enter_context(rented.cloud(**options))
-        machine = stack.enter_context(Machine(installed(READY, deb), network=InSwitch(lan), name="house"))
+        machine = stack.enter_context(Machine(installed(READY, deb), network=InSwitch(lan), name="house", uptime_s=uptime_s))
         machine.write(KEY, SECRET_KEY + "\n", mode=0o600)
         machine.write(RUN, run)
         configure(machine, CONFIG)

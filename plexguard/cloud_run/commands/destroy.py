@@ -34,15 +34,15 @@ def run(config: Config, ports: Ports, name: str) -> int:
     held = seen.leases.get(name)
     if held is not None and held.lease is not None and held.hold is Hold.HELD and not held.lease.keep:
         raise TryAgain(f"{name}: {held.why}, and holds it", hint=f"systemctl stop {run_unit(name)}")
-    return give_back_all(name, world, seen)
+    return give_back_all(name, world, seen, why="it was asked for")
 
 
-def give_back_all(name: str, world: "World", seen: "Observation") -> int:
-    """Give back all of a run, whoever holds it, and return the exit code."""
+def give_back_all(name: str, world: "World", seen: "Observation", *, why: str) -> int:
+    """Give back all of a run, whoever holds it, and return the exit code. why: for who reads of it."""
     from plexguard.cloud_run.reap.act import carry_out
     from plexguard.cloud_run.reap.decide import decide_destroy
 
-    plan = decide_destroy(seen, name)
+    plan = decide_destroy(seen, name, why=why)
     if not plan.give_back and not plan.unlisted:
         click.echo(f"nothing is rented for {name}")
     return carry_out(plan, world)

@@ -42,7 +42,8 @@ def run(config: Config, ports: Ports) -> int:
         if (is_over and lease.keep) or (not is_over and _take_up(name, lease.deadline, world)):
             continue
         # It was over before the boot and could not be given back, or it can't be taken up.
-        code = max(code, destroy.give_back_all(name, world, begin.look(config, world)), 0 if is_over else FOUND_PROBLEMS)
+        why = "its run ended before this boot" if is_over else "its run cannot be taken up again"
+        code = max(code, destroy.give_back_all(name, world, begin.look(config, world), why=why), 0 if is_over else FOUND_PROBLEMS)
     return code
 
 

@@ -62,7 +62,7 @@ def _choose_again(run: Work, lease: Lease, refused: Refused, error: PlexguardErr
     """Choose another machine than those that were refused. Raises what was said when something of the last may be there, NoMachine
     when no other will do, and TooDear."""
     run.ports.journal.send(events.MACHINE_REFUSED, run=run.name, zone=lease.zone, type=lease.type, reason=one_line(str(error)))
-    carry_out(decide_destroy(look(run.config, run.world), run.name), run.world)
+    carry_out(decide_destroy(look(run.config, run.world), run.name, why="it was refused"), run.world)
     if run.world.leases.read(run.name) is not None:
         raise error
     planned = plan_affordable(run.name, run.file, run.config, run.world.provider, refused=refused)
@@ -142,4 +142,4 @@ def release(run: Work) -> int:
         run.ports.journal.send(events.INSTANCE_KEPT, run=run.name, zone=lease.zone, deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC")
         return 0
     run.ports.notifier.tell("STATUS=giving back what was rented")
-    return give_back_all(run.name, run.world, look(run.config, run.world))
+    return give_back_all(run.name, run.world, look(run.config, run.world), why="its run has ended")

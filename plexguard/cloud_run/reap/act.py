@@ -52,7 +52,7 @@ def carry_out(plan: Plan, world: World) -> int:
     is_left = is_busy = False
     for task in plan.give_back:
         key, now = f"{task.label.run} in {task.zone}", world.clock.moment()
-        if key not in state.found:
+        if task.is_orphan and key not in state.found:
             world.journal.send(events.ORPHAN_FOUND, **_place(task), what=describe(task.resources), why=task.why)
             state = replace(state, found={**state.found, key: now})
             world.state.save(state)

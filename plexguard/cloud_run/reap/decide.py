@@ -23,13 +23,14 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
     """What of one label in one zone is to be given back. is_overdue: whoever holds it, since its deadline is over, or a person has
-    said so."""
+    said so. is_orphan: nobody has asked for it to be."""
 
     zone: str
     label: Label
     why: str
     resources: tuple[Resource, ...]
     is_overdue: bool = False
+    is_orphan: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +100,12 @@ def _group(seen: Observation, listing: Listing) -> dict[Label, list[Resource]]:
     return grouped
 
 
-def decide_destroy(seen: Observation, run: str) -> Plan:
-    """Return what gives back all of one run, though something may hold it."""
+def decide_destroy(seen: Observation, run: str, *, why: str) -> Plan:
+    """Return what gives back all of one run, though something may hold it. why: that is so."""
     plan, lease = decide(seen), seen.leases.get(run)
-    wanted = [replace(found, is_overdue=True) for found in plan.give_back if found.label.run == run]
+    wanted = [replace(found, is_overdue=True, is_orphan=False) for found in plan.give_back if found.label.run == run]
     wanted += [
-        Return(zone=kept.zone, label=kept.label, why="it was asked for", resources=kept.resources, is_overdue=True)
+        Return(zone=kept.zone, label=kept.label, why=why, resources=kept.resources, is_overdue=True, is_orphan=False)
         for kept in plan.kept
         if kept.label.run == run
     ]
