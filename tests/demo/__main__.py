@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.demo import database, house, mounts, people, scenes
+from tests.demo import cloud, database, house, mounts, people, scenes
 from tests.demo.door import Viewers
 from tests.demo.show import Show
 from tests.machine import Machine, MachineError, can_run
@@ -47,6 +47,7 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("an archive of Plex's database is made while Plex runs", database.keep_database),
     ("the database is damaged, and repaired without a row lost", database.mend_database),
     ("a library is gone, and comes back from the archive", database.put_back_database),
+    ("a machine is rented, home loses its power, and nothing is left", cloud.rent_machine),
     ("one screen shows how it is, before a fault and in it", scenes.show_status),
     ("what an operator sees", scenes.look_around),
 )
