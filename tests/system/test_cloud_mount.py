@@ -12,7 +12,7 @@ from tests.fakes.storage import BUCKET, SECRET_KEY, find_newest_rclone, remote_o
 from tests.machine import READY, Layer, Machine, installed
 from tests.machine.network import AtSwitch, InSwitch, Lan
 from tests.machine.tree import CLOUD
-from tests.system import mounting
+from tests.system import cloud_chain, mounting
 from tests.system.conftest import await_event, configure, events
 from tests.system.mounting import PORT, SERVED, SERVER, Stand, install_storage
 
@@ -64,9 +64,7 @@ class Pair:
 
     def end(self) -> None:
         self.house.systemctl("stop", "holder.service", timeout_s=120)
-        self.house.wait_for(
-            lambda: self.house.unit(UNIT)["ActiveState"] in ("inactive", "failed"), timeout_s=90, what="the end of the phase"
-        )
+        cloud_chain.await_released(self.house)
 
     def is_mounted(self) -> bool:
         return "fuse.rclone" in self.guest.run(["cat", "/proc/self/mountinfo"]).stdout
