@@ -141,8 +141,11 @@ class Book:
 
     def _refuse_gap(self, state: State, phase: str) -> None:
         if state.ended is not None:
-            # Its machine is held for a person, and so is the first phase: nothing has begun the run anew.
-            raise TryAgain("it is over, and its machine is held", hint=f"systemctl stop plexguard-cloud-hold@{self.run}")
+            # Its machine is held for a person, or is just being given back: nothing has begun the run anew.
+            raise TryAgain(
+                "it is over, and not all of it is released yet",
+                hint=f"begin it again in a moment; or: systemctl stop plexguard-cloud-hold@{self.run}",
+            )
         _refuse_unended(state, PHASES[PHASES.index(phase) - 1])
 
     def close(self, outcome: str, *, failure: str = "") -> None:
