@@ -393,6 +393,7 @@ def ill() -> Json:
             "began": ago(hours=31),
             "done": 83_211,
             "total": 118_020,
+            "line": "Music: 83211 of 118020 tracks",
             "eta": ago(hours=-13),
             "cost_euros": 5.62,
             "state": "well",

@@ -78,12 +78,12 @@ class Rented:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="plexguard-rented-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="plexguard-rented-"))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with contextlib.ExitStack() as stack:
-            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             for machine in self._machines.values():
                 stack.callback(machine.__exit__, None, None, None)
 
@@ -132,7 +132,7 @@ class Rented:
             machine = self._machines.pop(server.id, None)
         if machine is not None:
             machine.__exit__(None, None, None)
-        shutil.rmtree(self._folder / server.id, ignore_errors=True)
+        shutil.rmtree(self.folder / server.id, ignore_errors=True)
 
     def _make(self, server: scaleway.Machine) -> Machine:
         with self._lock:
@@ -156,4 +156,4 @@ class Rented:
                 file.write(content)
 
     def _seed(self, server: str) -> Path:
-        return self._folder / server / "seed"
+        return self.folder / server / "seed"

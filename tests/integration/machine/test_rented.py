@@ -80,16 +80,15 @@ def test_server_is_a_machine_that_is_told_by_its_user_data_and_ends_by_the_api(b
 
 @pytest.mark.parametrize("leave", [lambda: None, lambda: (_ for _ in ()).throw(KeyboardInterrupt)], ids=["in peace", "by Ctrl-C"])
 def test_nothing_is_left_of_machines_that_nobody_ends(leave: Callable[[], object]) -> None:
-    folders = set(Path("/tmp").glob("plexguard-rented-*"))
-    pid = 0
+    folder, pid = Path(), 0
     try:
         with Lan() as lan, Rented(lan) as rented, rented.cloud(timing=Timing().scaled(0.05)) as cloud:
             _, machine = Bench(lan, rented, cloud).rent()
-            pid = machine.pid
+            folder, pid = rented.folder, machine.pid
             leave()
     except KeyboardInterrupt:
         pass
 
     assert pid and not Path(f"/proc/{pid}").exists()
-    assert set(Path("/tmp").glob("plexguard-rented-*")) <= folders
+    assert folder != Path() and not folder.exists()
     assert PLAYER not in os.popen("ip address").read()
