@@ -39,6 +39,9 @@ class FakeEvents:
         self._changed = threading.Condition()
         self.read = 0
         self.trouble: OSError | None = None
+        # A reader opens when this is set.
+        self.gate = threading.Event()
+        self.gate.set()
         # When its oldest entry was written; None stands for long ago.
         self.began: datetime | None = None
 
@@ -52,6 +55,7 @@ class FakeEvents:
         del self.told[:number]
 
     def open(self) -> "FakeReader":
+        self.gate.wait(60)
         return FakeReader(self)
 
     def wait(self, timeout_s: float) -> None:

@@ -140,8 +140,9 @@ class Desk:
             await self._taken.get(await self.stamp(), timeout_s=0.0)
 
     async def stamp(self) -> object:
-        """Return what is another thing when something has changed."""
-        return (self.told, self._index.behind, await self._in_thread(self._stamp_files))
+        """Return what is another thing when something has changed. What happens while the first day is read is told to nobody."""
+        has_begun = self._find_covered() is not None
+        return (self.told, has_begun, self._index.behind, await self._in_thread(self._stamp_files))
 
     def hangs(self) -> bool:
         return self._taken.hangs()

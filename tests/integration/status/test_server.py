@@ -17,7 +17,7 @@ from plexguard.status.overview import ProblemView, State, Thing
 from plexguard.status.server.http import CSP, HEADERS, Limits
 from plexguard.status.server.stream import MOST_CLIENTS
 from tests.fakes.told import tell
-from tests.integration.status.serving import WELL, Running, Sources, serving
+from tests.integration.status.serving import WELL, Got, Running, Sources, serving
 from tests.unit.status.server.samples import FULL, SPEED
 
 PATHS = [
@@ -231,16 +231,36 @@ def test_no_more_than_so_many_connections(tmp_path: Path) -> None:
 
 
 def test_health_is_503_with_the_reason(running: Running) -> None:
-    running.sources.overview = replace(FULL, at=now())
-    running.sources.events.add(tell("plex.hung", now()))
-    deadline = threading.Event()
-    for _ in range(100):
-        if running.get("/api/v1/health").status == 503:
-            break
-        deadline.wait(0.1)
-    got = running.get("/api/v1/health")
+    running.get("/api/v1/events")  # the first day has been read: what comes now is news
+    fall_ill(running)
+    got = await_503(running)
     assert (got.status, got.json["reasons"]) == (503, ["Mount films gives no bytes"])
     assert running.get("/api/v1/health/plex").status == 200
+
+
+def test_what_happens_while_the_first_day_is_read_is_seen_too(tmp_path: Path) -> None:
+    sources = Sources()
+    sources.events.gate.clear()
+    with serving(tmp_path, sources) as server:
+        assert server.get("/api/v1/health").status == 200
+        fall_ill(server)
+        sources.events.gate.set()
+        assert await_503(server).status == 503
+
+
+def fall_ill(running: Running) -> None:
+    running.sources.overview = replace(FULL, at=now())
+    running.sources.events.add(tell("plex.hung", now()))
+
+
+def await_503(running: Running) -> Got:
+    """Return what /health says, once it is no more 200: for less long than an overview is kept when nothing has changed."""
+    deadline = threading.Event()
+    for _ in range(100):
+        if (got := running.get("/api/v1/health")).status == 503:
+            break
+        deadline.wait(0.1)
+    return got
 
 
 @pytest.mark.parametrize("error", [IoFailed("Failed to read a state: Input/output error"), OSError(5, "Input/output error")])
