@@ -1,6 +1,5 @@
 """`check`: whether Plex's databases, or those of an archive, are sound."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,6 @@ if TYPE_CHECKING:  # --help needs none of it
     from plexguard.db_export.check.findings import Report
     from plexguard.db_export.database.files import PlexData
 
-# On a disk, and not in memory as /tmp may be: a library takes gigabytes.
-_WORK = "/var/tmp"  # noqa: S108
-
 
 @click.command()
 @click.argument("file", metavar="[DB|ARCHIVE]", required=False, type=Carried(path_type=Path))
@@ -37,9 +33,8 @@ def run(config: Config, ports: Ports, *, file: Path | None, data: Path | None, o
     from plexguard.db_export.check.report import encode, show
     from plexguard.db_export.progress_shown import shown
 
-    work = Path(os.environ.get("TMPDIR") or _WORK)
     with shown(ports) as progress:
-        reports = _check_file(file, work, progress) if file is not None else _check_plex(config, ports, data, work, progress)
+        reports = _check_file(file, progress) if file is not None else _check_plex(config, ports, data, progress)
     if output == "json":
         click.echo(encode(reports))
     else:
@@ -47,29 +42,26 @@ def run(config: Config, ports: Ports, *, file: Path | None, data: Path | None, o
     return 0 if all(report.is_sound for report in reports.values()) else FOUND_PROBLEMS
 
 
-def _check_file(path: Path, work: Path, progress: "Progress") -> "dict[Path, Report]":
-    from plexguard.core.errors import IoFailed, MissingInput
-    from plexguard.db_export.check.archived import check_archive, is_archive
+def _check_file(path: Path, progress: "Progress") -> "dict[Path, Report]":
+    from plexguard.db_export.archive.unpack import find_work, is_archive
+    from plexguard.db_export.check.archived import check_archive
     from plexguard.db_export.check.run import check_database
 
-    if not path.is_file():
-        raise MissingInput(f"{path}: no such file")
-    try:
-        packed = is_archive(path)
-    except OSError as error:
-        raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
-    if not packed:
-        return {path: check_database(path, work=work, progress=progress)}
-    return {path / name: report for name, report in check_archive(path, work=work, progress=progress).items()}
+    if not is_archive(path):
+        return {path: check_database(path, work=find_work(), progress=progress)}
+    return {path / name: report for name, report in check_archive(path, progress=progress).items()}
 
 
-def _check_plex(config: Config, ports: Ports, data: Path | None, work: Path, progress: "Progress") -> "dict[Path, Report]":
+def _check_plex(config: Config, ports: Ports, data: Path | None, progress: "Progress") -> "dict[Path, Report]":
+    from plexguard.db_export.archive.unpack import find_work
     from plexguard.db_export.check.run import check_database
 
     place, _ = find_plex_data(data, config, ports)
     rows = _last_rows(place, Path(config.archives or ARCHIVES))
     return {
-        path: check_database(path, work=work, previous=rows.get(path.name), shrink_percent=config.shrink_percent, progress=progress)
+        path: check_database(
+            path, work=find_work(), previous=rows.get(path.name), shrink_percent=config.shrink_percent, progress=progress
+        )
         for path in (place.library, place.blobs)
     }
 

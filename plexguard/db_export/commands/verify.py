@@ -14,9 +14,6 @@ from plexguard.db_export.remote.carried import Carried
 if TYPE_CHECKING:  # --help needs none of it
     from plexguard.db_export.archive.manifest import Manifest
 
-# Not /tmp, which may be memory: a library may have gigabytes.
-_WORK = "/var/tmp"  # noqa: S108  # the folder below it has a name that nobody knows beforehand
-
 
 @click.command()
 @click.argument("archive", metavar="ARCHIVE", type=Carried(path_type=Path))
@@ -53,12 +50,10 @@ def run(path: Path, ports: Ports, *, deep: bool, output: str) -> int:
 
 def _check(path: Path) -> tuple[str, ...]:
     """Unpack the databases, check each, and return what is damaged, one line each."""
-    import os
-
     from plexguard.db_export.check.archived import check_archive
     from plexguard.db_export.check.findings import Severity
 
-    reports = check_archive(path, work=Path(os.environ.get("TMPDIR", _WORK)))
+    reports = check_archive(path)
     found = ((name, finding) for name, report in reports.items() for finding in report.findings)
     return tuple(f"{name}: {finding.detail}" for name, finding in found if finding.severity is Severity.DAMAGE)
 

@@ -1,17 +1,25 @@
-"""Which database a command that looks at paths is about, and where its files lie on this machine."""
+"""Which database a command that looks at paths is about, and where its files lie: on this machine, or in a storage."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from plexguard.core.program import Ports
 from plexguard.db_export.arguments import find_plex_data
 from plexguard.db_export.config import Config
+from plexguard.db_export.remote.carried import Carried
 
 if TYPE_CHECKING:  # --help needs no more than names
     from plexguard.core.found import FoundPlex, Mount
     from plexguard.db_export.database.files import PlexData
+    from plexguard.db_export.paths.listing import Listing
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,38 @@ class Which:
             return lambda path: path
         turned = tuple(Mount(source=bind.destination, destination=bind.source) for bind in self.binds)
         return lambda path: host_path(path, turned)
+
+
+@contextlib.contextmanager
+def open_which(db: Path | None, data: Path | None, config: Config, ports: Ports) -> Iterator[Which]:
+    """Yield the database that was named, be it in an archive, or that of Plex. Raises what find_which() and unpacked() raise."""
+    from plexguard.db_export.archive.unpack import is_archive, unpacked
+    from plexguard.db_export.database.files import LIBRARY
+    from plexguard.db_export.progress_shown import shown
+
+    if db is None or not is_archive(db):
+        yield find_which(db, data, config, ports)
+        return
+    with shown(ports) as progress, unpacked(db, progress=progress) as made:
+        yield Which(library=next(file for file in made if file.name == LIBRARY))
+
+
+def listing_options(command: F) -> F:
+    """Add --listing and --below, the same for every command that can take a storage's word for what is there."""
+    listing_help = "Take this listing for what is there, and not the disk: of rclone lsjson --recursive."
+    below_help = "Where the listed storage is in the database's paths."
+    command = click.option("--below", metavar="DIR", default="/Media", show_default=True, help=below_help)(command)
+    return click.option("--listing", metavar="FILE", type=Carried(path_type=Path), help=listing_help)(command)
+
+
+def take_listing(file: Path | None, below: str) -> "Listing | None":
+    """Return the listing that was named. Raises UsageError and what read_listing() raises."""
+    from plexguard.core.errors import UsageError
+    from plexguard.db_export.paths.listing import read_listing
+
+    if not below.startswith("/"):
+        raise UsageError(f"--below: found {below!r}, and it is a folder, beginning with /")
+    return read_listing(file, below) if file is not None else None
 
 
 def find_which(db: Path | None, data: Path | None, config: Config, ports: Ports) -> Which:

@@ -113,7 +113,7 @@ def walk(folders: Iterable[str], known: Mapping[str, Collection[str]], kinds: Co
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        if not entry.name.startswith(".") and entry.name not in _FOREIGN:
+                        if is_looked_into(entry.name):
                             left.append(entry.path)
                     elif is_wanted(entry.name, kinds) and entry.name not in known.get(folder, ()):
                         files.append((folder, entry.name, entry.stat().st_size))
@@ -122,6 +122,11 @@ def walk(folders: Iterable[str], known: Mapping[str, Collection[str]], kinds: Co
         except OSError as error:
             faults.append(f"{folder}: {error.strerror}")
     return _Walked(tuple(files), tuple(left), tuple(faults))
+
+
+def is_looked_into(folder: str) -> bool:
+    """Tell by its name whether a folder may hold media."""
+    return not folder.startswith(".") and folder not in _FOREIGN
 
 
 def is_wanted(name: str, kinds: Collection[str]) -> bool:

@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from plexguard.core.mounts import is_below
+from plexguard.db_export.remap.decide import Mover
 
 BATCH = 20_000
 _PARTS = """
@@ -37,6 +38,20 @@ class Library:
 
     def all_paths(self) -> Iterator[str]:
         return (f"{folder}/{name}" for folders in self.files.values() for folder, names in folders.items() for name in names)
+
+
+def move_library(library: Library, mover: Mover) -> Library:
+    """Return a library as it would be with other paths."""
+    moved = Library()
+    for place, folders in library.files.items():
+        found = mover.move(place.root)
+        here = moved.files.setdefault(replace(place, root=found[0] if found else place.root), {})
+        for folder, names in folders.items():
+            for name in names:
+                to = mover.move(f"{folder}/{name}")
+                new, _, last = (to[0] if to else f"{folder}/{name}").rpartition("/")
+                here.setdefault(new, set()).add(last)
+    return moved
 
 
 def read_library(connection: sqlite3.Connection) -> Library:

@@ -1,20 +1,21 @@
 """From what is missing to a file of mappings: where to look, what was found, and how it is told."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from plexguard.core.events import show_path
 from plexguard.core.mounts import is_below
 from plexguard.core.records import encode
-from plexguard.db_export.paths.candidates import Root, find_candidates, find_kind, widen
-from plexguard.db_export.paths.match import Missing, match
+from plexguard.db_export.paths.candidates import Root, find_kind, widen
+from plexguard.db_export.paths.match import Candidate, Missing, match
 from plexguard.db_export.paths.observe import Library
 from plexguard.db_export.paths.suggest import Bounds, Suggestion, suggest
-from plexguard.db_export.paths.survey import Seen, World
+from plexguard.db_export.paths.survey import Seen
 from plexguard.db_export.remap.mappings import encode_mappings
 
 _SHOWN = 20
+Find = Callable[[Iterable[Root], Mapping[str, Collection[str]], Collection[str]], tuple[tuple[Candidate, ...], tuple[str, ...]]]
 _REMARK = "Suggested by plexguard-db-export: look through it, remove what is wrong, then: plexguard-db-export remap --mappings FILE"
 
 
@@ -35,10 +36,15 @@ def propose(
     sizes: Mapping[str, int],
     *,
     search: tuple[str, ...],
-    world: World,
+    find: Find,
+    find_here: Callable[[str], str | None],
     find_there: Callable[[str], str | None],
 ) -> Proposal:
-    """Look for what is missing: in the folders of its library, and in those that were named, as paths of this machine."""
+    """Look for what is missing: in the folders of its library, and in those that were named, as paths of this machine.
+
+    find: returns files that nobody knows, and what could not be listed; it is given folders here, the names known in each, and
+    which endings are wanted. find_here, find_there: return the path here of one in the database, and the other way round.
+    """
     missing = tuple(
         Missing(path, _below(path, seen.place.root), seen.place.section, sizes.get(path, 0))
         for seen in found
@@ -53,9 +59,7 @@ def propose(
         if seen.here and seen.place.root and seen.place.section in sections and not seen.root
     ]
     roots += [Root(here=folder, sections=None) for folder in search]
-    candidates, faults = find_candidates(
-        roots, _names_here(library, world), widen(find_kind(one.path) for one in missing), world.mounts, find_there=find_there
-    )
+    candidates, faults = find(roots, _names_here(library, find_here), widen(find_kind(one.path) for one in missing))
     gone = {one.path for one in missing}
     targets = (*(place.root for place in library.places if place.root), *filter(None, map(find_there, search)))
     # Nothing is known of where files lie that are in no folder of their library; they may be mapped one by one.
@@ -89,11 +93,11 @@ def _below(path: str, root: str) -> str:
     return path[len(root.rstrip("/")) + 1 :] if root and is_below(path, root) else path.rpartition("/")[2]
 
 
-def _names_here(library: Library, world: World) -> dict[str, set[str]]:
+def _names_here(library: Library, find_here: Callable[[str], str | None]) -> dict[str, set[str]]:
     known: dict[str, set[str]] = {}
     for folders in library.files.values():
         for folder, names in folders.items():
-            here = world.find_here(folder or "/")
+            here = find_here(folder or "/")
             if here is not None:
                 known.setdefault(here, set()).update(names)
     return known
