@@ -8,6 +8,7 @@ import click
 from plexguard.core import program
 from plexguard.core.host import LocalHost
 from plexguard.db_export.commands.check import check
+from plexguard.db_export.commands.count import count
 from plexguard.db_export.commands.export import export
 from plexguard.db_export.commands.finish import finish
 from plexguard.db_export.commands.list import list_
@@ -51,6 +52,7 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
 cli.add_command(check)
+cli.add_command(count)
 cli.add_command(export)
 cli.add_command(finish)
 cli.add_command(list_)
