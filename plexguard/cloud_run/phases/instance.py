@@ -26,13 +26,13 @@ from plexguard.core.errors import DataError, PlexguardError
 from plexguard.core.notify import one_line
 
 # For how long ssh is tried: a start was seen to take minutes.
-_SSH_S = 180.0
+SSH_S = 180.0
 
 
 def work(run: Work) -> None:
     """Raises what renting raises, and what waiting for the machine does."""
     server = _rent(run)
-    with run.machine(patience_s=_SSH_S) as host:
+    with run.machine(patience_s=SSH_S) as host:
         if not run.world.provider.is_rented:
             run.tell(f"ready: {host.run(['uname', '-srn'], timeout_s=20.0).stdout.strip()}")
             return

@@ -11,7 +11,6 @@ import pytest
 from plexguard.cloud_run import __main__ as cloud_run
 from plexguard.cloud_run import run_file
 from plexguard.cloud_run.acquire import acquire
-from plexguard.cloud_run.providers.scaleway import provider as scaleway
 from plexguard.core import program
 from plexguard.core.program import run
 from tests.fakes.ports import FakeJournal
@@ -234,9 +233,3 @@ def test_plan_of_a_run_asks_little(bench, cloud):
     bench("plan", "delta")
     # Two pages of types, and two of which are free.
     assert len(cloud.requests) == 4
-
-
-def test_pauses_between_looks_are_three_a_minute_at_the_most():
-    looks = list(scaleway._looks())
-    times = [sum(looks[: n + 1]) for n in range(len(looks))]
-    assert all(sum(start <= time < start + 60 for time in times) <= 3 for start in times)
