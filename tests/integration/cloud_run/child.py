@@ -49,6 +49,9 @@ class OneUnit:
     def look_up(self, names: Sequence[str]) -> tuple[Unit, ...]:
         return tuple(Unit(name=name, load_state="loaded", active_state=self.active_state) for name in names)
 
+    def is_stopping(self) -> bool:
+        return False
+
 
 def make_config(url: str, **more: object) -> Config:
     return Config(provider="scaleway", project=PROJECT, zones=(ZONE,), owner=OWNER, api=url, **more)

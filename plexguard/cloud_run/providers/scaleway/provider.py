@@ -4,6 +4,7 @@ A type with a disk of its own is taken with it and with an address that goes whe
 paid for. Of any other type the block volume outlives the machine: it is labelled and noted before the machine is switched on.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from plexguard.cloud_run.providers.scaleway import parse
 from plexguard.cloud_run.providers.scaleway.api import Api, Busy, NotThere, Unsure
 from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Clock
-from plexguard.core.errors import MissingInput, PeerError, TryAgain, Unavailable
+from plexguard.core.errors import MissingInput, NoPermission, PeerError, TryAgain, Unavailable
 from plexguard.core.secret import Secret
 from plexguard.core.ssh import Login
 
@@ -232,7 +233,9 @@ class Scaleway:
                 self._note(server, note)
                 for volume in server.volumes:
                     if volume.kind is Kind.BLOCK_VOLUME or server.state == "stopped":
-                        self._mark(volume, label)
+                        # Without the right to it is noted all the same, and its machine, which costs most, ends.
+                        with contextlib.suppress(NoPermission):
+                            self._mark(volume, label)
             state = server.state
             if state == "running" or state in parse.STANDBY:
                 refusal = self._act(key, "terminate")
