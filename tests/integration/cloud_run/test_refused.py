@@ -1,6 +1,7 @@
 """A machine that is refused, or is another than ours: what can be had instead is, and of what cannot nothing is left."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -127,4 +128,16 @@ def test_right_to_volumes_that_is_missing_is_named_and_the_machine_ends(
     assert "BlockStorageFullAccess" in capsys.readouterr().err
     cloud.heal()
     assert bench("reaper") == 0
+    assert cloud.left() == []
+
+
+def test_reaper_finds_what_a_lease_that_was_lost_had_in_another_zone(bench: Bench, cloud: FakeScaleway) -> None:
+    bench.write(bench.config.read_text().partition("\n")[2] + 'zones = ["fr-par-1", "nl-ams-1"]\n')
+    cloud.set(out_of_stock=("GP1-S@fr-par-1",))
+    assert rent(bench) == 76
+    assert {one.zone for one in cloud.left()} == {"nl-ams-1"}
+    shutil.rmtree(bench.state / "delta")
+
+    assert bench("reaper") == 0
+
     assert cloud.left() == []

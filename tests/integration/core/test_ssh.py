@@ -1,7 +1,10 @@
 """Commands on another machine: a real sshd and a real rsync."""
 
+import random
+import re
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from plexguard.core import rsync
 from plexguard.core.clock import SystemClock
 from plexguard.core.errors import NoPermission, Unavailable
-from plexguard.core.host import CommandFailed, CommandMissing, CommandTimeout, LocalHost
+from plexguard.core.host import CommandFailed, CommandMissing, CommandTimeout, Completed, LocalHost
 from plexguard.core.ssh import ConnectionLost, HostKeyRefused, Login, Reconnecting, SshHost, connect
 from tests.fakes.sshd import Sshd, running_sshd
 from tests.waiting import await_true
@@ -162,6 +165,46 @@ def test_a_transfer_tells_how_far_it_is_and_why_it_failed(sshd: Sshd, tmp_path: 
     assert told[-1] == rsync.Progress(done_bytes=4 << 20, percent=100) and any(one.percent < 100 for one in told)
     with pytest.raises(CommandFailed, match=r"exit code 23: .*No such file"):
         rsync.fetch(LocalHost(), sshd.login, str(tmp_path / "absent"), str(target), tell=told.append)
+
+
+def test_a_transfer_that_broke_off_is_taken_up_where_it_was(sshd: Sshd, tmp_path: Path) -> None:
+    class Counting(LocalHost):
+        """Has rsync say what it has carried."""
+
+        said = ""
+
+        def run(self, argv: Sequence[str], *, timeout_s: float, check: bool = True) -> Completed:
+            done = super().run([argv[0], "--stats", *argv[1:]], timeout_s=timeout_s, check=check)
+            self.said = done.stdout
+            return done
+
+    source, target, whole_bytes = tmp_path / "source", tmp_path / "target", 8 << 20
+    source.write_bytes(random.Random(5).randbytes(whole_bytes))
+
+    def break_off(progress: rsync.Progress) -> None:
+        if progress.done_bytes >= whole_bytes // 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rsync.send(LocalHost(), sshd.login, str(source), str(target), limit_bytes_per_s=1 << 21, tell=break_off)
+    # The other end keeps what came when it notices.
+    await_true(target.exists)
+    kept_bytes = target.stat().st_size
+    host = Counting()
+    rsync.send(host, sshd.login, str(source), str(target))
+
+    carried = re.search(r"Literal data: ([\d,]+) bytes", host.said)
+    assert carried is not None and 0 < kept_bytes < whole_bytes
+    assert int(carried[1].replace(",", "")) <= whole_bytes - kept_bytes + (1 << 16)
+    assert target.read_bytes() == source.read_bytes()
+
+
+def test_a_peer_that_is_gone_is_noticed_after_five_signs_of_life_without_an_answer(there: SshHost) -> None:
+    transport = there._client.get_transport()
+    assert transport is not None
+
+    assert transport.packetizer._Packetizer__keepalive_interval == 30
+    assert transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5 * 30 * 1000
 
 
 def test_a_small_file_is_written_for_its_owner_alone_and_over_none(there: SshHost, tmp_path: Path) -> None:

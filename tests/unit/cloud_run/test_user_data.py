@@ -77,6 +77,19 @@ def test_all_that_the_scan_needs_is_installed() -> None:
     assert {"docker.io", "rclone", "fuse3", "sqlite3", "zstd", "rsync", "python3-click", "python3-systemd"} <= set(PACKAGES)
 
 
+def test_system_is_set_as_a_scan_needs_it() -> None:
+    written = {file["path"]: file["content"] for file in read()["write_files"]}
+
+    assert written["/etc/sysctl.d/60-plexguard.conf"].splitlines() == [
+        *("fs.file-max = 500000", "vm.swappiness = 10", "vm.vfs_cache_pressure = 50")
+    ]
+    limits = written["/etc/security/limits.d/60-plexguard.conf"].splitlines()
+    assert [line.split()[1:] for line in limits if line.startswith("* ")] == [
+        *(["soft", "nofile", "100000"], ["hard", "nofile", "500000"])
+    ]
+    assert "DefaultLimitNOFILE=100000:500000" in written["/etc/systemd/system.conf.d/60-plexguard.conf"]
+
+
 def test_a_ready_machine_tells_its_boot_and_versions() -> None:
     found = read_ready("boot_id=abc\ndocker=20.10.24\nrclone=rclone v1.60.1\n")
 
