@@ -214,6 +214,31 @@ LIMITS_LOWERED = Event(
         """,
 )
 
+PATHS_COMPARED = Event(
+    name="cloud.paths-compared",
+    message_id="e11861bcea854c8c90dca7cc61d9c09b",
+    priority=Priority.INFO,
+    message="Of what the database of {run} knows, the storage has: {shares}",
+    subject="A database was held against the storage",
+    page=_PAGE,
+    fields={"run": str, "archive": str, "shares": str},
+    meaning="""
+        The run {run} begins with the database in {archive}. Of the files that it knows, the storage has: {shares}.
+        """,
+    decided="""
+        By a listing of the storage, and by the mappings that the run's file names. A scan takes what is not there for deleted.
+        """,
+    did="""
+        With less than min_present of a library the run stops, before anything is rented, and mappings for what has moved are
+        suggested beside its state.
+        """,
+    action="""
+        Look through what is suggested, and name it as mappings in the run's file:
+          less /var/lib/plexguard/cloud-run/{run}/mappings.json
+          editor /etc/plexguard/cloud-run/{run}.toml
+        """,
+)
+
 RUN_FAILED = Event(
     name="cloud.run-failed",
     message_id="099c0b31d8ad49d182aa9f990e97efb6",

@@ -4,7 +4,7 @@ A job has a name, and is begun once: who begins it again finds the one that is t
 any machine, this one included; it takes root there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from plexguard.core.clock import Clock
@@ -98,8 +98,16 @@ class Job:
         argv = ("journalctl", *where, "--output=cat", "--no-pager", "--quiet")
         return [line for line in self.host.run(argv, timeout_s=_COMMAND_S).stdout.splitlines() if line.strip()]
 
-    def wait(self, clock: Clock, *, tell: Callable[[Standing], object] = lambda _: None, away_s: float = _AWAY_S) -> None:
-        """Wait for its end, however often the connection is lost. tell: is called after each look, and may look at more.
+    def wait(
+        self,
+        clock: Clock,
+        *,
+        tell: Callable[[Standing], object] = lambda _: None,
+        away_s: float = _AWAY_S,
+        goods: Collection[int] = (0,),
+    ) -> None:
+        """Wait for its end, however often the connection is lost. tell: is called after each look, and may look at more. goods: the
+        exit codes that are no failure.
 
         Raises JobFailed with its last lines, JobGone, and what reaching the machine raises when that has failed for away_s.
         """
@@ -117,7 +125,7 @@ class Job:
                 if clock.monotonic_s() - seen_s >= away_s:
                     raise
             clock.sleep(_LOOK_S)
-        if not standing.is_good:
+        if not (standing.is_good or (standing.result == "exit-code" and standing.code in goods)):
             lines = " / ".join(self.read_lines()) or "it printed nothing"
             raise JobFailed(f"{self.name}: {standing.result}, exit code {standing.code}: {lines}")
 

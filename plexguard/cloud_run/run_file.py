@@ -47,6 +47,17 @@ def _mount(value: object) -> str:
 MOUNT: Kind[str] = Kind('the name of a mount, such as "media"', _mount, quote)
 
 
+NEWEST, NONE = "newest", "none"
+
+
+def _database(value: object) -> str:
+    text = TEXT.parse(value)
+    return text if text in (NEWEST, NONE) else PLACE.parse(text or None)
+
+
+DATABASE: Kind[str] = Kind(f'"{NEWEST}", "{NONE}", or an absolute path', _database, quote)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
     """A run. An option that is empty or 0 is as `instance`, or [cloud-run], says."""
@@ -66,6 +77,22 @@ class RunFile:
     media: str = option(PLACE, "/Media", "Where it is mounted there.")
     mount_timeout: timedelta = option(
         span("10s", "1h"), timedelta(minutes=10), "For how long its storage may be away at first, before the run fails."
+    )
+    database: str = option(
+        DATABASE,
+        NONE,
+        'The archive of Plex\'s database to begin with: "newest" of those that are kept, "none", or the path of one.',
+    )
+    mappings: str = option(
+        PLACE, "", "The file of mappings that say where the files are by now, as `plexguard-db-export remap` has."
+    )
+    min_present: int = option(
+        count(0, 100),
+        90,
+        "How much of each library has to be in the storage, in per cent; with less the run stops before it rents.",
+    )
+    bandwidth: int = option(
+        size("0", "100G"), 0, "The most that is carried to and from the machine, in bytes a second. 0: no limit."
     )
     monitoring: str = option(choice(*MONITORING), "cloud_intensive", "How patiently the work is watched.")
     max_cost: float = option(EUROS, 0.0, "The most that the run may cost, in euros. 0: that of [cloud-run].")

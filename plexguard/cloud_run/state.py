@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plexguard.cloud_run.chain import PHASES
 from plexguard.cloud_run.choose import Choice
+from plexguard.cloud_run.counting import Counted
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import TryAgain
 from plexguard.core.journal import Journal
@@ -30,10 +31,11 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """phase: at which the run is, or "done", "failed", "stopped" at its end. done, total: of what the phase counts, 0 when it
-    counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which phase.
-    deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in all. image:
-    of Plex's container. rented: since when it is paid for, None before that. cost_euros: until this was written; the hour that has
-    begun is a whole one. steps: by phase. resumed: how often it was taken up again."""
+    counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which
+    phase. deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in
+    all. image: of Plex's container. reference: the archive that it begins with, "" for none; before: what that holds. rented:
+    since when it is paid for, None before that. cost_euros: until this was written; the hour that has begun is a whole one.
+    steps: by phase. resumed: how often it was taken up again."""
 
     phase: str
     began: datetime
@@ -48,6 +50,8 @@ class State:
     failure: str = ""
     choice: Choice | None = None
     image: str = ""
+    reference: str = ""
+    before: tuple[Counted, ...] = ()
     hourly_euros: float = 0.0
     rented: datetime | None = None
     steps: dict[str, Step] = field(default_factory=dict)
@@ -75,8 +79,8 @@ class Book:
     def __init__(self, folder: Path, run: str, *, clock: Clock, journal: Journal) -> None:
         self.run = run
         self._clock = clock
-        self._folder = folder / run
-        self._file = StateFile(self._folder / "state.json", State, schema=SCHEMA, journal=journal)
+        self.folder = folder / run
+        self._file = StateFile(self.folder / "state.json", State, schema=SCHEMA, journal=journal)
 
     @property
     def state(self) -> State:
@@ -92,7 +96,7 @@ class Book:
     def open(self, *, deadline: datetime) -> None:
         """Begin a run, whatever one of that name was before. Raises IoFailed."""
         # For everybody who shows it: what is nobody's business there has a mode of its own.
-        make_folder(self._folder).chmod(0o755)
+        make_folder(self.folder).chmod(0o755)
         now = self._clock.now()
         self._file.save(State(phase="preflight", began=now, updated=now, deadline=deadline))
 

@@ -43,4 +43,6 @@ def _for_runs(names: list[str]) -> DropIns:
         for file in files
         for line in (f"LoadCredential={file}:{ADMIN_CREDENTIALS}/{file}", f"SetCredential={file}:{NO_CREDENTIAL}")
     ]
-    return {"plexguard-cloud-mount@.service.d/50-mounts.conf": "\n".join(("[Service]", *lines, ""))} if names else {}
+    text = "\n".join(("[Service]", *lines, ""))
+    # What holds the storage's listing against the database, and what mounts it there.
+    return {f"plexguard-cloud-{phase}@.service.d/50-mounts.conf": text for phase in ("preflight", "mount")} if names else {}

@@ -29,7 +29,23 @@ EVENTS = suite.events()
 EACH = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 # What a runbook may send people to beside the suite's own commands; all in Debian's base, but docker where Plex runs in it.
 SYSTEM_TOOLS = {
-    *("apt-get", "cat", "chmod", "df", "docker", "dpkg", "editor", "findmnt", "grep", "install", "ip", "journalctl", "ls", "namei"),
+    *(
+        "apt-get",
+        "cat",
+        "chmod",
+        "df",
+        "docker",
+        "dpkg",
+        "editor",
+        "findmnt",
+        "grep",
+        "install",
+        "ip",
+        "journalctl",
+        "less",
+        "ls",
+        "namei",
+    ),
     *("ps", "rm", "ss", "systemctl", "systemd-cgtop", "systemd-inhibit", "systemd-tty-ask-password-agent"),
 }
 # Units that are not ours.

@@ -12,6 +12,7 @@ from plexguard.core.config import DEFAULT_PATH, Settings
 from plexguard.core.options import options
 from plexguard.core.secret import ADMIN_CREDENTIALS
 from plexguard.core.state import RUNTIME_ROOT, STATE_ROOT
+from plexguard.db_export.config import ARCHIVES
 from plexguard.plex_probe.observe import RESTART_UNIT
 from tests import generate
 from tests.static.tree import COMPLETIONS, MAN, ROOT, UNITS, files
@@ -93,7 +94,12 @@ def read_rules():
             {f"plexguard-rclone{stem}@.service" for stem in ("", "-cover", "-inside")},
             "plexguard-rclone-watchdog",
         ),
-        (2, "plexguard-cloud", {"plexguard-cloud-run@.service", "plexguard-rclone-watchdog@.service"}, "plexguard-cloud-instance"),
+        (
+            2,
+            "plexguard-cloud",
+            {"plexguard-cloud-run@.service", "plexguard-rclone-watchdog@.service", "plexguard-db-export.service"},
+            "plexguard-cloud-instance",
+        ),
     ],
     ids=["watchers of mounts", "runs in the cloud"],
 )
@@ -110,7 +116,7 @@ def test_polkit_rule_names_exactly_the_units_of_its_user(number, user, allowed, 
     pattern = re.fullmatch(r'/(.*)/\.test\(action\.lookup\("unit"\)\)', unit)
     assert pattern is not None
     assert {file.name for file in UNITS.iterdir() if re.search(pattern[1], file.name.replace("@.", "@films."))} == allowed
-    stem = min(allowed, key=len).removesuffix("@.service")
+    stem = min((name for name in allowed if "@" in name), key=len).removesuffix("@.service")
     for name in (f"{instead}@films.service", f"{stem}@../x.service", f"{stem}@a.service\nb"):
         assert not re.search(pattern[1].replace("$", r"\Z"), name)
     assert rule.count("polkit.Result") == 1
@@ -141,6 +147,9 @@ def test_folders_are_those_of_the_code():
         str(ADMIN_CREDENTIALS): "0700",
         str(RUNTIME_ROOT / "health"): "0755",
         str(RUNTIME_ROOT / "health/README"): "0644",
+        str(Path(ARCHIVES).parent): "0755",
+        # Whoever runs Plex in the cloud may read what it begins with.
+        ARCHIVES: "2750",
     }
 
 

@@ -4,6 +4,7 @@ A run that works on this very machine uses the mount that home has.
 """
 
 import os
+from pathlib import Path
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.phases.work import Work
@@ -16,7 +17,7 @@ from plexguard.core import config, guarded
 from plexguard.core.config import DEFAULT_PATH
 from plexguard.core.errors import DataError, PlexguardError, Unavailable
 from plexguard.core.rclone_conf import is_encrypted, pick_remote
-from plexguard.core.secret import read_credential
+from plexguard.core.secret import find_credential
 from plexguard.core.zipped import zip_suite
 
 # For how long the connection may be lost again and again.
@@ -74,9 +75,15 @@ def _mount_there(run: Work, media: Media, installed: Installed) -> None:
             clock.sleep(_PAUSE_S)
 
 
+def find_storages(media: Media) -> Path | None:
+    """Return the rclone.conf of a mount, None where there is none. Raises NoPermission."""
+    return find_credential(f"rclone.{media.name}.conf") or find_credential("rclone.conf")
+
+
 def _read_storages(media: Media) -> str:
     """Return the rclone.conf for the machine, of that remote alone. Raises DataError and NoPermission."""
-    text = read_credential(f"rclone.{media.name}.conf") or read_credential("rclone.conf") or ""
+    storages = find_storages(media)
+    text = storages.read_text(encoding="utf-8", errors="replace") if storages is not None else ""
     if is_encrypted(text):
         raise DataError(
             "rclone.conf is encrypted with a password, which nobody is there to type: take it off", hint="rclone config"

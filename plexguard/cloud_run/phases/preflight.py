@@ -4,16 +4,21 @@ A run that a boot has cut off is taken up here again: it has a machine, and need
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.choose import Planned
-from plexguard.cloud_run.container import choose_image
+from plexguard.cloud_run.container import MEDIA, choose_image
 from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.owner import find_owner
-from plexguard.cloud_run.phases.mount import find_media
+from plexguard.cloud_run.phases.mount import find_media, find_storages
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.planning import plan_affordable, tell_choice
+from plexguard.cloud_run.reference.compare import Held, find_lacking, find_shares, list_storage, refuse_lacking, suggest
+from plexguard.cloud_run.reference.find import Reference, find_reference
+from plexguard.cloud_run.run_file import NONE
+from plexguard.cloud_run.storage.choose import Media
 from plexguard.core.errors import TryAgain, Unavailable
 from plexguard.core.found import Server, read_plex
 from plexguard.core.journal import Journal
@@ -31,14 +36,15 @@ def work(run: Work) -> None:
     label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.ports.clock.now() + run.file.limit)
     run.book.open(deadline=label.deadline)
     run.book.begin("preflight")
-    find_media(run)
+    media = find_media(run)
     run.tell("looking for a machine")
     planned = plan_affordable(run.name, run.file, run.config, run.world.provider)
     choice = planned.choice
     run.world.provider.check(choice.zone, choice.offer.type, is_local_disk=choice.is_local_disk)
     image = choose_image(run.file.image, "" if run.file.image else _find_home_version(run.ports.journal))
+    reference = _find_reference(run, media)
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
-    run.book.change(choice=choice, image=image, hourly_euros=planned.estimate.total / planned.estimate.hours)
+    run.book.change(choice=choice, image=image, reference=reference, hourly_euros=planned.estimate.total / planned.estimate.hours)
     run.tell(f"{_show(planned)}; Plex is {image}")
 
 
@@ -79,6 +85,37 @@ def _find_home_version(journal: Journal) -> str:
             f"Plex at home does not tell its version, which the one in the cloud must have: {error}",
             hint='start it, or name an image in the run\'s file, such as image = "plexinc/pms-docker:latest"',
         ) from error
+
+
+def _find_reference(run: Work, media: Media | None) -> str:
+    """Return the archive that the run begins with, "" for none: verified, and of what is in the storage. Raises NoReference,
+    BadReference, TooFewThere, and what asking for all that raises."""
+    if run.file.database != NONE:
+        run.tell("looking for an archive of Plex's database, and verifying it")
+    reference = find_reference(run.file.database, run.ports.host, run.ports.manager)
+    if reference is None:
+        return ""
+    storages = find_storages(media) if media is not None and media.remote else None
+    if media is not None and storages is not None:
+        _compare(run, reference, media.remote, storages)
+    return reference.path
+
+
+def _compare(run: Work, reference: Reference, remote: str, storages: Path) -> None:
+    run.tell(f"listing {remote}")
+    folder = run.book.folder
+    listing = folder / "listing.json"
+    try:
+        files = list_storage(run.ports.host, remote, storages, listing, run.ports.clock)
+        run.tell(f"looking for what the database knows among {files:,} files")
+        held = Held(archive=reference.path, listing=listing, below=MEDIA, mappings=run.file.mappings)
+        shares = find_shares(run.ports.host, held)
+        run.ports.journal.send(events.PATHS_COMPARED, run=run.name, archive=reference.path, shares="; ".join(map(str, shares)))
+        if find_lacking(shares, least_percent=run.file.min_present):
+            suggested = suggest(run.ports.host, held, folder / "mappings.json")
+            refuse_lacking(shares, least_percent=run.file.min_present, mappings=suggested)
+    finally:
+        listing.unlink(missing_ok=True)
 
 
 def _show(planned: Planned) -> str:

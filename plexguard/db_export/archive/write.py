@@ -7,6 +7,7 @@ killed has left is known and removed by the next.
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,7 +155,7 @@ def _pack(
     total = sum(copy.stat().st_size for copy in copies) + tree_bytes
     progress.begin("packing", total)
     with open(packed, "xb", buffering=0) as target:
-        os.fchmod(target.fileno(), 0o600)
+        os.fchmod(target.fileno(), _find_mode(work.parent, wanted))
         with packing(target.fileno(), expected_bytes=total) as pipe:
             for copy in copies:
                 _send_file(pipe, copy, progress)
@@ -274,6 +275,13 @@ def _read_back(packed: Path, manifest: Manifest, progress: Progress) -> None:
         if archive.manifest != manifest:
             raise DataError(f"{packed}: what was read back is another manifest than was written")
         archive.verify(count=False, progress=progress)
+
+
+def _find_mode(target: Path, wanted: Wanted) -> int:
+    """Return the mode of an archive: its owner's alone, and where its folder hands on its group (setgid) for that to read; but for
+    one that has Plex's token."""
+    is_shared = target.stat().st_mode & stat.S_ISGID and not wanted.with_identity
+    return 0o640 if is_shared else 0o600
 
 
 def _give_name(packed: Path, target: Path, now: datetime) -> Path:

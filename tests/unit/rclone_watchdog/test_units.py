@@ -33,9 +33,13 @@ def test_every_mount_is_watched_from_boot_on():
 def test_runs_in_the_cloud_are_handed_what_a_mount_of_ours_is_opened_with():
     found = made(films=Mount(remote="s3:films", mount_point="/mnt/films"), nas=Mount(mount_point="/mnt/nas"))
 
-    assert found["plexguard-cloud-mount@.service.d/50-mounts.conf"] == (
-        "[Service]\nLoadCredential=rclone.films.conf:/etc/plexguard/credentials/rclone.films.conf\n"
-        "SetCredential=rclone.films.conf:none\n"
+    assert (
+        found["plexguard-cloud-preflight@.service.d/50-mounts.conf"]
+        == found["plexguard-cloud-mount@.service.d/50-mounts.conf"]
+        == (
+            "[Service]\nLoadCredential=rclone.films.conf:/etc/plexguard/credentials/rclone.films.conf\n"
+            "SetCredential=rclone.films.conf:none\n"
+        )
     )
     assert not [name for name in made(nas=Mount(mount_point="/mnt/nas")) if "cloud" in name]
 

@@ -1,0 +1,31 @@
+"""Ask another program of the suite, in words: by its command, and what it prints as JSON."""
+
+import json
+from typing import Any
+
+from plexguard.core.errors import PeerError, PlexguardError
+from plexguard.core.host import Commands
+from plexguard.core.program import FOUND_PROBLEMS
+from plexguard.core.secret import mask
+
+_LAST_LINES = 3
+
+
+class Refused(PlexguardError):
+    """Another program of the suite did not do what it was asked."""
+
+    exit_code = FOUND_PROBLEMS
+
+
+def ask(machine: Commands, argv: list[str], *, timeout_s: float) -> Any:
+    """Return what a command of the suite answers; that it found problems is an answer.
+
+    Raises Refused with its own words, PeerError for an answer that is no JSON, and what the machine raises.
+    """
+    done = machine.run([*argv, "--format=json"], timeout_s=timeout_s, check=False)
+    if done.code not in (0, FOUND_PROBLEMS):
+        raise Refused(mask(" / ".join(done.stderr.strip().splitlines()[-_LAST_LINES:])) or f"{argv[0]}: exit code {done.code}")
+    try:
+        return json.loads(done.stdout)
+    except (ValueError, RecursionError) as error:
+        raise PeerError(f"{' '.join(argv[:2])}: its answer is no JSON: {error}") from error
