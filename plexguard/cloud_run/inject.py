@@ -82,7 +82,7 @@ class Injection:
         # 1: some files are not at their new paths, of which the share was looked at before anything was rented.
         answer = self._do("remap", "--format=json", f"--mappings={file}", f"--data={self._data}", goods=(0, 1))
         try:
-            return sum(int(one["values"]) for one in answer["columns"])
+            return int(answer["rewritten"])
         except (TypeError, KeyError, ValueError) as error:
             raise PeerError(f"plexguard-db-export remap: not as it writes it: {error}") from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.db_export.config import ARCHIVES
 from tests.fakes.libraries import make_plex
 from tests.machine import Machine
 from tests.system import cloud_chain
@@ -47,7 +48,8 @@ def home(deb: Path, tmp_path: Path) -> Iterator[House]:
 
 def test_database_is_made_at_home_and_put_in_place_on_the_machine(home: House) -> None:
     machine = home.machine
-    machine.run(["systemctl", "start", "holder.service"], timeout_s=300)
+    started = machine.run(["systemctl", "start", "holder.service"], timeout_s=300, check=False)
+    assert started.returncode == 0, machine.journal_text("-n", "60")
 
     state = cloud_chain.state(machine)
     assert state["reference"].startswith("/var/lib/plexguard/db-export/archives/")
@@ -72,5 +74,5 @@ def test_database_is_made_at_home_and_put_in_place_on_the_machine(home: House) -
 def test_archive_is_for_root_and_who_runs_plex_in_the_cloud(home: House) -> None:
     machine: Machine = home.machine
     machine.systemctl("start", "plexguard-db-export.service", timeout_s=120)
-    listed = machine.run(["find", "/var/lib/plexguard/db-export/archives", "-printf", "%m %u %g %y\\n"]).stdout.splitlines()
+    listed = machine.run(["find", ARCHIVES, "!", "-name", ".*", "-printf", "%m %u %g %y\\n"]).stdout.splitlines()
     assert listed == ["2750 root plexguard-cloud d", "640 root plexguard-cloud f"]

@@ -58,6 +58,9 @@ def show(name: str, wanted: "RunFile", planned: "Planned", config: Config) -> li
         f"{show_memory(choice.offer.ram_bytes)} of memory{disk if choice.disk_bytes else ''}",
         "container": f"{show_memory(choice.limits.memory_bytes)} of memory, {show_memory(choice.limits.swap_bytes)} of swap, "
         f"{choice.limits.cpus} processors",
+        "database": {"newest": "the newest archive that is kept", "none": "none, it begins without one"}.get(
+            wanted.database, wanted.database
+        ),
         "monitoring": f"{wanted.monitoring}: every {show_span(patience.interval)}, a stall after {show_span(patience.stall)}, "
         f"over after {show_span(patience.limit)}",
         "phases": ", ".join(PHASES),
@@ -76,6 +79,7 @@ def _encode(name: str, wanted: "RunFile", planned: "Planned", config: Config) ->
         "run": name,
         "provider": config.provider,
         "machine": encode(planned.choice),
+        "database": wanted.database,
         "monitoring": wanted.monitoring,
         "phases": PHASES,
         "limit_s": wanted.limit.total_seconds(),
