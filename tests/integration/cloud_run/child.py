@@ -11,6 +11,7 @@ from pathlib import Path
 
 from plexguard.cloud_run.acquire import acquire
 from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.estimate import estimate_cost
 from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.lease import Lease, Leases
 from plexguard.cloud_run.money import open_spent
@@ -31,6 +32,7 @@ OWNER = "home"
 RUN = "delta"
 UNIT = "plexguard-test@delta.service"
 GB = 10**9
+DISK_BYTES = 20 * GB
 
 
 class QuickClock(SystemClock):
@@ -71,15 +73,18 @@ def make_lease(now: datetime, *, run: str = RUN, hours: float = 96, keep: bool =
     )
 
 
+def has_local_disk(type_name: str) -> bool:
+    return type_name.startswith(("DEV1", "GP1"))
+
+
 def make_order(lease: Lease, type_name: str) -> Order:
-    is_local = type_name.startswith(("DEV1", "GP1"))
     return Order(
         label=lease.label,
         zone=ZONE,
         type=type_name,
         image="",
-        disk_bytes=20 * GB,
-        is_local_disk=is_local,
+        disk_bytes=DISK_BYTES,
+        is_local_disk=has_local_disk(type_name),
         user_data=b"#cloud-config\n",
     )
 
@@ -95,6 +100,13 @@ def make_world(url: str, state: Path, *, active_state: str = "inactive", journal
         state=StateFile(state / "reaper.json", State, schema=SCHEMA, journal=told),
         spent=open_spent(state),
     )
+
+
+def cost_of(world: World, type_name: str, time: timedelta) -> float:
+    """Return what a plan would tell of such a machine for such a time."""
+    offer = world.provider.find_offers(ZONE)[type_name]
+    prices = world.provider.price(offer, is_local_disk=has_local_disk(type_name))
+    return estimate_cost(prices, disk_bytes=DISK_BYTES, time=time).total
 
 
 def look(world: World, url: str, **more: object):

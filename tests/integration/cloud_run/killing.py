@@ -3,10 +3,11 @@
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from tests.fakes.scaleway import FakeScaleway, Timing
-from tests.integration.cloud_run.child import make_world, reap
+from tests.integration.cloud_run.child import cost_of, make_world, reap
 
 # With a disk of its own; without.
 TYPES = ("DEV1-S", "PRO2-S")
@@ -67,13 +68,16 @@ def find_calls(type_name: str, folder: Path, *, every: bool = False) -> tuple[tu
 
 
 def prove_killed(what: str, type_name: str, state: Path, *, call: int, when: str) -> None:
-    """Kill a process at a call, let the reaper run once, and prove that nothing is left. what: "rent" or "reap"."""
+    """Kill a process at a call, let the reaper run once, and prove that nothing is left, and little was spent. what: "rent" or "reap"."""
     with FakeScaleway(timing=Timing.none()) as cloud:
         if what == "reap":
             run_whole("rent", cloud, state, type_name)
         kill_at(what, cloud, state, type_name, call=call, when=when)
 
-        assert reap(make_world(cloud.url, state), cloud.url) == 0
+        world = make_world(cloud.url, state)
+        assert reap(world, cloud.url) == 0
 
         assert cloud.left() == [], f"{what} {type_name} {when} {call}"
+        # An hour is the least that is billed, and the unit of it.
+        assert cloud.spent_eur() <= 2 * cost_of(world, type_name, timedelta(hours=1)), f"{what} {type_name} {when} {call}"
         assert not (state / "delta/lease.json").exists()

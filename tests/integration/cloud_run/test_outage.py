@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run.acquire import acquire
-from plexguard.cloud_run.estimate import estimate_cost
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
 from plexguard.cloud_run.reap.act import World
 from plexguard.core.secret import Secret
 from tests.fakes.ports import FakeClock, FakeJournal
 from tests.fakes.scaleway import SECRET_KEY, FakeScaleway
-from tests.integration.cloud_run.child import ZONE, make_config, make_lease, make_order, make_world, reap
+from tests.integration.cloud_run.child import cost_of, make_config, make_lease, make_order, make_world, reap
 from tests.integration.cloud_run.killing import TYPES
 
 TICK = timedelta(minutes=15)
@@ -42,14 +41,6 @@ def open_world(cloud: FakeScaleway, clock: FakeClock, state: Path) -> World:
 def rent(cloud: FakeScaleway, clock: FakeClock, world: World, type_name: str) -> None:
     lease = replace(make_lease(clock.now(), hours=LIMIT / HOUR), made=clock.moment())
     acquire(world.provider, world.leases, lease, make_order(lease, type_name), world.journal)
-
-
-def cost_of(world: World, type_name: str, time: timedelta) -> float:
-    """Return what a plan would tell of such a time."""
-    offer = world.provider.find_offers(ZONE)[type_name]
-    is_local_disk = type_name == TYPES[0]
-    prices = world.provider.price(offer, is_local_disk=is_local_disk)
-    return estimate_cost(prices, disk_bytes=20 * 10**9, time=time).total
 
 
 def go_down_at(cloud: FakeScaleway, number: int, how: str) -> None:

@@ -55,6 +55,16 @@ def test_image_that_the_zone_does_not_have_is_told(
     assert cloud.left() == []
 
 
+def test_run_that_may_cost_too_much_does_not_begin(bench: Bench, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.write_run('instance = "superpower"\n')
+
+    assert bench("phase", "preflight", "delta") == 1
+
+    assert "EUR, and may not cost more than 20.00" in capsys.readouterr().err
+    assert {request.method for request in cloud.requests} == {"GET"}
+    assert bench("phase", "instance", "delta") == 75 and cloud.left() == []
+
+
 def test_name_that_no_image_has_is_a_mistake_in_the_file(
     bench: Bench, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str]
 ) -> None:
