@@ -97,3 +97,35 @@ def test_machine_that_only_its_deadline_ends_costs_no_more_than_was_told_and_an_
 
     assert cloud.left() == []
     assert 0 < cloud.spent_eur() <= cost_of(world, type_name, LIMIT) + cost_of(world, type_name, HOUR)
+
+
+def test_key_that_is_taken_back_is_told_once_and_another_ends_what_is_left(
+    cloud: FakeScaleway, clock: FakeClock, tmp_path: Path
+) -> None:
+    world = open_world(cloud, clock, tmp_path)
+    rent(cloud, clock, world, TYPES[1])
+    cloud.set(key_expired=True)
+
+    assert [reap(world, cloud.url), reap(world, cloud.url)] == [69, 69]
+    journal = world.journal
+    assert isinstance(journal, FakeJournal)
+    assert "The key is expired" in str(journal.values("cloud.zone-unknown")["reason"])
+    assert cloud.left()
+    cloud.heal()
+
+    assert reap(world, cloud.url) == 0 and cloud.left() == []
+
+
+def test_answer_without_a_time_is_no_proof_that_a_deadline_is_over(
+    cloud: FakeScaleway, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = open_world(cloud, clock, tmp_path)
+    rent(cloud, clock, world, TYPES[0])
+    clock.pass_time((LIMIT + HOUR).total_seconds())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cloud, "date", lambda: "soon")
+        assert reap(world, cloud.url) == 69
+    assert cloud.left()
+
+    assert reap(world, cloud.url) == 0 and cloud.left() == []
