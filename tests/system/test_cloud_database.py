@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.db_export.config import ARCHIVES
 from tests.fakes.libraries import make_plex
-from tests.machine import Machine
 from tests.system import cloud_chain
 from tests.system.conftest import configure, events
 from tests.system.house import CONFIG, House, house
@@ -69,10 +67,3 @@ def test_database_is_made_at_home_and_put_in_place_on_the_machine(home: House) -
     cloud_chain.await_released(machine)
     assert home.cloud.left() == []
     assert machine.failed_units() == []
-
-
-def test_archive_is_for_root_and_who_runs_plex_in_the_cloud(home: House) -> None:
-    machine: Machine = home.machine
-    machine.systemctl("start", "plexguard-db-export.service", timeout_s=120)
-    listed = machine.run(["find", ARCHIVES, "!", "-name", ".*", "-printf", "%m %u %g %y\\n"]).stdout.splitlines()
-    assert listed == ["2750 root plexguard-cloud d", "640 root plexguard-cloud f"]

@@ -71,7 +71,8 @@ def test_timer_makes_an_archive_that_verifies_while_plex_runs(plex_machine: Mach
     report = json.loads(machine.run(["plexguard-db-export", "verify", "--deep", "--format", "json", path]).stdout)
     assert report["good"] and report["damage"] == []
     assert report["manifest"]["plex"] == (ask_plex(machine, "/identity") or {})["version"]
-    assert machine.run(["stat", "-c", "%a %U", path]).stdout.split() == ["600", "root"]
+    # Nobody else but who runs Plex in the cloud, which begins with it.
+    assert machine.run(["stat", "-c", "%a %U %G", path]).stdout.split() == ["640", "root", "plexguard-cloud"]
     assert TOKEN not in machine.run(["sh", "-c", f"zstd -dc {path} | tar -xO Preferences.xml"]).stdout
     assert (files(machine), strangers(machine)) == (before, "")
     overview = json.loads(machine.run(["plexguard-status", "--format", "json"], check=False).stdout)
