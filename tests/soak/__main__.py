@@ -17,8 +17,7 @@ from pathlib import Path
 
 from plexguard.core.errors import PlexguardError
 from tests.machine import Machine, MachineError, can_run
-from tests.soak import chains, exports, kills
-from tests.soak.chains import Chains, cut_everywhere
+from tests.soak import exports, kills
 from tests.soak.exports import Exports, export_while_written
 from tests.soak.kills import Kills, kill_all
 from tests.soak.reading import Calm, read_slowly
@@ -46,7 +45,6 @@ class Soak:
     calm: list[Calm] = field(default_factory=list)
     exports: list[Exports] = field(default_factory=list)
     kills: list[Kills] = field(default_factory=list)
-    chains: list[Chains] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, what: Met | Failed | Calm) -> None:
@@ -116,14 +114,6 @@ def soak_kills(soak: Soak) -> None:
         soak.note(Failed("kills of whoever rents", str(error) or "something is left"))
 
 
-def soak_chains(soak: Soak) -> None:
-    try:
-        for cut in cut_everywhere():
-            soak.chains.append(cut)
-    except (AssertionError, MachineError) as error:
-        soak.note(Failed("runs that are cut off", str(error) or "it did not end as it should"))
-
-
 def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = ALL) -> Soak:
     soak = Soak()
     parts = [[fault for fault in group if fault in faults] for group in (OF_RCLONE, OF_STORAGE, OF_CONTENT)]
@@ -141,9 +131,7 @@ def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = A
 
 def _write(soak: Soak) -> None:
     _BUILD.mkdir(exist_ok=True)
-    found = {
-        name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports", "kills", "chains")
-    }
+    found = {name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports", "kills")}
     (_BUILD / "soak.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (_BUILD / "soak.md").write_text("\n".join(make_report(soak)) + "\n", encoding="utf-8")
 
@@ -164,8 +152,6 @@ def make_report(soak: Soak) -> Iterator[str]:
         yield from exports.describe(exported)
     for killed in soak.kills:
         yield from kills.describe(killed)
-    for cut in soak.chains:
-        yield from chains.describe(cut)
     for what in soak.failed:
         yield f"\n## {what.fault}: did not come through\n\n```\n{what.reason}\n```"
 
@@ -198,7 +184,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--calm-s", type=float, default=3600, help="how long many read slowly (default: an hour)")
     parser.add_argument("--exports", type=int, default=200, help="how many exports are made of a library at work (default: 200)")
     parser.add_argument("--no-kills", action="store_true", help="whoever rents is not killed")
-    parser.add_argument("--no-chains", action="store_true", help="runs are not cut off")
     parser.add_argument("--fault", action="append", choices=[fault.name for fault in ALL], help="only this one; repeatable")
     given = parser.parse_args(argv)
     reason = can_run()
@@ -211,8 +196,6 @@ def main(argv: Sequence[str]) -> int:
     soak_exports(soak, times=given.exports)
     if not given.no_kills:
         soak_kills(soak)
-    if not given.no_chains:
-        soak_chains(soak)
     _write(soak)
     print("\n".join(make_report(replace(soak, failed=[]))))
     is_right = not soak.failed and not any(map(find_wrongs, soak.met)) and not any(calm.remounts for calm in soak.calm)
