@@ -25,7 +25,7 @@ def look_around(config: Config, host: Host) -> Around:
             faults += error.mistakes
             continue
         try:
-            choose_media(file, read(DEFAULT_PATH, os.environ), is_local=config.provider == "local")
+            choose_media(file, read(DEFAULT_PATH, os.environ), config)
         except ConfigError as error:
             faults += [f"{FOLDER / name}.toml: {mistake}" for mistake in error.mistakes]
     odd = sorted(file.name for file in FOLDER.glob("*.toml") if file.stem not in find_runs(folder=FOLDER))

@@ -96,5 +96,10 @@ class Config:
         if self.api.startswith("http://") and not re.match(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::|$)", self.api):
             yield f'api: found "{self.api}", and the key only goes out by https'
 
+    @property
+    def is_rented(self) -> bool:
+        """Whether the machine of a run is paid for, and new: nothing is on it."""
+        return self.provider not in ("none", "ssh", "local")
+
     def needed_credentials(self) -> tuple[str, ...]:
         return {"scaleway": (KEY_CREDENTIAL,), "ssh": (SSH_CREDENTIAL,)}.get(self.provider, ())

@@ -99,7 +99,7 @@ def start_argv(wanted: Wanted) -> list[str]:
         f"--volume={folder}/config:/config",
         f"--volume={folder}/transcode:/transcode",
         # Not --volume, which would make an empty folder where there is none: to Plex, a library that has lost everything.
-        f"--mount=type=bind,source={wanted.media},target={MEDIA},readonly,bind-propagation=rslave",
+        *((f"--mount=type=bind,source={wanted.media},target={MEDIA},readonly,bind-propagation=rslave",) if wanted.media else ()),
         *((f"--volume={wanted.claim_folder}:{_CLAIM_FOLDER}:ro",) if wanted.claim_folder else ()),
         wanted.image,
     ]

@@ -74,7 +74,7 @@ class RunFile:
     mount: str = option(
         MOUNT, "", "Which mount of this machine, by its name in [rclone.NAME], the run has on its own. Empty: none."
     )
-    media: str = option(PLACE, "/Media", "Where it is mounted there.")
+    media: str = option(PLACE, "/Media", "Where it is mounted there. Empty: Plex sees no media.")
     mount_timeout: timedelta = option(
         span("10s", "1h"), timedelta(minutes=10), "For how long its storage may be away at first, before the run fails."
     )
@@ -126,7 +126,7 @@ class RunFile:
                 least.parse(self.memory)
             except ValueError:
                 yield f"memory: found {show_size(self.memory)}, allowed is {least.allowed}"
-        if not self.media or is_system_folder(self.media):
+        if is_system_folder(self.media) if self.media else self.mount:
             yield f'media: found "{self.media}", which is no place for media: use one such as "/Media"'
 
     @property

@@ -43,7 +43,9 @@ class House:
 
 
 @contextlib.contextmanager
-def house(deb: Path, *, run: str = 'instance = "lite"\n', uptime_s: int | None = None, **options: Any) -> Iterator[House]:
+def house(
+    deb: Path, *, run: str = 'instance = "lite"\nmedia = ""\n', uptime_s: int | None = None, **options: Any
+) -> Iterator[House]:
     """Give a home that is configured, with the run `delta`. run: its file. uptime_s: of the home. options: of FakeScaleway."""
     options = {"timing": Timing().scaled(0.05), **options}
     with contextlib.ExitStack() as stack:

@@ -33,7 +33,7 @@ print(json.dumps([found.st_uid, found.st_gid, moved, stays, sorted(os.listdir(os
 @pytest.fixture
 def home(deb: Path, tmp_path: Path) -> Iterator[House]:
     make_plex(tmp_path / "Plex Media Server", films=12, episodes=18, tracks=240)
-    run = f'instance = "lite"\nclaim = "never"\ndatabase = "newest"\nmappings = "{MAPPINGS}"\n'
+    run = f'instance = "lite"\nclaim = "never"\nmedia = ""\ndatabase = "newest"\nmappings = "{MAPPINGS}"\n'
     with house(deb, run=run) as home:
         machine = home.machine
         machine.push(tmp_path / "Plex Media Server", DATA)

@@ -160,7 +160,7 @@ def test_what_cannot_work_stops_before_anything_is_rented_and_what_goes_wrong_la
         (lambda: machine.write(KEY, "11111111-2222-3333-4444-555555555555\n", mode=0o600), "denied"),
         (lambda: machine.run(["rm", KEY]), "the secret key of Scaleway is not there"),
         (lambda: configure(machine, CONFIG + 'zones = ["fr-par-9"]\n'), "fr-par-9"),
-        (lambda: machine.write(RUN, 'type = "HUGE-1"\n'), "HUGE-1 in fr-par-1: not offered"),
+        (lambda: machine.write(RUN, 'type = "HUGE-1"\nmedia = ""\n'), "HUGE-1 in fr-par-1: not offered"),
         # Of the machine, which keeps no lease: so nothing may be asked for.
         (lambda: machine.run(["sh", "-c", FILL]), "No space left"),
     ]
@@ -196,7 +196,7 @@ def test_what_cannot_work_stops_before_anything_is_rented_and_what_goes_wrong_la
 
 def make_good(home: House) -> None:
     home.machine.write(KEY, SECRET_KEY + "\n", mode=0o600)
-    home.machine.write(RUN, 'instance = "lite"\n')
+    home.machine.write(RUN, 'instance = "lite"\nmedia = ""\n')
     configure(home.machine, CONFIG)
 
 

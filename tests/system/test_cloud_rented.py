@@ -17,7 +17,7 @@ from tests.system.test_cloud_plex import INIT
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("cloud-rented")]
 
 # An engine in a machine in a machine cannot limit a container.
-RUN = 'instance = "lite"\nclaim = "never"\nlimited = false\n'
+RUN = 'instance = "lite"\nclaim = "never"\nlimited = false\nmedia = ""\n'
 OWN = "/opt/image"
 # There is no registry here: the image is made at boot, before the machine is ready.
 MAKE_IMAGE = """\
@@ -42,11 +42,9 @@ def _prepare(machine: Machine) -> None:
     machine.write("/opt/make-image", docker_plex.image_script(own=OWN))
     machine.write("/etc/systemd/system/make-image.service", MAKE_IMAGE)
     machine.systemctl("enable", "make-image.service")
-    # What a storage would be mounted at: that is for test_cloud_mount.py.
-    machine.run(["mkdir", "/Media"])
 
 
-WITH_PLEX = Layer(IMAGE, key=f"with Plex, Media {INIT}{MAKE_IMAGE}{docker_plex.image_script(own=OWN)}", prepare=_prepare)
+WITH_PLEX = Layer(IMAGE, key=f"with Plex {INIT}{MAKE_IMAGE}{docker_plex.image_script(own=OWN)}", prepare=_prepare)
 
 
 @pytest.fixture

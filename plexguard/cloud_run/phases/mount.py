@@ -29,14 +29,14 @@ _RELEASE_S = 30.0
 
 def find_media(run: Work) -> Media | None:
     """Return the mount of a run, None for none. Raises ConfigError."""
-    return choose_media(run.file, config.read(DEFAULT_PATH, os.environ), is_local=run.config.provider == "local")
+    return choose_media(run.file, config.read(DEFAULT_PATH, os.environ), run.config)
 
 
 def work(run: Work, installed: Installed | None = None) -> None:
     """Raises NotMounted, and what the connection to the machine raises."""
     media = find_media(run)
     if media is None:
-        run.tell("the run's file names no mount")
+        run.tell("none: the run's file names none")
     elif run.config.provider == "local":
         _use_home(run, media)
     else:
@@ -56,7 +56,7 @@ def _use_home(run: Work, media: Media) -> None:
 
 
 def _mount_there(run: Work, media: Media, installed: Installed) -> None:
-    storages, files = _read_storages(media), pack(make_items(media, zip_suite(), installed))
+    storages, files = read_storages(media), pack(make_items(media, zip_suite(), installed))
     clock = run.ports.clock
     deadline_s = clock.monotonic_s() + _LIMIT_S
     while True:
@@ -80,7 +80,7 @@ def find_storages(media: Media) -> Path | None:
     return find_credential(f"rclone.{media.name}.conf") or find_credential("rclone.conf")
 
 
-def _read_storages(media: Media) -> str:
+def read_storages(media: Media) -> str:
     """Return the rclone.conf for the machine, of that remote alone. Raises DataError and NoPermission."""
     storages = find_storages(media)
     text = storages.read_text(encoding="utf-8", errors="replace") if storages is not None else ""

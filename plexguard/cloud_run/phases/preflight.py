@@ -12,7 +12,7 @@ from plexguard.cloud_run.container import MEDIA, choose_image
 from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.money import show_euros
 from plexguard.cloud_run.owner import find_owner
-from plexguard.cloud_run.phases.mount import find_media, find_storages
+from plexguard.cloud_run.phases.mount import find_media, find_storages, read_storages
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.planning import plan_affordable, tell_choice
 from plexguard.cloud_run.reference.compare import Held, find_lacking, find_shares, list_storage, refuse_lacking, suggest
@@ -37,6 +37,8 @@ def work(run: Work) -> None:
     run.book.open(deadline=label.deadline)
     run.book.begin("preflight")
     media = find_media(run)
+    if media is not None and run.config.provider != "local":
+        read_storages(media)  # what cannot be carried there is known now
     run.tell("looking for a machine")
     planned = plan_affordable(run.name, run.file, run.config, run.world.provider)
     choice = planned.choice

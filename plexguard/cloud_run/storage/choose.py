@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.core import config, suite
 from plexguard.core.config import Settings
@@ -28,15 +29,22 @@ class Media:
     options: Mapping[str, object]
 
 
-def choose_media(run: RunFile, settings: Settings, *, is_local: bool) -> Media | None:
-    """Return the mount of a run, None where its file names none. settings: of this machine. is_local: the run works here, where the
-    mount is as home has it. Raises ConfigError, also for one that is no mount of home's, or that rclone does not make.
+def choose_media(run: RunFile, settings: Settings, config: Config) -> Media | None:
+    """Return the mount of a run, None where its file names none. settings: of this machine. config: of runs; one that works here
+    has the mount as home has it.
+
+    Raises ConfigError, also for one that is no mount of home's, or that rclone does not make, and where there is none for a machine
+    that is rented, which has no media of its own.
     """
-    if not run.mount:
+    is_local = config.provider == "local"
+    if not run.mount and not (config.is_rented and run.media):
         return None
     mounts: Mapping[str, Any] = settings.take(suite.section_of("rclone")).mount
     settings.check()
     able = sorted(name for name, mount in mounts.items() if is_local or mount.is_ours)
+    if not run.mount:
+        allowed = f'one of [rclone.NAME]: {", ".join(able) or "none"}; or media = "", and Plex sees none'
+        raise ConfigError((f"mount: missing, allowed is {allowed}",))
     if run.mount not in able:
         what = "which somebody else mounts" if run.mount in mounts else "and there is no such mount"
         raise ConfigError((f'mount: found "{run.mount}", {what}; allowed is one of [rclone.NAME]: {", ".join(able) or "none"}',))

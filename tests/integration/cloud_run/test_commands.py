@@ -17,6 +17,8 @@ from tests.fakes.ports import FakeJournal
 from tests.fakes.scaleway import FakeScaleway, Timing
 from tests.integration.cloud_run.child import OWNER, PROJECT, OneUnit, QuickClock, make_lease, make_order, make_world
 
+NO_MEDIA = 'media = ""\n'
+
 
 @pytest.fixture
 def cloud() -> Iterator[FakeScaleway]:
@@ -49,8 +51,8 @@ class Bench:
     def write(self, text: str) -> None:
         self.config.write_text(f"[cloud-run]\n{text}")
 
-    def write_run(self, text: str) -> None:
-        (self.runs / "delta.toml").write_text(text)
+    def write_run(self, text: str, *, media: str = NO_MEDIA) -> None:
+        (self.runs / "delta.toml").write_text(media + text)
 
     def write_key(self, key: str) -> None:
         (self.folder / "credentials/scaleway.secret-key").write_text(key + "\n")

@@ -1,9 +1,12 @@
 """The archive that a run begins with: found, verified and held against the storage before anything is rented, by real commands."""
 
+import contextlib
 import json
 import os
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from tests.fakes.scaleway import FakeScaleway
 from tests.integration.cloud_run.test_commands import Bench, bench, cloud
 from tests.integration.db_export.archives import make_archive
 from tests.integration.db_export.paths.shelves import make_files, make_library
+from tests.waiting import await_true
 
 __all__ = ["bench", "cloud"]
 ROOT = Path(__file__).parents[3]
@@ -24,14 +28,14 @@ DELTA = 'mount = "media"\nclaim = "never"\n'
 class Home:
     """What a run finds at home: archives, a storage and a mount of it in the configuration."""
 
-    def __init__(self, bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, bench: Bench, folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bench, self.folder = bench, folder
         self.archives, self.bucket = folder / "archives", folder / "bucket"
         self._config = folder / "home.toml"
         self._config.write_text(
             f'[db-export]\narchives = "{self.archives}"\n[rclone.media]\nremote = "s3:"\nmount_point = "/mnt/media"\n'
         )
-        (folder / "credentials/rclone.conf").write_text(f"[s3]\ntype = alias\nremote = {self.bucket}\n")
+        (folder / "credentials/rclone.conf").write_text(f"[s3]\ntype = webdav\nvendor = other\nurl = {url}\n")
         (folder / "bin").mkdir()
         own = folder / "bin/plexguard-db-export"
         own.write_text(
@@ -56,13 +60,38 @@ class Home:
         return dict(json.loads((self.bench.state / "delta/state.json").read_text()))
 
     def preflight(self, text: str) -> int:
-        self.bench.write_run(DELTA + text)
+        self.bench.write_run(text, media=DELTA)
         return self.bench("phase", "preflight", "delta")
 
 
 @pytest.fixture
-def home(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    return Home(bench, tmp_path, monkeypatch)
+def home(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    with serve(tmp_path / "bucket") as url:
+        yield Home(bench, tmp_path, url, monkeypatch)
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Have rclone serve a folder as a storage, and yield where."""
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    argv = ["rclone", "serve", "webdav", "--addr", f"127.0.0.1:{port}", str(folder)]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        await_true(lambda: listens(port), what="the storage listens")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_newest_archive_is_what_the_run_begins_with(home: Home, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,7 +185,8 @@ def test_where_there_is_none_one_is_made(home: Home, monkeypatch: pytest.MonkeyP
 
 
 def test_storage_that_cannot_be_listed_is_no_empty_one(home: Home, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str]) -> None:
-    home.export()  # and there is no bucket
+    home.export()
+    (home.folder / "credentials/rclone.conf").write_text("[s3]\ntype = webdav\nvendor = other\nurl = http://127.0.0.1:1\n")
 
     assert home.preflight('database = "newest"\n') == 69
     assert "the storage cannot be listed" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.cloud_run.storage.choose import choose_media, make_drop_ins, read_point, render_config, units_of
 from plexguard.core import config
@@ -29,8 +30,8 @@ mount_point = "/mnt/nas"
 """
 
 
-def media(text: str = HOME, *, is_local: bool = False, **run):
-    return choose_media(RunFile(**{"mount": "media", **run}), config.read_text(text, "plexguard.toml"), is_local=is_local)
+def media(text: str = HOME, *, provider: str = "ssh", **run):
+    return choose_media(RunFile(**{"mount": "media", **run}), config.read_text(text, "plexguard.toml"), Config(provider=provider))
 
 
 def told(**run) -> Mount:
@@ -44,7 +45,13 @@ def told(**run) -> Mount:
 
 
 def test_run_without_a_mount_has_none():
-    assert media(mount="") is None
+    assert media(mount="") is media(mount="", provider="local") is None
+
+
+def test_machine_that_is_rented_has_no_media_of_its_own():
+    with pytest.raises(ConfigError, match=r"mount: missing, allowed is one of \[rclone.NAME\]: media; or media = \"\""):
+        media(mount="", provider="scaleway")
+    assert media(mount="", media="", provider="scaleway") is None
 
 
 def test_machine_is_told_of_the_storage_and_not_of_how_home_has_it():
@@ -76,16 +83,16 @@ def test_machine_mounts_as_its_instance_is_large(instance, cache, buffer, chunk,
 
 
 @pytest.mark.parametrize(
-    ("name", "is_local", "words"),
+    ("name", "provider", "words"),
     [
-        ("films", False, 'found "films", and there is no such mount; allowed is one of .*: media$'),
-        ("nas", False, "which somebody else mounts"),
-        ("films", True, ": media, nas$"),
+        ("films", "ssh", 'found "films", and there is no such mount; allowed is one of .*: media$'),
+        ("nas", "ssh", "which somebody else mounts"),
+        ("films", "local", ": media, nas$"),
     ],
 )
-def test_unknown_mount_is_told_with_those_that_there_are(name, is_local, words):
+def test_unknown_mount_is_told_with_those_that_there_are(name, provider, words):
     with pytest.raises(ConfigError, match=words):
-        media(mount=name, is_local=is_local)
+        media(mount=name, provider=provider)
 
 
 def test_mistake_in_the_configuration_is_no_mount():
@@ -94,8 +101,8 @@ def test_mistake_in_the_configuration_is_no_mount():
 
 
 def test_run_on_this_machine_has_the_mount_where_home_has_it():
-    assert media(is_local=True).point == "/mnt/media"
-    assert media(mount="nas", is_local=True).point == "/mnt/nas"
+    assert media(provider="local").point == "/mnt/media"
+    assert media(mount="nas", provider="local").point == "/mnt/nas"
 
 
 def test_units_there_get_the_drop_ins_that_their_configuration_calls_for():

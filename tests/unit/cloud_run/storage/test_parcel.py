@@ -5,6 +5,7 @@ import tarfile
 
 import pytest
 
+from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.cloud_run.storage.choose import choose_media
 from plexguard.cloud_run.storage.parcel import MADE, PROGRAM, SECRETS, Installed, make_items, pack
@@ -21,7 +22,7 @@ HERE = Installed(
 MEDIA = choose_media(
     RunFile(mount="media"),
     config.read_text('[rclone.media]\nremote = "s3:media"\nmount_point = "/mnt/media"\n', "plexguard.toml"),
-    is_local=False,
+    Config(provider="ssh"),
 )
 
 
