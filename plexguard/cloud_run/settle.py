@@ -4,11 +4,21 @@ from plexguard.cloud_run import events
 from plexguard.cloud_run.chain import PHASES, phase_unit
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.state import FAILED, STOPPED
+from plexguard.core.errors import PlexguardError
 from plexguard.core.manager import Manager, Unit
 
 
-def settle(run: Work) -> None:
-    """Note and tell how a run has ended, if nobody has. Called by whatever is released first. Raises CommandError, IoFailed."""
+def settle(run: Work) -> PlexguardError | None:
+    """Note and tell how a run has ended, if nobody has. Called by whatever is released first. Return why that could not be done: a
+    disk that is full keeps nothing from being given back."""
+    try:
+        _settle(run)
+    except PlexguardError as error:
+        return error
+    return None
+
+
+def _settle(run: Work) -> None:
     state = run.book.peek()
     if state is None or state.ended is not None or run.is_shut_down:
         return

@@ -93,6 +93,14 @@ def load_config(path: Path, section: type[S]) -> S:
     return taken
 
 
+def load_section(path: Path, section: type[S]) -> S:
+    """Return a program's section alone, for what has to be done whatever else is wrong. Raises ConfigError with its mistakes."""
+    settings = config.read(path, os.environ)
+    taken = settings.take(section)
+    settings.check()
+    return taken
+
+
 CONTEXT: dict[str, Any] = {"max_content_width": 80, "help_option_names": ["-h", "--help"]}
 
 

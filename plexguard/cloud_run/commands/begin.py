@@ -1,5 +1,6 @@
 """What every command opens first: the provider, the leases, what was told before."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ NAME = Config.SECTION
 
 def load(config_path: Path) -> tuple[Config, Ports]:
     return program.load_config(config_path, Config), program.open_ports(NAME)
+
+
+def load_to_return(config_path: Path) -> tuple[Config, Ports]:
+    """As load(), for what gives back: a mistake in the configuration of anything else keeps no machine alive."""
+    return program.load_section(config_path, Config), program.open_ports(NAME)
 
 
 def open_world(config: Config, ports: Ports) -> "World":
@@ -55,4 +61,17 @@ def look(config: Config, world: "World") -> "Observation":
     from plexguard.cloud_run.reap.observe import observe
 
     owner = find_owner(config.owner)
-    return observe(world.provider, world.leases, world.manager, config=config, owner=owner, now=world.clock.moment())
+    zones = _find_zones() if config.is_rented else ()
+    return observe(world.provider, world.leases, world.manager, config=config, owner=owner, now=world.clock.moment(), zones=zones)
+
+
+def _find_zones() -> tuple[str, ...]:
+    """Return the zones that runs name for themselves: something may be there whose lease is lost. A wrong file names none."""
+    from plexguard.cloud_run.run_file import find_runs, read_run
+    from plexguard.core.errors import PlexguardError
+
+    zones = []
+    for name in find_runs():
+        with contextlib.suppress(PlexguardError):
+            zones.append(read_run(name).zone)
+    return tuple(filter(None, zones))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # --help needs none of it
 @click.pass_obj
 def destroy(config_path: Path, name: str) -> int:
     """Give back all that a run has rented."""
-    config, ports = begin.load(config_path)
+    config, ports = begin.load_to_return(config_path)
     return run(config, ports, check_name(name))
 
 

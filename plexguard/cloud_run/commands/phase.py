@@ -1,5 +1,6 @@
 """`phase` and `release`: what the units of a run's phases call."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:  # --help needs none of it
     from plexguard.cloud_run.phases.work import Work
     from plexguard.cloud_run.run_file import RunFile
     from plexguard.cloud_run.state import Book
+
+
+# For how long a line may be lost again and again.
+_LOST_S, _PAUSE_S = 4 * 3600.0, 10.0
 
 
 @click.command()
@@ -33,15 +38,15 @@ def phase(config_path: Path, phase: str, name: str) -> int:
 @click.pass_obj
 def release(config_path: Path, phase: str, name: str) -> int:
     """Give back what a phase holds, as its unit does."""
-    config, ports = begin.load(config_path)
+    config, ports = begin.load_to_return(config_path)
     from plexguard.cloud_run.run_file import RunFile
     from plexguard.cloud_run.settle import settle
 
     # What was rented is given back though the run's file is gone, or wrong by now.
     work = open_work(config, ports, check_name(name), RunFile())
-    settle(work)
+    failure = settle(work)
     code: int = find_phase(phase).release(work)
-    return code
+    return code or (failure.exit_code if failure is not None else 0)
 
 
 @click.command()
@@ -81,15 +86,33 @@ def _do(phase: str, work: "Work") -> None:
     if phase != PHASES[0] and not work.book.begin(phase):
         work.tell("done before")
         return
-    find_phase(phase).work(work)
+    _insist(work, lambda: find_phase(phase).work(work))
     seconds = work.book.end(phase, is_done=phase in LASTING_PHASES)
     work.ports.journal.send(events.PHASE_DONE, run=work.name, phase=phase, seconds=seconds, line=work.book.state.line)
+
+
+def _insist(work: "Work", do: Callable[[], object]) -> None:
+    """Do something, and do it again when the connection to the machine was lost in its midst: any phase finds what it has done, as
+    one does that is taken up after a boot. Raises what it raises, ConnectionLost when that lasts."""
+    from plexguard.core.ssh import ConnectionLost
+
+    clock = work.ports.clock
+    until_s = clock.monotonic_s() + _LOST_S
+    while True:
+        try:
+            do()
+            return
+        except ConnectionLost as error:
+            if clock.monotonic_s() >= until_s:
+                raise
+            work.tell(f"trying again: {error}")
+            clock.sleep(_PAUSE_S)
 
 
 def _prepare(phase: str, work: "Work") -> None:
     """Do what comes first in a phase. Raises what it raises."""
     if work.book.begin(phase):
-        find_phase(phase).prepare(work)
+        _insist(work, lambda: find_phase(phase).prepare(work))
         work.book.end(phase, is_done=False, has_ended=False)
 
 

@@ -13,7 +13,7 @@ from plexguard.core.program import Ports
 @click.pass_obj
 def reaper(config_path: Path) -> int:
     """Give back what no run holds any more."""
-    return run(*begin.load(config_path))
+    return run(*begin.load_to_return(config_path))
 
 
 def run(config: Config, ports: Ports) -> int:

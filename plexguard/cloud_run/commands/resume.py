@@ -1,6 +1,7 @@
 """`resume`: take up what a boot has cut off. A unit calls it at boot."""
 
-from datetime import datetime
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def resume(config_path: Path) -> int:
 def run(config: Config, ports: Ports) -> int:
     from plexguard.cloud_run.commands import destroy
     from plexguard.cloud_run.commands.phase import open_book
+    from plexguard.core.errors import PlexguardError
 
     world, code = begin.open_world(config, ports), 0
     for name, read in world.leases.read_all().items():
@@ -39,25 +41,31 @@ def run(config: Config, ports: Ports) -> int:
             continue
         state = open_book(ports, name).peek()
         is_over = state is None or state.ended is not None
-        if (is_over and lease.keep) or (not is_over and _take_up(name, lease.deadline, world)):
+        if (is_over and lease.keep) or (not is_over and _take_up(name, world)):
             continue
+        # Of this boot from now on, in which nothing holds it: what cannot be given back just now the reaper tries again.
+        with contextlib.suppress(PlexguardError):
+            world.leases.save(replace(lease, made=ports.clock.moment()))
         # It was over before the boot and could not be given back, or it can't be taken up.
         why = "its run ended before this boot" if is_over else "its run cannot be taken up again"
-        code = max(code, destroy.give_back_all(name, world, begin.look(config, world), why=why), 0 if is_over else FOUND_PROBLEMS)
+        try:
+            code = max(
+                code, destroy.give_back_all(name, world, begin.look(config, world), why=why), 0 if is_over else FOUND_PROBLEMS
+            )
+        except PlexguardError as error:
+            code = max(code, error.exit_code)  # and the next one has its turn
     return code
 
 
-def _take_up(name: str, deadline: datetime, world: "World") -> bool:
+def _take_up(name: str, world: "World") -> bool:
     """Start a run again, and return whether it was. Its first phase makes the lease one of this boot; until then the reaper leaves
-    it alone."""
+    it alone. What is past its deadline the reaper gives back, by the provider's clock: this one may be wrong after a boot."""
     from plexguard.cloud_run.run_file import find_runs
     from plexguard.core.errors import PlexguardError
 
     if name not in find_runs():
         return False
     for _ in range(_TRIES):
-        if world.clock.now() >= deadline:
-            return False
         try:
             world.manager.start(run_unit(name))
             _await_start(name, world)

@@ -1,18 +1,19 @@
 """Give back what is to be given back, one run after the other, and tell it. One that fails keeps no other from being given back."""
 
+import contextlib
 import os
 from dataclasses import dataclass, field, replace
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.give_back import give_back
-from plexguard.cloud_run.lease import Leases
+from plexguard.cloud_run.lease import Lease, Leases
 from plexguard.cloud_run.money import Spent, find_prices, find_spent, show_euros
 from plexguard.cloud_run.providers.provider import Provider
 from plexguard.cloud_run.reap.decide import Plan, Return, belongs_to
 from plexguard.cloud_run.reap.observe import Hold, look_at_lease
 from plexguard.cloud_run.resources import Key, describe
 from plexguard.core.clock import Clock, Moment
-from plexguard.core.errors import PlexguardError, TryAgain
+from plexguard.core.errors import IoFailed, PlexguardError, TryAgain, Unavailable
 from plexguard.core.journal import Journal
 from plexguard.core.manager import Manager
 from plexguard.core.program import FOUND_PROBLEMS
@@ -54,8 +55,7 @@ def carry_out(plan: Plan, world: World) -> int:
         key, now = f"{task.label.run} in {task.zone}", world.clock.moment()
         if task.is_orphan and key not in state.found:
             world.journal.send(events.ORPHAN_FOUND, **_place(task), what=describe(task.resources), why=task.why)
-            state = replace(state, found={**state.found, key: now})
-            world.state.save(state)
+            state = _keep(replace(state, found={**state.found, key: now}), world)
         try:
             is_done = give_back_one(task, world)
         except TryAgain:
@@ -66,14 +66,12 @@ def carry_out(plan: Plan, world: World) -> int:
                 world.journal.send(
                     events.DESTROY_FAILED, **_place(task), reason=str(error), hint=f"{error.hint or 'The provider says more.'}"
                 )
-                state = replace(state, failed={**state.failed, key: now})
-                world.state.save(state)
+                state = _keep(replace(state, failed={**state.failed, key: now}), world)
             continue
         if is_done:
-            state = replace(state, found=_without(state.found, key), failed=_without(state.failed, key))
-            world.state.save(state)
-    for run in plan.forget:
-        _forget(run, world)
+            state = _keep(replace(state, found=_without(state.found, key), failed=_without(state.failed, key)), world)
+    for lease in plan.forget:
+        _forget(lease, world)
     if plan.unlisted:
         return os.EX_UNAVAILABLE
     if is_left:
@@ -101,19 +99,25 @@ def give_back_one(task: Return, world: World) -> bool:
 
         def note(key: Key) -> None:
             noted.add(key)
-            if is_its:
-                world.leases.note(label.run, key)
+            # It bears the label, too: a disk that is full keeps nothing alive.
+            with contextlib.suppress(IoFailed):
+                if is_its:
+                    world.leases.note(label.run, key)
 
         is_of_lease = belongs_to(task, lease)
-        returned = give_back(
-            world.provider,
-            task.resources,
-            zone=task.zone,
-            label=label,
-            belongs=lambda resource: is_of_lease(resource) or resource.key in noted,
-            note=note,
-            clock=world.clock,
-        )
+        try:
+            returned = give_back(
+                world.provider,
+                task.resources,
+                zone=task.zone,
+                label=label,
+                belongs=lambda resource: is_of_lease(resource) or resource.key in noted,
+                note=note,
+                clock=world.clock,
+            )
+        except TryAgain as error:
+            # The provider's; not to be taken for another who is at it.
+            raise Unavailable(str(error), hint=error.hint) from error
         spent = find_spent(label.run, returned.resources, prices, returned.at)
         world.journal.send(
             events.INSTANCE_DESTROYED,
@@ -124,15 +128,26 @@ def give_back_one(task: Return, world: World) -> bool:
         )
         if is_its and lease is not None and lease.zone == task.zone:
             world.leases.forget(label.run)
-        for one in spent:
-            world.spent.append(one)
+        with contextlib.suppress(IoFailed):  # what it has cost was told
+            for one in spent:
+                world.spent.append(one)
     return True
 
 
-def _forget(run: str, world: World) -> None:
+def _keep(state: State, world: World) -> State:
+    """Keep what was told, where the disk takes it: else it is told again."""
+    with contextlib.suppress(IoFailed):
+        world.state.save(state)
+    return state
+
+
+def _forget(lease: Lease, world: World) -> None:
+    """Remove a lease that holds nothing, unless it is another by now."""
     try:
-        with world.leases.hold(run):
-            world.leases.forget(run)
+        with world.leases.hold(lease.run):
+            read = world.leases.read(lease.run)
+            if read is not None and read.lease is not None and read.lease.label == lease.label:
+                world.leases.forget(lease.run)
     except TryAgain:
         return  # a new run of that name begins just now
 
@@ -147,8 +162,7 @@ def _tell_zones(plan: Plan, state: State, world: World) -> State:
             world.journal.send(events.ZONE_KNOWN, zone=zone, unknown_h=now.seconds_since(since) / 3600)
     told = {zone: state.unlisted.get(zone, now) for zone in unlisted}
     if told != state.unlisted:
-        state = replace(state, unlisted=told)
-        world.state.save(state)
+        state = _keep(replace(state, unlisted=told), world)
     return state
 
 

@@ -45,12 +45,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """give_back: in this order. forget: the leases of which nothing is left, by run. kept: what stays.
+    """give_back: in this order. forget: the leases of which nothing is left. kept: what stays.
     unclaimed: what bears no label and belongs to nothing, in a project that others may use too. strangers: what bears the
     label of another owner. unlisted: the zones of which nothing is known, with the reason."""
 
     give_back: tuple[Return, ...] = ()
-    forget: tuple[str, ...] = ()
+    forget: tuple[Lease, ...] = ()
     kept: tuple[Kept, ...] = ()
     unclaimed: tuple[Resource, ...] = ()
     strangers: tuple[Resource, ...] = ()
@@ -109,8 +109,9 @@ def decide_destroy(seen: Observation, run: str, *, why: str) -> Plan:
         for kept in plan.kept
         if kept.label.run == run
     ]
-    is_empty = not wanted and lease is not None and lease.lease is not None and lease.lease.zone in seen.listings
-    return Plan(give_back=tuple(wanted), forget=(run,) if is_empty else (), unlisted=plan.unlisted)
+    held = lease.lease if lease is not None else None
+    is_empty = not wanted and held is not None and held.zone in seen.listings
+    return Plan(give_back=tuple(wanted), forget=(held,) if is_empty and held is not None else (), unlisted=plan.unlisted)
 
 
 def belongs_to(task: Return, lease: Lease | None) -> Callable[[Resource], bool]:
@@ -156,11 +157,11 @@ def _show_hold(seen: Observation, label: Label) -> str:
     return held.why if held is not None else ""
 
 
-def _find_empty(seen: Observation, used: set[str]) -> Iterator[str]:
-    """Yield the runs whose lease holds nothing any more: nobody is about to rent by it, and its zone was listed without it."""
+def _find_empty(seen: Observation, used: set[str]) -> Iterator[Lease]:
+    """Yield the leases that hold nothing any more: nobody is about to rent by them, and their zones were listed without them."""
     for run, held in seen.leases.items():
         lease = held.lease
         if lease is None or run in used or lease.zone not in seen.listings:
             continue
         if held.hold is Hold.DEAD or seen.listings[lease.zone].at >= lease.deadline:
-            yield run
+            yield lease

@@ -1,7 +1,7 @@
 """What the reaper looks at: everything in every zone, every lease, and the unit that holds each."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from plexguard.cloud_run.config import Config
@@ -46,8 +46,11 @@ class Observation:
     own_project: bool = False
 
 
-def observe(provider: Provider, leases: Leases, manager: Manager, *, config: Config, owner: str, now: Moment) -> Observation:
-    """Look at everything. Raises what reading the leases raises: without them nothing may be given back."""
+def observe(
+    provider: Provider, leases: Leases, manager: Manager, *, config: Config, owner: str, now: Moment, zones: Iterable[str] = ()
+) -> Observation:
+    """Look at everything. zones: further ones to look in. Raises what reading the leases raises: without them nothing may be given
+    back."""
     seen = {run: look_at_lease(read, manager, now) for run, read in leases.read_all().items()}
     known = [held.lease for held in seen.values() if held.lease is not None]
     listings: dict[str, Listing] = {}
@@ -56,7 +59,7 @@ def observe(provider: Provider, leases: Leases, manager: Manager, *, config: Con
         for lease in known
         if lease.provider != config.provider
     }
-    for zone in dict.fromkeys((*provider.zones, *(lease.zone for lease in known if lease.provider == config.provider))):
+    for zone in dict.fromkeys((*provider.zones, *zones, *(lease.zone for lease in known if lease.provider == config.provider))):
         try:
             listings[zone] = provider.list(zone)
         except PlexguardError as error:

@@ -117,11 +117,11 @@ def test_zone_that_cannot_be_listed_is_no_empty_one():
 @pytest.mark.parametrize(
     ("hold", "hours", "forget"),
     [
-        (Hold.DEAD, 1, ("delta",)),
+        (Hold.DEAD, 1, (LEASE,)),
         (Hold.HELD, 1, ()),
         (Hold.OTHER_BOOT, 1, ()),
         (Hold.UNKNOWN, 1, ()),
-        (Hold.OTHER_BOOT, 97, ("delta",)),
+        (Hold.OTHER_BOOT, 97, (LEASE,)),
     ],
 )
 def test_lease_is_forgotten_when_nothing_of_it_is_there_and_nobody_rents_by_it(hold, hours, forget):
@@ -161,7 +161,7 @@ def test_what_a_person_has_given_back_goes_whoever_holds_it_and_nothing_else(hol
 
 
 def test_lease_of_nothing_is_forgotten_when_a_person_says_so():
-    assert decide_destroy(seen(leases=held(Hold.OTHER_BOOT)), "delta", why="so").forget == ("delta",)
+    assert decide_destroy(seen(leases=held(Hold.OTHER_BOOT)), "delta", why="so").forget == (LEASE,)
     assert decide_destroy(seen(leases=held(Hold.OTHER_BOOT), unlisted={ZONE: "?"}), "delta", why="so").forget == ()
     assert decide_destroy(seen(), "delta", why="so").forget == ()
 
