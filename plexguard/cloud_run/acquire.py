@@ -1,9 +1,11 @@
 """Rent a machine for a run: the lease first, then whatever the provider makes, each id into the lease as it comes back."""
 
+from dataclasses import replace
+
 from plexguard.cloud_run import events
 from plexguard.cloud_run.lease import Lease, Leases
 from plexguard.cloud_run.providers.provider import Order, Provider
-from plexguard.cloud_run.resources import Key, Resource
+from plexguard.cloud_run.resources import Key, Kind, Resource
 from plexguard.core.errors import DataError, TryAgain
 from plexguard.core.journal import Journal
 
@@ -28,7 +30,8 @@ def acquire(provider: Provider, leases: Leases, lease: Lease, order: Order, jour
         def note(key: Key) -> None:
             leases.note(lease.run, key)
 
-        server = provider.rent(order, note)
+        known = read.lease.keys if read is not None and read.lease is not None else ()
+        server = provider.rent(replace(order, is_made=any(key.kind is Kind.SERVER for key in known)), note)
     # One that an earlier boot has rented was told of then.
     if not provider.is_rented or (read is not None and read.lease is not None and server.key in read.lease.keys):
         return server

@@ -30,6 +30,11 @@ class Estimate:
     def total(self) -> float:
         return self.machine + self.disk + self.address
 
+    @property
+    def hourly(self) -> float:
+        """Of all of it."""
+        return self.total / self.hours
+
 
 def estimate_cost(prices: Prices, *, disk_bytes: int, time: timedelta) -> Estimate:
     """Return what a time costs: each hour that is begun, and one at the least, is billed whole.

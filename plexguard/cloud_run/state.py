@@ -122,8 +122,6 @@ class Book:
             total=0,
             line="",
             eta=None,
-            # It is about to be.
-            rented=state.rented or (now.wall if phase == "instance" else None),
             ended=None,
             failure="",
         )

@@ -20,6 +20,12 @@ _PROGRESS = re.compile(r"\s*(\d+)\s+(\d+)%\s", re.ASCII)
 # How long a transfer may say nothing before it is looked whether its time is over.
 _QUIET_S = 5.0
 _LAST_LINES = 3
+# Of rsync(1): socket, protocol, signal and time-outs, and whatever ssh has ended with.
+_BROKEN = frozenset({10, 12, 20, 30, 35, 255})
+
+
+class TransferBroken(CommandFailed):
+    """The connection was lost: what was carried is there, and another attempt goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,8 @@ def _carry(host: Host, argv: list[str], tell: Tell | None) -> None:
                 last = [*last, line.strip()][-_LAST_LINES:]
     except CommandEnded as error:
         if error.code != 0:
-            raise CommandFailed(f"{shlex.join(argv)}: exit code {error.code}: {' / '.join(filter(None, last))}") from error
+            kind = TransferBroken if error.code in _BROKEN else CommandFailed
+            raise kind(f"{shlex.join(argv)}: exit code {error.code}: {' / '.join(filter(None, last))}") from error
         return
     finally:
         stream.close()

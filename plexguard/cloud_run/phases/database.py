@@ -6,8 +6,7 @@ from plexguard.cloud_run.counting import show_counts
 from plexguard.cloud_run.inject import Injection
 from plexguard.cloud_run.phases.work import Work
 from plexguard.core import rsync
-from plexguard.core.errors import IoFailed
-from plexguard.core.host import CommandError
+from plexguard.core.errors import IoFailed, MissingInput, Unavailable
 from plexguard.core.spans import show_bytes
 
 # A line that is down for a night, and then goes on where it was.
@@ -41,11 +40,11 @@ def work(run: Work) -> None:
 
 def _carry(run: Work, source: str, target: str) -> str:
     """Bring an archive to the machine, and return where it is there: on this very machine, where it lies. A connection that is lost
-    is tried anew, and what was carried is not carried again. Raises CommandError when it stays lost."""
-    clock, login = run.ports.clock, run.world.provider.find_login(run.server, run.keys)
-    if login is None:
+    is tried anew, and what was carried is not carried again. Raises CommandError when it stays lost, and for anything else."""
+    clock = run.ports.clock
+    if run.world.provider.find_login(run.server, run.keys) is None:
         return source
-    total, carried, told_s, moved_s = Path(source).stat().st_size, 0, 0.0, clock.monotonic_s()
+    total, carried, told_s, moved_s = _find_size(source), 0, 0.0, clock.monotonic_s()
 
     def tell(progress: rsync.Progress) -> None:
         nonlocal carried, told_s, moved_s
@@ -58,13 +57,23 @@ def _carry(run: Work, source: str, target: str) -> str:
 
     while True:
         try:
+            # Asked for at each attempt: it may have another address since.
+            login = run.world.provider.find_login(run.server, run.keys)
+            assert login is not None
             rsync.send(run.ports.host, login, source, target, limit_bytes_per_s=run.file.bandwidth, tell=tell)
             return target
-        except CommandError as error:
+        except (rsync.TransferBroken, Unavailable) as error:
             if clock.monotonic_s() - moved_s >= _AWAY_S:
                 raise
             run.tell(f"trying again: {error}")
             clock.sleep(_PAUSE_S)
+
+
+def _find_size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise MissingInput(f"{path}: {error.strerror}: it was there when the run began", hint="plexguard-db-export list") from error
 
 
 def _read(path: str) -> bytes:

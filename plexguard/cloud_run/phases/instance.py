@@ -20,18 +20,22 @@ from plexguard.cloud_run.providers.provider import Order, OutOfStock, QuotaExcee
 from plexguard.cloud_run.readiness import await_ready
 from plexguard.cloud_run.reap.act import carry_out
 from plexguard.cloud_run.reap.decide import decide_destroy
-from plexguard.cloud_run.resources import Resource
+from plexguard.cloud_run.resources import Kind, Resource
 from plexguard.cloud_run.user_data import Told, make_user_data
-from plexguard.core.errors import DataError, PlexguardError
+from plexguard.core.errors import DataError, PlexguardError, Unavailable
 from plexguard.core.notify import one_line
 
 # For how long ssh is tried: a start was seen to take minutes.
 SSH_S = 180.0
+# For how long the provider may be away when a machine is there already.
+_AWAY_S, _PAUSE_S = 3600.0, 20.0
 
 
 def work(run: Work) -> None:
     """Raises what renting raises, and what waiting for the machine does."""
     server = _rent(run)
+    if run.book.state.rented is None:
+        run.book.change(rented=run.ports.clock.now())
     with run.machine(patience_s=SSH_S) as host:
         if not run.world.provider.is_rented:
             run.tell(f"ready: {host.run(['uname', '-srn'], timeout_s=20.0).stdout.strip()}")
@@ -48,6 +52,7 @@ def work(run: Work) -> None:
 def _rent(run: Work) -> Resource:
     """Return the machine: rented now or by an attempt before this one. Where it is refused, the next that will do is asked for."""
     refused: Refused = frozenset()
+    until_s = run.ports.clock.monotonic_s() + _AWAY_S
     while True:
         lease = _find_lease(run)
         run.tell(f"renting {lease.type} in {lease.zone}")
@@ -56,6 +61,16 @@ def _rent(run: Work) -> Resource:
         except (OutOfStock, QuotaExceeded) as error:
             refused |= {(lease.type, lease.zone)}
             _choose_again(run, lease, refused, error)
+        except Unavailable as error:
+            # One that is there, with what it has done: at boot the line may be slower than this machine.
+            if not _has_server(lease) or run.ports.clock.monotonic_s() >= until_s:
+                raise
+            run.tell(f"trying again: {one_line(str(error))}")
+            run.ports.clock.sleep(_PAUSE_S)
+
+
+def _has_server(lease: Lease) -> bool:
+    return any(key.kind is Kind.SERVER for key in lease.keys)
 
 
 def _choose_again(run: Work, lease: Lease, refused: Refused, error: PlexguardError) -> None:
@@ -67,7 +82,7 @@ def _choose_again(run: Work, lease: Lease, refused: Refused, error: PlexguardErr
         raise error
     planned = plan_affordable(run.name, run.file, run.config, run.world.provider, refused=refused)
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
-    run.book.change(choice=planned.choice)
+    run.book.change(choice=planned.choice, hourly_euros=planned.estimate.hourly)
 
 
 def _find_lease(run: Work) -> Lease:
@@ -77,7 +92,10 @@ def _find_lease(run: Work) -> Lease:
         return read.lease
     choice, now = _choice(run), run.ports.clock.moment()
     run.keys.forget()
-    label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.book.state.deadline)
+    # From now on it is paid for; what came before may have taken hours.
+    label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=now.wall + run.file.limit)
+    # As it is written on what is rented, by which the run is known again after a boot.
+    run.book.change(deadline=label.deadline)
     return Lease(
         run=run.name,
         owner=label.owner,
@@ -138,7 +156,7 @@ def release(run: Work) -> int:
     if lease is not None and run.is_shut_down:
         run.ports.journal.send(events.INSTANCE_LEFT, run=run.name, zone=lease.zone)
         return 0
-    if lease is not None and lease.keep:
+    if lease is not None and lease.keep and _has_server(lease):
         run.ports.journal.send(events.INSTANCE_KEPT, run=run.name, zone=lease.zone, deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC")
         return 0
     run.ports.notifier.tell("STATUS=giving back what was rented")

@@ -4,6 +4,7 @@ A run that a boot has cut off is taken up here again: it has a machine, and need
 """
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from plexguard.cloud_run import events
@@ -19,20 +20,21 @@ from plexguard.cloud_run.reference.compare import Held, find_lacking, find_share
 from plexguard.cloud_run.reference.find import Reference, find_reference
 from plexguard.cloud_run.run_file import NONE
 from plexguard.cloud_run.storage.choose import Media
-from plexguard.core.errors import TryAgain, Unavailable
+from plexguard.core.errors import SystemRefused, TryAgain, Unavailable
 from plexguard.core.found import Server, read_plex
 from plexguard.core.journal import Journal
 from plexguard.core.plex import PlexError
 from plexguard.core.plex_http import HttpPlex
 
 _HOME_TIMEOUT_S = 10.0
+_CLOCKS_APART = timedelta(minutes=10)
 
 
 def work(run: Work) -> None:
     """Raises TooDear, TryAgain when what an earlier run of that name held is not given back, and what the provider raises."""
     if _take_up(run):
         return
-    # As it will be written on what is rented, by which the run is known again after a boot.
+    # As it would be if it were rented now.
     label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.ports.clock.now() + run.file.limit)
     run.book.open(deadline=label.deadline)
     run.book.begin("preflight")
@@ -42,17 +44,28 @@ def work(run: Work) -> None:
     run.tell("looking for a machine")
     planned = plan_affordable(run.name, run.file, run.config, run.world.provider)
     choice = planned.choice
-    run.world.provider.check(choice.zone, choice.offer.type, is_local_disk=choice.is_local_disk)
+    at = run.world.provider.check(choice.zone, choice.offer.type, is_local_disk=choice.is_local_disk)
+    if at is not None:
+        _refuse_wrong_clock(at, run.ports.clock.now())
     image = choose_image(run.file.image, "" if run.file.image else _find_home_version(run.ports.journal))
     reference = _find_reference(run, media)
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
-    run.book.change(choice=choice, image=image, reference=reference, hourly_euros=planned.estimate.total / planned.estimate.hours)
+    run.book.change(choice=choice, image=image, reference=reference, hourly_euros=planned.estimate.hourly)
     run.tell(f"{_show(planned)}; Plex is {image}")
 
 
 def release(run: Work) -> int:
     """Do nothing: it holds nothing. It is called at the end of every run, and that suffices."""
     return 0
+
+
+def _refuse_wrong_clock(theirs: datetime, ours: datetime) -> None:
+    """Raise SystemRefused where this machine's clock is another than that of whoever bills: deadlines are written by the one, and
+    judged by the other."""
+    if abs(ours - theirs) > _CLOCKS_APART:
+        raise SystemRefused(
+            f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, and the provider's {theirs:%Y-%m-%d %H:%M}", hint="timedatectl"
+        )
 
 
 def _take_up(run: Work) -> bool:

@@ -11,14 +11,15 @@ from plexguard.cloud_run.reap.act import World
 from plexguard.cloud_run.resources import Key, Kind
 from plexguard.cloud_run.run_file import RunFile
 from plexguard.cloud_run.state import Book
-from plexguard.core.errors import NoPermission, PlexguardError, TryAgain, Unavailable
+from plexguard.core.errors import IoFailed, NoPermission, PlexguardError, TryAgain, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line
 from plexguard.core.program import Ports
 from plexguard.core.ssh import Login, Reconnecting
 
 # For how long a connection that was lost is tried anew: a router at home that restarts is no reason to give a machine back.
-_PATIENCE_S = 300.0
+_PATIENCE_S = 3600.0
+_PAUSE_S = 20.0
 # After these: also a refusal, which a machine may give that has just booted.
 _BORNE = (Unavailable, TryAgain, NoPermission)
 
@@ -38,7 +39,8 @@ class Work:
     def tell(self, line: str, *, done: int = 0, total: int = 0) -> None:
         """Say how far the phase is: for `systemctl status`, and for everybody who looks at the run."""
         self.ports.notifier.tell(f"STATUS={one_line(line)}")
-        self.book.change(line=one_line(line), done=done, total=total)
+        with contextlib.suppress(IoFailed):  # a disk that is full for a minute ends no work of days
+            self.book.change(line=one_line(line), done=done, total=total)
 
     @property
     def is_shut_down(self) -> bool:
@@ -64,7 +66,7 @@ class Work:
         Raises what the provider and the connection raise.
         """
         server = self.server
-        login = self.world.provider.find_login(server, self.keys)
+        login = self._find_login(server, patience_s)
         if login is None:
             yield self.ports.host
             return
@@ -77,6 +79,17 @@ class Work:
         host = Reconnecting(find, clock=self.ports.clock, patience_s=patience_s, bears=_BORNE)
         with contextlib.closing(host):
             yield host
+
+    def _find_login(self, server: Key, patience_s: float) -> Login | None:
+        """Ask the provider for it, for so long: that it is away for a while is no reason to give a machine back either."""
+        until_s = self.ports.clock.monotonic_s() + patience_s
+        while True:
+            try:
+                return self.world.provider.find_login(server, self.keys)
+            except (Unavailable, TryAgain):
+                if self.ports.clock.monotonic_s() >= until_s:
+                    raise
+                self.ports.clock.sleep(_PAUSE_S)
 
     @property
     def server(self) -> Key:

@@ -3,6 +3,7 @@ line in open.py."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from plexguard.cloud_run.estimate import Prices
@@ -44,8 +45,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A machine to be had. user_data: what the machine is told for its first boot, empty for nothing. client_key: the public key
-    of who may come in, where the provider can say so to the machine by itself."""
+    """A machine to be had. is_made: it was made before, and what it has done is on it: no other stands in for it. user_data:
+    what the machine is told for its first boot, empty for nothing. client_key: the public key of who may come in, where the
+    provider can say so to the machine by itself."""
 
     label: Label
     zone: str
@@ -55,6 +57,7 @@ class Order:
     is_local_disk: bool
     user_data: bytes = b""
     client_key: str = ""
+    is_made: bool = False
 
 
 class Provider(Protocol):
@@ -72,9 +75,12 @@ class Provider(Protocol):
 
     def price(self, offer: Offer, *, is_local_disk: bool) -> Prices: ...
 
-    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> None:
-        """Raise what would keep a machine from being had, as far as that can be known before: MissingInput when its image is not
-        there, NoPermission when the key may not look at what is to be rented."""
+    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> datetime | None:
+        """Return what time it is by the clock of whoever bills it, None where nobody does.
+
+        Raises what would keep a machine from being had, as far as that can be known before: MissingInput when its image is not
+        there, NoPermission when the key may not look at what is to be rented.
+        """
         ...
 
     def list(self, zone: str) -> Listing:

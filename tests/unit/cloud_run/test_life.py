@@ -19,6 +19,7 @@ from plexguard.core.errors import PeerError, TryAgain
 from plexguard.core.host import Completed
 from plexguard.core.manager import SystemdManager, Unit
 from plexguard.core.program import Ports
+from plexguard.core.ssh import ConnectionLost
 from tests.fakes.ports import BEGIN, FakeClock, FakeHost, FakeJournal, FakeManager, FakeNotifier
 from tests.unit.cloud_run.samples import DEADLINE, LEASE
 
@@ -58,6 +59,8 @@ def go_through(work, *, until=None):
     work.book.open(deadline=DEADLINE)
     for phase in PHASES:
         work.book.begin(phase)
+        if phase == "instance":
+            work.book.change(rented=work.ports.clock.now())
         if phase == until:
             return
         work.book.end(phase, is_done=phase in ("database", "scan"))
@@ -116,6 +119,24 @@ def test_phase_that_fails_is_told_once_with_its_hint(ports, work):
 
     assert ports.journal.names == ["cloud.run-failed"]
     assert work.book.state.failure == "database: mount was cut off before it was done"
+
+
+@pytest.mark.parametrize(("lost", "code"), [(1, 0), (30, 0), (100_000, 69)])
+def test_connection_that_is_lost_in_its_midst_ends_a_phase_only_when_that_lasts(ports, work, monkeypatch, lost, code):
+    go_through(work, until="export")
+    work.book.end("export", is_done=False)
+    calls = []
+
+    class Losing:
+        def work(self, run):
+            calls.append(run.name)
+            if len(calls) <= lost:
+                raise ConnectionLost("the connection to the machine is lost")
+
+    monkeypatch.setattr(phases, "find_phase", lambda _name: Losing())
+
+    assert phases.run(LOCAL, ports, "export", "delta") == code
+    assert len(calls) == lost + 1 if code == 0 else len(calls) > 1000
 
 
 # -- how it has ended ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ paid for. Of any other type the block volume outlives the machine: it is labelle
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from plexguard.cloud_run.config import Config
@@ -17,7 +18,7 @@ from plexguard.cloud_run.providers.scaleway import parse
 from plexguard.cloud_run.providers.scaleway.api import Api, Busy, NotThere, Unsure
 from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Clock
-from plexguard.core.errors import MissingInput, NoPermission, PeerError, TryAgain, Unavailable
+from plexguard.core.errors import MissingInput, PeerError, PlexguardError, TryAgain, Unavailable
 from plexguard.core.secret import Secret
 from plexguard.core.ssh import Login
 
@@ -28,8 +29,10 @@ _FIRST_LOOK_S, _LOOK_S = 6.0, 20.0
 # After what times it is looked whether a call that got no answer has made something all the same.
 _UNSURE_LOOKS_S = (2.0, 5.0, 10.0)
 _CREATE_ATTEMPTS = 3
+# The second is one that has powered itself off: it keeps its disk and is paid for, and can be switched on.
+_OFF = ("stopped", "stopped in place")
 # From which a machine can be had, the best first.
-_LEADS_ON = ("running", "starting", "stopped")
+_LEADS_ON = ("running", "starting", *_OFF)
 _USER_DATA = "user_data/cloud-init"
 _IMAGE_KINDS = {True: "instance_local", False: "instance_sbs"}
 
@@ -63,11 +66,11 @@ class Scaleway:
         disk = self._config.local_disk_price if is_local_disk else self._config.block_disk_price
         return Prices(machine=offer.hourly_euros, disk_gb=disk, address=self._config.address_price)
 
-    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> None:
+    def check(self, zone: str, type_name: str, *, is_local_disk: bool) -> datetime:
         # A quota is told at the creation, and by another API before, for which the key has no right.
         self.find_image(zone, type_name, is_local_disk=is_local_disk)
         # All that a run leaves must be seen, in both generations of the API.
-        self.list(zone)
+        return self.list(zone).at
 
     def list(self, zone: str) -> Listing:
         project = self._config.project
@@ -103,7 +106,10 @@ class Scaleway:
     # -- renting ------------------------------------------------------------------------------------------------------
 
     def rent(self, order: Order, note: Note) -> Resource:
-        server = self._find_made(order, note) or self._create(order, note)
+        server = self._find_made(order, note)
+        if server is None and order.is_made:
+            raise PeerError(f"{order.label.name}: the machine that was rented is gone", hint="plexguard-cloud-run cost")
+        server = server or self._create(order, note)
         self._note(server, note)
         for part in server.parts:
             if part.kind is Kind.BLOCK_VOLUME:
@@ -176,7 +182,7 @@ class Scaleway:
                 # With its address, which came with it.
                 self._note(server, note)
                 return server
-            if server.state == "stopped":
+            if server.state in _OFF:
                 refusal = self._act(key, "poweron")
             self._clock.sleep(pause_s)
         raise Unavailable(f"{key.id}: the machine did not start in time{refusal}")
@@ -233,8 +239,8 @@ class Scaleway:
                 self._note(server, note)
                 for volume in server.volumes:
                     if volume.kind is Kind.BLOCK_VOLUME or server.state == "stopped":
-                        # Without the right to it is noted all the same, and its machine, which costs most, ends.
-                        with contextlib.suppress(NoPermission):
+                        # It is noted all the same; its machine, which costs most, ends whatever becomes of this.
+                        with contextlib.suppress(PlexguardError):
                             self._mark(volume, label)
             state = server.state
             if state == "running" or state in parse.STANDBY:
