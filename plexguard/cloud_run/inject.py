@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from plexguard.cloud_run.container import GID, UID, config_folder, data_folder
+from plexguard.cloud_run.container import GID, UID, config_folder
 from plexguard.cloud_run.counting import Counted, read_counts
 from plexguard.cloud_run.jobs import Job
 from plexguard.cloud_run.labels import Label
+from plexguard.cloud_run.place import Place
 from plexguard.cloud_run.reference.own import ask
 from plexguard.cloud_run.remote_files import put
 from plexguard.core.clock import Clock
@@ -33,39 +34,31 @@ class Injection:
     clock: Clock
 
     @property
-    def _folder(self) -> str:
-        return data_folder(self.label)
-
-    @property
-    def _data(self) -> str:
-        return f"{config_folder(self.label)}/Library/Application Support/Plex Media Server"
-
-    @property
-    def _databases(self) -> str:
-        return f"{self._data}/Plug-in Support/Databases"
+    def _place(self) -> Place:
+        return Place(self.label)
 
     @property
     def archive(self) -> str:
         """Where an archive is brought to."""
-        return f"{self._folder}/reference.tar.zst"
+        return f"{self._place.folder}/reference.tar.zst"
 
     @property
-    def _program(self) -> list[str]:
-        return ["/usr/bin/python3", f"{self._folder}/plexguard.pyz", "db-export"]
+    def _program(self) -> tuple[str, ...]:
+        return self._place.program("db-export")
 
     def prepare(self) -> None:
         """Make the folders, as Plex's user's, and bring the program. Raises what the machine raises."""
-        self.machine.run(["install", "-d", "-m", "0755", self._folder], timeout_s=_CALL_S)
+        self.machine.run(["install", "-d", "-m", "0755", self._place.folder], timeout_s=_CALL_S)
         above, folders = config_folder(self.label), []
         for part in ("", "Library", "Application Support", "Plex Media Server", "Plug-in Support", "Databases"):
             above = f"{above}/{part}".rstrip("/")
             folders.append(above)
         self.machine.run(["install", "-d", "-m", "0755", f"--owner={UID}", f"--group={GID}", *folders], timeout_s=_CALL_S)
-        put(self.machine, zip_suite(), f"{self._folder}/plexguard.pyz")
+        put(self.machine, zip_suite(), self._place.suite)
 
     def restore(self, archive: str) -> tuple[str, ...]:
         """Verify an archive, unpack and check it, and put it in place; return what in it is to be mended. Raises JobFailed."""
-        answer = self._do("restore", "--format=json", f"--data={self._data}", archive)
+        answer = self._do("restore", "--format=json", f"--data={self._place.data}", archive)
         try:
             return tuple(map(str, answer["damage"]))
         except (TypeError, KeyError) as error:
@@ -73,14 +66,14 @@ class Injection:
 
     def repair(self) -> None:
         """Mend what restore() has found. Raises JobFailed."""
-        self._do("repair", f"--data={self._data}", is_answered=False)
+        self._do("repair", f"--data={self._place.data}", is_answered=False)
 
     def remap(self, mappings: bytes) -> int:
         """Write other paths into it, and return how many. Raises JobFailed."""
-        file = f"{self._folder}/mappings.json"
+        file = f"{self._place.folder}/mappings.json"
         put(self.machine, mappings, file)
         # 1: some files are not at their new paths, of which the share was looked at before anything was rented.
-        answer = self._do("remap", "--format=json", f"--mappings={file}", f"--data={self._data}", goods=(0, 1))
+        answer = self._do("remap", "--format=json", f"--mappings={file}", f"--data={self._place.data}", goods=(0, 1))
         try:
             return int(answer["rewritten"])
         except (TypeError, KeyError, ValueError) as error:
@@ -88,15 +81,14 @@ class Injection:
 
     def count(self) -> tuple[Counted, ...]:
         """Return what its libraries hold. Raises Refused and PeerError; what cannot be read is never empty."""
-        library = f"{self._databases}/com.plexapp.plugins.library.db"
-        return read_counts(ask(self.machine, [*self._program, "count", library], timeout_s=_COUNT_S))
+        return read_counts(ask(self.machine, [*self._program, "count", self._place.library], timeout_s=_COUNT_S))
 
     def tidy(self) -> None:
         """Remove what was only needed for it: an archive takes as much as its database."""
-        self.machine.run(["rm", "-f", "--", self.archive, f"{self._folder}/mappings.json"], timeout_s=_CALL_S)
+        self.machine.run(["rm", "-f", "--", self.archive, f"{self._place.folder}/mappings.json"], timeout_s=_CALL_S)
 
     def _do(self, name: str, *arguments: str, goods: tuple[int, ...] = (0,), is_answered: bool = True) -> Any:
-        job = Job(host=self.machine, name=f"{name}-{self.label.run}-{self.label.deadline:%Y%m%d%H%M%S}")
+        job = Job(host=self.machine, name=self._place.job(name))
         job.begin([*self._program, name, *arguments], limit_s=_JOB_S)
         job.wait(self.clock, goods=goods)
         lines = job.read_lines()

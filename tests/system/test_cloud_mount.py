@@ -12,9 +12,11 @@ from tests.fakes.storage import BUCKET, SECRET_KEY, find_newest_rclone, remote_o
 from tests.machine import READY, Layer, Machine, installed
 from tests.machine.network import AtSwitch, InSwitch, Lan
 from tests.machine.tree import CLOUD
-from tests.system import cloud_chain, mounting
+from tests.system import cloud_chain, docker_plex, mounting
 from tests.system.conftest import await_event, configure, events
 from tests.system.mounting import PORT, SERVED, SERVER, Stand, install_storage
+from tests.system.native_plex import SIMULATOR, TOKEN, add_library, ask_plex
+from tests.system.test_cloud_plex import INIT
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("cloud-mount")]
 
@@ -22,6 +24,7 @@ ADDRESS = "10.77.0.20"
 CONF = "/etc/plexguard/credentials/rclone.conf"
 RUN = "/etc/plexguard/cloud-run/delta.toml"
 UNIT = "plexguard-cloud-mount@delta.service"
+PLEX_UNIT = "plexguard-cloud-plex@delta.service"
 WATCHDOG = "plexguard-rclone-watchdog@media.service"
 CONFIG = f"""\
 [cloud-run]
@@ -34,7 +37,10 @@ mount_point = "/mnt/media"
 """
 FILM = "Films/Film 1 (1981)/Film 1 (1981).mkv"
 # Nobody needs it but tests: whoever holds a phase holds those before it.
-HOLDER = f"[Unit]\nRequires={UNIT}\nAfter={UNIT}\n[Service]\nExecStart=/bin/sleep infinity\n"
+HOLDER = "[Unit]\nRequires={unit}\nAfter={unit}\n[Service]\nExecStart=/bin/sleep infinity\n"
+# A server that has its account already, in an engine that cannot limit it.
+PLEX = 'claim = "never"\nlimited = false\n'
+CLAIMED = INIT.replace('"claimed": false', f'"claimed": true, "token": "{TOKEN}"')
 
 
 def _prepare_guest(machine: Machine) -> None:
@@ -57,8 +63,10 @@ class Pair:
     house: Machine
     guest: Machine
 
-    def start(self, run: str = "") -> int:
-        """Start the phase, as systemd does for the one after it, and return how that ended."""
+    def start(self, run: str = "", *, unit: str = UNIT) -> int:
+        """Start a phase, as systemd does for the one after it, and return how that ended."""
+        self.house.write("/etc/systemd/system/holder.service", HOLDER.format(unit=unit))
+        self.house.systemctl("daemon-reload")
         self.house.write(RUN, f'instance = "lite"\nmount = "media"\n{run}')
         return self.house.run(["systemctl", "start", "holder.service"], timeout_s=240, check=False).returncode
 
@@ -91,8 +99,6 @@ def pair(deb: Path) -> Iterator[Pair]:
         house.write(
             CONF, storage.configure("s3", f"{SERVER}:{PORT}") + "[other]\ntype = s3\nsecret_access_key = not-for-it\n", 0o600
         )
-        house.write("/etc/systemd/system/holder.service", HOLDER)
-        house.systemctl("daemon-reload")
         # Home's own mount has no way to that storage, and is none of this.
         house.systemctl("mask", "plexguard-rclone@media.service", WATCHDOG)
         configure(house, CONFIG)
@@ -157,6 +163,41 @@ def test_storage_is_mounted_and_proven_for_the_container_and_nothing_stays(pair:
     assert not pair.is_mounted()
     assert pair.left() == [], told(pair)
     assert not events(pair.house, "cloud.mount-left")
+
+
+def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is_made_anew(pair: Pair) -> None:
+    stand, guest = Stand(pair.guest), pair.guest
+    guest.push(SIMULATOR, "/opt/image/usr/lib/plexmediaserver/simulator")
+    guest.run(["cp", "/opt/image/usr/lib/plexmediaserver/simulator/plex-media-server", f"/opt/image{docker_plex.PROGRAM}"])
+    guest.write("/opt/image/init", CLAIMED, mode=0o755)
+    docker_plex.make_image(guest, own="/opt/image")
+    assert pair.start(PLEX, unit=PLEX_UNIT) == 0, told(pair)
+    add_library(guest, "Films", "/Media/Films")
+    assert empties_trash(guest)
+    assert guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"]).stdout
+
+    stand.faults.set("all", "answer", status=403)
+    await_event(guest, "plex.held", timeout_s=60)
+    assert not empties_trash(guest)
+    stand.faults.clear()
+    await_event(guest, "plex.released", timeout_s=60)
+    assert empties_trash(guest)
+
+    # A mount that is made anew is another one, which the container was not given.
+    guest.systemctl("kill", "--kill-whom=main", "-s", "KILL", "plexguard-rclone@media.service")
+    guest.wait_for(
+        lambda: guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"], check=False).returncode == 0,
+        timeout_s=120,
+        what="the container sees the mount that lives",
+    )
+
+    pair.end()
+    assert pair.left() == [], told(pair)
+
+
+def empties_trash(machine: Machine) -> bool:
+    found = ask_plex(machine, "/:/prefs") or {}
+    return next(bool(entry["value"]) for entry in found["Setting"] if entry["id"] == "autoEmptyTrash")
 
 
 def test_storage_that_does_not_answer_ends_the_run_in_the_words_of_who_asked_it(pair: Pair) -> None:

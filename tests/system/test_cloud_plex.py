@@ -32,7 +32,7 @@ for name in 'Plex Script Host' 'Plex Tuner Service'; do
     ln -sf /bin/sleep "/$name"
     "/$name" infinity &
 done
-exec '{docker_plex.PROGRAM}' --data '/config/{docker_plex.PMS}' --control /config/simulator.json
+exec '{docker_plex.PROGRAM}' --address 0.0.0.0 --data '/config/{docker_plex.PMS}' --control /config/simulator.json
 """
 
 

@@ -14,8 +14,10 @@ from plexguard.cloud_run.engine import Engine
 from plexguard.cloud_run.labels import Label
 from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
+from plexguard.cloud_run.place import Place
 from plexguard.cloud_run.plex_tv import fetch_claim
 from plexguard.cloud_run.remote_files import put
+from plexguard.cloud_run.storage.protect import protect
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line
@@ -68,9 +70,11 @@ def work(run: Work) -> None:
                 engine.remove()  # of this run, and ended, or of one before it
             _start(run, machine, engine, image)
         try:
-            _await_ready(run, engine)
+            version = _await_ready(run, engine)
         finally:
             _forget_claim(run, machine)
+        _protect(run, machine)
+        run.tell(f"ready: Plex {version}".rstrip())
 
 
 def _is_running(run: Work, found: Found | None) -> bool:
@@ -143,7 +147,16 @@ def _take_claim(run: Work, source: Source) -> Secret | None:
     return token
 
 
-def _await_ready(run: Work, engine: Engine) -> None:
+def _protect(run: Work, machine: Commands) -> None:
+    """Have Plex be held while its media are not proven; on this machine home's own watchdog does."""
+    media = find_media(run)
+    if media is not None and run.config.provider != "local":
+        clock, limit_s = run.ports.clock, run.file.mount_timeout.total_seconds()
+        protect(machine, Place(run.lease.label), media, clock=clock, tell=run.tell, limit_s=limit_s)
+
+
+def _await_ready(run: Work, engine: Engine) -> str:
+    """Return the version of the Plex that is ready. Raises NotClaimed and NotReady."""
     clock, is_here = run.ports.clock, run.config.provider == "local"
     limit, claimed_limit = (_READY_HERE, _CLAIMED_HERE) if is_here else (_READY, _CLAIMED)
     is_claimed = run.file.claim != "never"
@@ -154,9 +167,7 @@ def _await_ready(run: Work, engine: Engine) -> None:
         look = engine.look()
         lacking = container.find_lacking(look, is_claimed=is_claimed)
         if not lacking:
-            version = look.identity.version if look.identity is not None else ""
-            run.tell(f"ready: Plex {version}".rstrip())
-            return
+            return look.identity.version if look.identity is not None else ""
         if lacking != told:
             run.tell(f"not ready yet: {lacking}")
             told = lacking

@@ -123,7 +123,7 @@ def take_away(there: Commands, *, stays: bool) -> None:
     if there.run(["test", "-e", parcel.SUITE], timeout_s=_CALL_S, check=False).code == 0:
         point = read_point(there.run(["cat", parcel.CONFIG], timeout_s=_CALL_S, check=False).stdout)
         # The watchdog first: it would have the mount made anew.
-        for pattern in ("plexguard-rclone-watchdog@*.service", "plexguard-rclone@*.service"):
+        for pattern in (f"plexguard-rclone{part}@*.service" for part in ("-watchdog", "-inside", "")):
             there.run(["systemctl", "stop", pattern], timeout_s=_CALL_S)
     # findmnt(8) ends with 1 where nothing is; with anything else it cannot tell.
     if point and there.run(["findmnt", "--mountpoint", point], timeout_s=_CALL_S, check=False).code != 1:

@@ -52,8 +52,8 @@ def choose_media(run: RunFile, settings: Settings, config: Config) -> Media | No
     given = {
         **{name: getattr(mount, name) for name in _OF_STORAGE},
         **{"mount_point": run.media, "profile": run.instance, "read_only": True, "uid": UID, "gid": GID},
-        # Its container is another phase's.
-        "restart_container": False,
+        # Nobody watches there.
+        "restart_container": True,
     }
     return Media(name=run.mount, remote=mount.remote, point=mount.mount_point if is_local else run.media, options=given)
 

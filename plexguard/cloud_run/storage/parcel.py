@@ -24,7 +24,7 @@ CONFIG = "/etc/plexguard/plexguard.toml"
 # In memory, for root alone; the units are handed what is in it.
 SECRETS = "/run/plexguard-run"
 STORAGES = f"{SECRETS}/rclone.conf"
-_TEMPLATES = ("plexguard-rclone@.service", "plexguard-rclone-watchdog@.service", "plexguard-rclone-cover@.service")
+_TEMPLATES = tuple(f"plexguard-rclone{part}@.service" for part in ("", "-watchdog", "-cover", "-inside"))
 # Of what was made there, for a machine that stays.
 MADE = (
     *(FOLDER, _POLKIT, PROGRAM, CONFIG, *(f"{UNITS}/{name}" for name in _TEMPLATES)),
@@ -77,7 +77,8 @@ def _drop_ins(media: Media) -> dict[str, str]:
     # Nobody is there to be told; who is at home asks.
     mount, watchdog = (f"{unit}.d/60-run.conf" for unit in units_of(media))
     base = f"{_HEADER}[Unit]\nOnFailure=\n[Service]\nLoadCredential=rclone.conf:{STORAGES}\n"
-    own = {mount: base, watchdog: f"{base}ExecStopPost=\n"}
+    inside = f"plexguard-rclone-inside@{media.name}.service.d/60-run.conf"
+    own = {mount: base, watchdog: f"{base}ExecStopPost=\n", inside: f"{_HEADER}[Unit]\nOnFailure=\n"}
     return {**{name: _HEADER + text for name, text in make_drop_ins(media).items()}, **own}
 
 

@@ -173,6 +173,7 @@ def test_secret_goes_before_anything_that_may_hang_and_the_watchdog_before_the_m
     assert verbs(machine) == [
         ["rm", "-rf", "--", SECRETS],
         ["systemctl", "stop", "plexguard-rclone-watchdog@*.service"],
+        ["systemctl", "stop", "plexguard-rclone-inside@*.service"],
         ["systemctl", "stop", "plexguard-rclone@*.service"],
     ]
 
