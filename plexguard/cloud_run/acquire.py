@@ -5,7 +5,7 @@ from dataclasses import replace
 from plexguard.cloud_run import events
 from plexguard.cloud_run.lease import Lease, Leases
 from plexguard.cloud_run.providers.provider import Order, Provider
-from plexguard.cloud_run.resources import Key, Kind, Resource
+from plexguard.cloud_run.resources import Key, Resource
 from plexguard.core.errors import DataError, TryAgain
 from plexguard.core.journal import Journal
 
@@ -25,13 +25,15 @@ def acquire(provider: Provider, leases: Leases, lease: Lease, order: Order, jour
                 f"{lease.run}: what it rented before is not given back yet", hint=f"plexguard-cloud-run destroy {lease.run}"
             )
         if read is None:
+            if not provider.is_rented:
+                _refuse_others(leases, lease)
             leases.save(lease)
 
         def note(key: Key) -> None:
             leases.note(lease.run, key)
 
-        known = read.lease.keys if read is not None and read.lease is not None else ()
-        server = provider.rent(replace(order, is_made=any(key.kind is Kind.SERVER for key in known)), note)
+        is_made = read is not None and read.lease is not None and read.lease.has_server
+        server = provider.rent(replace(order, is_made=is_made), note)
     # One that an earlier boot has rented was told of then.
     if not provider.is_rented or (read is not None and read.lease is not None and server.key in read.lease.keys):
         return server
@@ -45,3 +47,11 @@ def acquire(provider: Provider, leases: Leases, lease: Lease, order: Order, jour
         deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC",
     )
     return server
+
+
+def _refuse_others(leases: Leases, lease: Lease) -> None:
+    """Raise TryAgain when another run works on that very machine: they would take each other's mount and container."""
+    for run, read in leases.read_all().items():
+        other = read.lease
+        if run != lease.run and other is not None and (other.provider, other.zone) == (lease.provider, lease.zone):
+            raise TryAgain(f"{lease.zone}: the run {run} works on that machine", hint=f"plexguard-cloud-run watch {run}")

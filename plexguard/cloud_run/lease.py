@@ -11,7 +11,7 @@ from pathlib import Path
 
 from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.labels import Label
-from plexguard.cloud_run.resources import Key
+from plexguard.cloud_run.resources import Key, Kind
 from plexguard.core.clock import Moment
 from plexguard.core.errors import DataError, IoFailed, NoPermission, PlexguardError
 from plexguard.core.journal import Journal
@@ -27,7 +27,7 @@ class Lease:
 
     units: any of which holds it, as long as it runs in the boot that the lease was made in. deadline: when it is given back in
     any case, by the provider's clock. keep: until then even when nobody holds it. keys: of what is known to have been made.
-    type, hourly_euros: of the machine.
+    type, hourly_euros: of the machine. project: of the provider's, in which it is.
     """
 
     run: str
@@ -40,11 +40,17 @@ class Lease:
     keep: bool = False
     type: str = ""
     hourly_euros: float = 0.0
+    project: str = ""
     keys: tuple[Key, ...] = ()
 
     @property
     def label(self) -> Label:
         return Label(owner=self.owner, run=self.run, deadline=self.deadline)
+
+    @property
+    def has_server(self) -> bool:
+        """Whether a machine is known to have been made."""
+        return any(key.kind is Kind.SERVER for key in self.keys)
 
     def with_key(self, key: Key) -> "Lease":
         return self if key in self.keys else replace(self, keys=(*self.keys, key))

@@ -71,8 +71,7 @@ def test_without_a_provider_nothing_runs_and_that_is_said_in_a_line(machine: Mac
     assert_clean_journal(machine)
 
 
-def test_machine_that_nobody_holds_is_given_back_by_the_service(cloud: Machine) -> None:
-    machine = cloud
+def rent(machine: Machine) -> None:
     configure(machine, CONFIG)
     machine.write(KEY, SECRET + "\n", mode=0o600)
     machine.run(["plexguard-status", "apply"])
@@ -83,6 +82,11 @@ def test_machine_that_nobody_holds_is_given_back_by_the_service(cloud: Machine) 
     machine.write("/opt/rent.py", RENT)
     machine.run(["runuser", "-u", "plexguard-cloud", "--", "/usr/bin/python3", "/opt/rent.py"])
     assert "plexguard.home.delta." in left(machine)
+
+
+def test_machine_that_nobody_holds_is_given_back_by_the_service(cloud: Machine) -> None:
+    machine = cloud
+    rent(machine)
 
     listed = machine.run(["plexguard-cloud-run", "orphans"], check=False)
     machine.systemctl("start", SERVICE)
@@ -95,3 +99,12 @@ def test_machine_that_nobody_holds_is_given_back_by_the_service(cloud: Machine) 
     assert "delta" in machine.run(["plexguard-cloud-run", "cost"]).stdout
     assert SECRET not in machine.run(["journalctl", "--no-pager", "-o", "export"]).stdout
     assert machine.failed_units() == []
+
+
+def test_package_that_is_removed_leaves_nothing_rented(cloud: Machine) -> None:
+    machine = cloud
+    rent(machine)
+
+    machine.run(["apt-get", "remove", "-y", "plexguard"], timeout_s=120)
+
+    assert "delta" not in left(machine)

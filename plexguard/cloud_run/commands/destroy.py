@@ -34,7 +34,12 @@ def run(config: Config, ports: Ports, name: str) -> int:
     held = seen.leases.get(name)
     if held is not None and held.lease is not None and held.hold is Hold.HELD and not held.lease.keep:
         raise TryAgain(f"{name}: {held.why}, and holds it", hint=f"systemctl stop {run_unit(name)}")
-    return give_back_all(name, world, seen, why="it was asked for")
+    code = give_back_all(name, world, seen, why="it was asked for")
+    if code == 0 and held is not None and held.lease is None:
+        # A person has said so, and nothing in any zone bears the run's name.
+        click.echo(f"its lease could not be read, and is removed: {held.why}")
+        world.leases.forget(name)
+    return code
 
 
 def give_back_all(name: str, world: "World", seen: "Observation", *, why: str) -> int:

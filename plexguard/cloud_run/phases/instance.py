@@ -20,7 +20,7 @@ from plexguard.cloud_run.providers.provider import Order, OutOfStock, QuotaExcee
 from plexguard.cloud_run.readiness import await_ready
 from plexguard.cloud_run.reap.act import carry_out
 from plexguard.cloud_run.reap.decide import decide_destroy
-from plexguard.cloud_run.resources import Kind, Resource
+from plexguard.cloud_run.resources import Resource
 from plexguard.cloud_run.user_data import Told, make_user_data
 from plexguard.core.errors import DataError, PlexguardError, Unavailable
 from plexguard.core.notify import one_line
@@ -63,14 +63,10 @@ def _rent(run: Work) -> Resource:
             _choose_again(run, lease, refused, error)
         except Unavailable as error:
             # One that is there, with what it has done: at boot the line may be slower than this machine.
-            if not _has_server(lease) or run.ports.clock.monotonic_s() >= until_s:
+            if not lease.has_server or run.ports.clock.monotonic_s() >= until_s:
                 raise
             run.tell(f"trying again: {one_line(str(error))}")
             run.ports.clock.sleep(_PAUSE_S)
-
-
-def _has_server(lease: Lease) -> bool:
-    return any(key.kind is Kind.SERVER for key in lease.keys)
 
 
 def _choose_again(run: Work, lease: Lease, refused: Refused, error: PlexguardError) -> None:
@@ -107,6 +103,7 @@ def _find_lease(run: Work) -> Lease:
         keep=run.file.keep,
         type=choice.offer.type,
         hourly_euros=choice.offer.hourly_euros,
+        project=run.config.project if run.world.provider.is_rented else "",
     )
 
 
@@ -156,7 +153,7 @@ def release(run: Work) -> int:
     if lease is not None and run.is_shut_down:
         run.ports.journal.send(events.INSTANCE_LEFT, run=run.name, zone=lease.zone)
         return 0
-    if lease is not None and lease.keep and _has_server(lease):
+    if lease is not None and lease.keep and lease.has_server:
         run.ports.journal.send(events.INSTANCE_KEPT, run=run.name, zone=lease.zone, deadline=f"{lease.deadline:%Y-%m-%d %H:%M} UTC")
         return 0
     run.ports.notifier.tell("STATUS=giving back what was rented")

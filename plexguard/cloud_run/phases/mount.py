@@ -8,7 +8,6 @@ from pathlib import Path
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.resources import Kind
 from plexguard.cloud_run.storage import bring
 from plexguard.cloud_run.storage.choose import Media, choose_media, units_of
 from plexguard.cloud_run.storage.judge import NotMounted
@@ -107,5 +106,4 @@ def release(run: Work) -> int:
 
 def _has_machine(run: Work) -> bool:
     read = run.world.leases.read(run.name)
-    lease = read.lease if read is not None else None
-    return lease is not None and any(key.kind is Kind.SERVER for key in lease.keys)
+    return read is not None and read.lease is not None and read.lease.has_server

@@ -110,7 +110,7 @@ def decide_destroy(seen: Observation, run: str, *, why: str) -> Plan:
         if kept.label.run == run
     ]
     held = lease.lease if lease is not None else None
-    is_empty = not wanted and held is not None and held.zone in seen.listings
+    is_empty = not wanted and held is not None and held.zone in seen.listings and held.zone not in seen.unlisted
     return Plan(give_back=tuple(wanted), forget=(held,) if is_empty and held is not None else (), unlisted=plan.unlisted)
 
 
@@ -161,7 +161,7 @@ def _find_empty(seen: Observation, used: set[str]) -> Iterator[Lease]:
     """Yield the leases that hold nothing any more: nobody is about to rent by them, and their zones were listed without them."""
     for run, held in seen.leases.items():
         lease = held.lease
-        if lease is None or run in used or lease.zone not in seen.listings:
+        if lease is None or run in used or lease.zone not in seen.listings or lease.zone in seen.unlisted:
             continue
         if held.hold is Hold.DEAD or seen.listings[lease.zone].at >= lease.deadline:
             yield lease

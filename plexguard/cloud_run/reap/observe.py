@@ -36,7 +36,7 @@ class LeaseSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """listings: of the zones that could be listed, by zone; unlisted: of the others, why not. leases: by run.
+    """listings: of the zones that could be listed, by zone; unlisted: why others could not, or not whole. leases: by run.
     own_project: what bears no label and belongs to nothing is this owner's too."""
 
     owner: str
@@ -54,17 +54,22 @@ def observe(
     seen = {run: look_at_lease(read, manager, now) for run, read in leases.read_all().items()}
     known = [held.lease for held in seen.values() if held.lease is not None]
     listings: dict[str, Listing] = {}
-    unlisted = {
-        lease.zone: f"what {lease.run} holds there is rented from {lease.provider}, and [cloud-run] names {config.provider}"
-        for lease in known
-        if lease.provider != config.provider
-    }
+    unlisted = {lease.zone: why for lease in known if (why := _find_elsewhere(lease, config))}
     for zone in dict.fromkeys((*provider.zones, *zones, *(lease.zone for lease in known if lease.provider == config.provider))):
         try:
             listings[zone] = provider.list(zone)
         except PlexguardError as error:
             unlisted[zone] = f"{error}" + (f" ({error.hint})" if error.hint else "")
     return Observation(owner=owner, listings=listings, unlisted=unlisted, leases=seen, own_project=config.own_project)
+
+
+def _find_elsewhere(lease: Lease, config: Config) -> str:
+    """Return why what a lease names is not seen with this configuration, "" when it is."""
+    if lease.provider != config.provider:
+        return f"what {lease.run} holds there is rented from {lease.provider}, and [cloud-run] names {config.provider}"
+    if lease.project and lease.project != config.project:
+        return f"what {lease.run} holds there is in project {lease.project}, and [cloud-run] names {config.project}"
+    return ""
 
 
 def look_at_lease(read: LeaseRead, manager: Manager, now: Moment) -> LeaseSeen:

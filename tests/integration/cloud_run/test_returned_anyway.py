@@ -86,6 +86,19 @@ def test_zone_of_a_run_is_looked_in_though_its_lease_is_torn(bench: Bench, cloud
     assert cloud.left() == []
 
 
+def test_lease_that_cannot_be_read_is_removed_when_a_person_has_all_given_back(
+    rented: Bench, cloud: FakeScaleway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = rented.state / "delta/lease.json"
+    lease.write_text(lease.read_text()[:20])
+    assert rented("reaper") == 0 and lease.exists()
+
+    assert rented("destroy", "delta") == 0
+
+    assert cloud.left() == [] and not lease.exists()
+    assert "could not be read, and is removed" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("status", [500, 429])
 def test_volume_that_cannot_be_labelled_keeps_no_machine(
     bench: Bench, cloud: FakeScaleway, monkeypatch: pytest.MonkeyPatch, status: int

@@ -5,10 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from plexguard.cloud_run.acquire import acquire
+from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.lease import Leases
+from plexguard.cloud_run.providers.provider import Order
+from plexguard.cloud_run.providers.ssh import Ssh
 from plexguard.cloud_run.resources import Kind
 from plexguard.core.errors import DataError, TryAgain
-from tests.fakes.ports import FakeJournal
+from tests.fakes.ports import FakeClock, FakeJournal
 from tests.unit.cloud_run.samples import LABEL, LEASE, key
 
 
@@ -99,3 +103,17 @@ def test_keys_of_a_machine_go_with_its_lease_whoever_forgets_it(leases, tmp_path
     leases.forget("delta")
 
     assert keys.folder == tmp_path / "delta/keys" and not keys.folder.exists()
+
+
+def test_machine_that_is_there_anyway_is_for_one_run_at_a_time(leases):
+    there = replace(LEASE, provider="ssh", zone="root@host")
+    leases.save(replace(there, run="full"))
+    provider = Ssh(Config(provider="ssh", ssh="root@host"), FakeClock())
+    order = Order(label=there.label, zone=there.zone, type="root@host", image="", disk_bytes=0, is_local_disk=False)
+
+    with pytest.raises(TryAgain, match="the run full works on that machine"):
+        acquire(provider, leases, there, order, FakeJournal())
+
+    assert leases.read("delta") is None
+    leases.forget("full")
+    assert acquire(provider, leases, there, order, FakeJournal()).name == "root@host"

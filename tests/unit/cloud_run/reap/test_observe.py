@@ -6,6 +6,7 @@ import pytest
 
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.lease import LeaseRead, Leases
+from plexguard.cloud_run.reap.decide import decide, decide_destroy
 from plexguard.cloud_run.reap.observe import Hold, look_at_lease, observe
 from plexguard.core.clock import Moment
 from plexguard.core.errors import NoPermission, Unavailable
@@ -101,6 +102,16 @@ def test_zone_that_cannot_be_listed_keeps_no_other_from_being(error, tmp_path):
 
     assert list(found.listings) == ["nl-ams-1"]
     assert str(error) in found.unlisted[ZONE]
+
+
+def test_what_was_rented_in_another_project_is_not_taken_for_gone(tmp_path):
+    leases, provider = Leases(tmp_path, FakeJournal()), Zones(fr_par_1=listing())
+    leases.save(replace(LEASE, project="another"))
+
+    found = observe(provider, leases, Manager(), config=CONFIG, owner="home", now=NOW)
+
+    assert "in project another, and [cloud-run] names" in found.unlisted[ZONE]
+    assert decide(found).forget == decide_destroy(found, "delta", why="so").forget == ()
 
 
 def test_what_was_rented_elsewhere_is_not_told_by_a_provider_that_knows_nothing_of_it(tmp_path):
