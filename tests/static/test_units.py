@@ -64,6 +64,8 @@ CHAIN = tuple(phase_unit(phase, "") for phase in PHASES)
 TOLD_BY_OTHERS = {"plexguard-rclone@.service"}
 # Each fails with the one that it needs: OnFailure= of each would tell one failure nine times. What is released tells it.
 TOLD_ONCE = {*CHAIN, RUN.replace("%i", "")}
+# Its start is refused without a run, to whoever is there to start it.
+TOLD_AT_ONCE = {"plexguard-cloud-hold@.service"}
 
 
 def block_of(unit: UnitFile) -> list[str]:
@@ -217,7 +219,7 @@ def test_rate_limit_lets_every_event_through(unit):
 def test_failure_of_a_service_is_told_but_that_of_the_one_that_tells(unit):
     # With %n of an instance the manager would not pass on whose failure it was ($MONITOR_UNIT and its kin).
     handler = "plexguard-alert@%p-%i.service" if "@" in unit.name else "plexguard-alert@%n.service"
-    is_told_otherwise = unit.name == "plexguard-alert@.service" or unit.name in TOLD_ONCE
+    is_told_otherwise = unit.name == "plexguard-alert@.service" or unit.name in TOLD_ONCE | TOLD_AT_ONCE
     assert unit.value("Unit", "OnFailure") == (None if is_told_otherwise else handler)
 
 

@@ -60,9 +60,9 @@ def show_boots(machine: Machine) -> None:
     machine.systemctl("daemon-reload")
 
 
-def boot(deb: Path) -> Machine:
+def boot(deb: Path, suite: str = "bookworm") -> Machine:
     """Return a machine to `prepare`. It says at each boot that it is up for as long: its boots are told apart by that too."""
-    return Machine(installed(READY, deb), uptime_s=UPTIME_S)
+    return Machine(installed(READY.on(suite), deb), uptime_s=UPTIME_S)
 
 
 def start(machine: Machine, *, check: bool = True) -> None:
@@ -163,6 +163,7 @@ def prove_stop(machine: Machine, phase: str) -> None:
 
     assert stopped_phases(machine, since_cursor=cursor) == list(reversed(PHASES[: PHASES.index(phase) + 1]))
     assert state(machine)["phase"] == "stopped"
+    assert [found["PLEXGUARD_PHASE"] for found in events(machine, "cloud.run-stopped", since_cursor=cursor)] == [phase]
     assert events(machine, "cloud.run-failed", since_cursor=cursor) == events(machine, "unit.failed", since_cursor=cursor) == []
     restore(machine, phase)
     assert_nothing_left(machine)

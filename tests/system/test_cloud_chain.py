@@ -72,7 +72,9 @@ def test_run_that_a_power_cut_cuts_off_is_taken_up_again(controller: Machine, ph
 
 
 def test_machine_is_kept_for_who_looks_at_it_until_that_ends(controller: Machine) -> None:
+    cursor = controller.cursor()
     refused = controller.run(["systemctl", "start", HOLD], check=False)
+    alerts = events(controller, "unit.failed", since_cursor=cursor)
     cloud_chain.start_until(controller, "scan")
     controller.systemctl("start", HOLD)
     cloud_chain.restore(controller, "scan")
@@ -88,8 +90,17 @@ def test_machine_is_kept_for_who_looks_at_it_until_that_ends(controller: Machine
     controller.systemctl("stop", HOLD)
     cloud_chain.await_released(controller)
 
-    assert refused.returncode != 0
+    assert refused.returncode != 0 and alerts == []
     assert held == (True, "active")
     assert again == "failed"
     controller.systemctl("reset-failed")
     cloud_chain.assert_nothing_left(controller)
+
+
+@pytest.mark.xdist_group("cloud-chain-trixie")
+def test_chain_ends_and_is_taken_up_on_trixie_too(deb: Path) -> None:
+    with cloud_chain.boot(deb, "trixie") as machine:
+        cloud_chain.prepare(machine)
+        cloud_chain.prove_whole(machine)
+        for prove in (cloud_chain.prove_failure, cloud_chain.prove_stop, cloud_chain.prove_reboot, cloud_chain.prove_power_cut):
+            prove(machine, "scan")
