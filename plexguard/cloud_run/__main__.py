@@ -29,7 +29,7 @@ NAME = begin.NAME
 @click.pass_context
 def cli(context: click.Context, config_path: Path) -> int:
     """Know what is rented, and leave nothing behind. Alone: name the runs."""
-    from plexguard.cloud_run.run_file import find_runs
+    from plexguard.cloud_run.run_file import NO_RUNS, find_runs
 
     context.obj = config_path
     if context.invoked_subcommand:
@@ -37,6 +37,8 @@ def cli(context: click.Context, config_path: Path) -> int:
     begin.load(config_path)
     for name in find_runs():
         click.echo(name)
+    if not find_runs():
+        click.echo(NO_RUNS, err=True)
     return 0
 
 

@@ -266,6 +266,31 @@ RUN_FAILED = Event(
         """,
 )
 
+RUN_STOPPED = Event(
+    name="cloud.run-stopped",
+    message_id="d2f73f22bdf84df39bcf13c5c0e66fce",
+    priority=Priority.NOTICE,
+    message="The run {run} was stopped in its phase {phase}",
+    subject="A run in the cloud was stopped",
+    page=_PAGE,
+    fields={"run": str, "phase": str},
+    about=("run",),
+    meaning="""
+        The run {run} was ended in its phase {phase}, and has not done what it was to do.
+        """,
+    decided="""
+        Somebody, or something of this machine's, has asked systemd to stop it: nothing of it had failed.
+        """,
+    did="""
+        What its phases hold is released in reverse order, the machine last. That it is given back is told by another event.
+        Nothing at home was changed.
+        """,
+    action="""
+        Begin it anew:
+          systemctl start --no-block plexguard-cloud-run@{run}
+        """,
+)
+
 RUN_DONE = Event(
     name="cloud.run-done",
     message_id="afd0140e6fd643a6b82a5f609cd795b5",

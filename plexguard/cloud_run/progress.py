@@ -18,8 +18,8 @@ class Standing(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A run. phase: at which it is, or how it ended. since: of the phase, or of its end. cost_euros: until now. Of a run that was
-    never begun all is empty."""
+    """A run. phase: at which it is, or how it ended. since: of the phase, or of its end. cost_euros: until now. kept_hourly_euros:
+    what its machine goes on costing after it, 0 when there is none. Of a run that was never begun all is empty."""
 
     run: str
     standing: Standing
@@ -32,10 +32,11 @@ class Progress:
     cost_euros: float = 0.0
     deadline: datetime | None = None
     failure: str = ""
+    kept_hourly_euros: float = 0.0
 
 
-def make_progress(run: str, state: State | None, *, is_active: bool, now: datetime) -> Progress:
-    """Return how far a run is. state: None when it was never begun. is_active: a unit of it is."""
+def make_progress(run: str, state: State | None, *, is_active: bool, now: datetime, has_machine: bool = False) -> Progress:
+    """Return how far a run is. state: None when it was never begun. is_active: a unit of it is. has_machine: it still holds one."""
     if state is None:
         return Progress(run=run, standing=Standing.NEW)
     step = state.steps.get(state.phase)
@@ -53,11 +54,12 @@ def make_progress(run: str, state: State | None, *, is_active: bool, now: dateti
         cost_euros=cost_at(state, now),
         deadline=state.deadline,
         failure=state.failure,
+        kept_hourly_euros=state.hourly_euros if has_machine and state.ended is not None else 0.0,
     )
 
 
 def show(found: Progress) -> str:
-    """Return a run in a line: "delta: scan since 2026-11-22 21:38, 3 of 9, Films, 0.38 EUR so far, until 2026-11-26 21:38"."""
+    """Return a run in a line: "delta: scan since 2026-11-22 21:38 UTC, 3 of 9, Films, 0.38 EUR so far, given back …"."""
     if found.since is None or found.deadline is None:
         return f"{found.run}: was never begun"
     parts = [f"{found.run}: {found.phase} since {_show_time(found.since)}"]
@@ -72,8 +74,10 @@ def show(found: Progress) -> str:
         parts.append(f"{found.cost_euros:.2f} EUR so far, given back {_show_time(found.deadline)} at the latest")
     else:
         parts.append(f"{found.cost_euros:.2f} EUR")
+    if found.kept_hourly_euros:
+        parts.append(f"and {found.kept_hourly_euros:.2f} an hour for its machine until {_show_time(found.deadline)} at the latest")
     return ", ".join(parts)
 
 
 def _show_time(at: datetime) -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+    return f"{at.astimezone():%Y-%m-%d %H:%M %Z}"

@@ -10,14 +10,18 @@ from typing import ClassVar
 from plexguard.cloud_run.config import EUROS, ZONE, Config
 from plexguard.cloud_run.profiles import MONITORING, PROFILES, Limits, Profile
 from plexguard.core import config
-from plexguard.core.errors import MissingInput, UsageError
+from plexguard.core.errors import IoFailed, MissingInput, UsageError
 from plexguard.core.events import show_path
 from plexguard.core.folders import is_system_folder
 from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, Kind, choice, count, option, quote, size, span
 from plexguard.core.options import FOLDER as PLACE
 from plexguard.core.spans import show_size
+from plexguard.core.state import PUBLISHED, write_atomic
 
 FOLDER = Path("/etc/plexguard/cloud-run")
+NO_RUNS = f"There is no run yet: write {FOLDER}/NAME.toml"
+# In the folder of a run's state: its file as it was when it began.
+_KEPT = "run.toml"
 _MIN_MEMORY = "256M"
 # A name as Docker has them: a registry, parts, a tag, a digest. No option, whatever is typed: it begins with a letter or digit.
 _IMAGE = re.compile(
@@ -167,7 +171,28 @@ def read_run(name: str, *, folder: Path = FOLDER) -> RunFile:
     """Return a run's file. Raises UsageError, MissingInput and ConfigError."""
     path = folder / f"{check_name(name)}.toml"
     if not path.exists():
-        raise MissingInput(f"{path}: there is no such run", hint=f"install -m 644 -D /dev/null {path}")
+        raise MissingInput(f"{path}: there is no such run", hint=f"echo 'mount = \"NAME\"' | install -m 644 -D /dev/stdin {path}")
+    return _read(path)
+
+
+def keep_run(name: str, kept: Path, *, folder: Path = FOLDER) -> None:
+    """Keep a run's file as it is now, in the folder of its state: whoever prepares the next run in it changes none that works.
+    Raises IoFailed."""
+    path = folder / f"{name}.toml"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
+    write_atomic(kept / _KEPT, content, mode=PUBLISHED)
+
+
+def read_kept(name: str, kept: Path) -> RunFile:
+    """Return a run's file as it was when the run began. Raises what read_run() does."""
+    path = kept / _KEPT
+    return _read(path) if path.exists() else read_run(name)
+
+
+def _read(path: Path) -> RunFile:
     settings = config.read_plain(path)
     made = settings.take(RunFile)
     settings.check()

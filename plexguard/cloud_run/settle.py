@@ -25,6 +25,7 @@ def _settle(run: Work) -> None:
     phase, unit = _find_last(run.name, state.phase, run.ports.manager)
     if unit.result == "success":
         run.book.close(STOPPED)
+        run.ports.journal.send(events.RUN_STOPPED, run=run.name, phase=phase)
         return
     reason = f"the service manager ended it: {unit.result}"
     run.book.close(FAILED, failure=f"{phase}: {reason}")

@@ -77,7 +77,7 @@ def test_machine_is_rented_and_ready_and_given_back(home: House) -> None:
     end(home)
 
     assert home.cloud.left() == []
-    assert home.machine.run(["ls", STATE]).stdout.split() == ["lock", "state.json"]
+    assert home.machine.run(["ls", STATE]).stdout.split() == ["lock", "run.toml", "state.json"]
     assert [found["PLEXGUARD_RUN"] for found in events(home.machine, "cloud.instance-destroyed")] == ["delta"]
     assert home.machine.failed_units() == []
 

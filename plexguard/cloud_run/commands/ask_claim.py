@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from plexguard.cloud_run.commands import begin
-from plexguard.cloud_run.run_file import check_name, read_run
+from plexguard.cloud_run.run_file import check_name, read_kept
 from plexguard.core import program
 from plexguard.core.program import Ports
 
 
-@click.command("ask-claim")
+@click.command("ask-claim", hidden=True)
 @click.argument("name", metavar="NAME")
 @click.pass_obj
 def ask_claim(config_path: Path, name: str) -> int:
@@ -22,12 +22,13 @@ def run(ports: Ports, name: str) -> int:
     """Return 0 also when nobody has answered: who wants the token tells it, and ends the run."""
     from plexguard.cloud_run import events
     from plexguard.cloud_run.claim import Mailbox, ask_person, runtime_folder
+    from plexguard.cloud_run.commands.phase import open_book
     from plexguard.core.spans import show_span
 
     mailbox = Mailbox(runtime_folder(name))
     if not mailbox.is_wanted:
         return 0
-    limit = read_run(name).claim_timeout
+    limit = read_kept(name, open_book(ports, name).folder).claim_timeout
     ports.journal.send(events.CLAIM_ASKED, run=name, limit=show_span(limit))
     ports.notifier.tell("STATUS=waiting for a claim token: sudo systemd-tty-ask-password-agent")
     token = ask_person(ports.host, ports.clock, run=name, limit_s=limit.total_seconds())

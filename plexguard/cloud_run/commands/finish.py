@@ -10,7 +10,7 @@ from plexguard.cloud_run.run_file import check_name
 from plexguard.core.program import Ports
 
 
-@click.command()
+@click.command(hidden=True)
 @click.argument("name", metavar="NAME")
 @click.pass_obj
 def finish(config_path: Path, name: str) -> int:

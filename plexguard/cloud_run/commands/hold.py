@@ -15,7 +15,7 @@ from plexguard.core.spans import show_span
 _TICK_S = 60.0
 
 
-@click.command()
+@click.command(hidden=True)
 @click.argument("name", metavar="NAME")
 @click.pass_obj
 def hold(config_path: Path, name: str) -> int:
@@ -33,10 +33,17 @@ def run(config: Config, ports: Ports, name: str) -> int:
     world = begin.open_world(config, ports)
     while True:
         held = timedelta(seconds=round(ports.clock.moment().seconds_since(began)))
-        if world.leases.read(name) is None:
+        read = world.leases.read(name)
+        if read is None:
             raise TryAgain(f"{name}: it holds no machine", hint=f"systemctl start plexguard-cloud-run@{name}")
         if held >= limit:
             ports.journal.send(events.HOLD_OVER, run=name, limit=show_span(limit))
             return 0
-        ports.notifier.tell("READY=1", "WATCHDOG=1", f"STATUS=kept for {show_span(limit - held)} more")
-        ports.clock.sleep(min(_TICK_S, (limit - held).total_seconds()))
+        left = limit - held
+        if read.lease is not None:
+            # After its deadline it is given back, whoever holds it.
+            left = max(min(left, read.lease.deadline - ports.clock.now()), timedelta(seconds=1))
+        ports.notifier.tell(
+            "READY=1", "WATCHDOG=1", f"STATUS=kept for {show_span(timedelta(seconds=round(left.total_seconds())))} more"
+        )
+        ports.clock.sleep(min(_TICK_S, left.total_seconds()))

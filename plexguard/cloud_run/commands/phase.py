@@ -9,7 +9,7 @@ import click
 from plexguard.cloud_run.chain import HOLDING_PHASES, LASTING_PHASES, PHASES, PREPARED_PHASES
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.run_file import check_name, read_run
+from plexguard.cloud_run.run_file import check_name, read_kept, read_run
 from plexguard.core.program import Ports
 
 if TYPE_CHECKING:  # --help needs none of it
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # --help needs none of it
 _LOST_S, _PAUSE_S = 4 * 3600.0, 10.0
 
 
-@click.command()
+@click.command(hidden=True)
 @click.argument("phase", type=click.Choice(PHASES))
 @click.argument("name", metavar="NAME")
 @click.pass_obj
@@ -32,7 +32,7 @@ def phase(config_path: Path, phase: str, name: str) -> int:
     return run(config, ports, phase, check_name(name))
 
 
-@click.command()
+@click.command(hidden=True)
 @click.argument("phase", type=click.Choice(HOLDING_PHASES))
 @click.argument("name", metavar="NAME")
 @click.pass_obj
@@ -49,7 +49,7 @@ def release(config_path: Path, phase: str, name: str) -> int:
     return code or (failure.exit_code if failure is not None else 0)
 
 
-@click.command()
+@click.command(hidden=True)
 @click.argument("phase", type=click.Choice(PREPARED_PHASES))
 @click.argument("name", metavar="NAME")
 @click.pass_obj
@@ -67,7 +67,8 @@ def run(config: Config, ports: Ports, phase: str, name: str, *, is_first: bool =
     from plexguard.core.notify import one_line
 
     try:
-        (_prepare if is_first else _do)(phase, open_work(config, ports, name, read_run(name)))
+        file = read_run(name) if phase == PHASES[0] else read_kept(name, open_book(ports, name).folder)
+        (_prepare if is_first else _do)(phase, open_work(config, ports, name, file))
     except PlexguardError as error:
         reason, book = one_line(str(error)), open_book(ports, name)
         if book.peek() is not None:

@@ -22,7 +22,7 @@ _TRIES = 4
 _PAUSE_S = 10.0
 
 
-@click.command()
+@click.command(hidden=True)
 @click.pass_obj
 def resume(config_path: Path) -> int:
     """Take up the runs that a boot has cut off."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plexguard.cloud_run.commands import begin
-from plexguard.cloud_run.run_file import check_name, find_runs
+from plexguard.cloud_run.run_file import NO_RUNS, check_name, find_runs
 from plexguard.core import program
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 
@@ -37,6 +37,8 @@ def status(config_path: Path, name: str | None, output: str) -> int:
 
     for one in found:
         click.echo(show(one))
+    if not found:
+        click.echo(NO_RUNS, err=True)
     return 0
 
 
@@ -74,18 +76,22 @@ def look(ports: Ports, name: str) -> "Progress":
     """Return how far a run is. Raises MissingInput when there is none of that name, and CommandError."""
     from plexguard.cloud_run.chain import PHASES, phase_unit, run_unit
     from plexguard.cloud_run.commands.phase import open_book
+    from plexguard.cloud_run.lease import Leases
     from plexguard.cloud_run.progress import make_progress
     from plexguard.core.errors import MissingInput
+    from plexguard.core.state import state_directory
 
     state = open_book(ports, name).peek()
     if state is None and name not in find_runs():
-        raise MissingInput(f"{name}: there is no such run", hint="plexguard-cloud-run names the runs")
+        raise MissingInput(f"{name}: there is no such run", hint="plexguard-cloud-run")
     units = ports.manager.look_up([*(phase_unit(phase, name) for phase in PHASES), run_unit(name)])
     first = next((unit for unit in units if unit.name == phase_unit(PHASES[0], name)), None)
     if state is not None and state.ended is not None and first is not None and first.active_state == "activating":
         state = None  # of the run before this one, which is just beginning
     is_active = any(unit.active_state in ("active", "activating", "deactivating") for unit in units)
-    return make_progress(name, state, is_active=is_active, now=ports.clock.now())
+    lease = Leases(state_directory(begin.NAME), ports.journal).read(name)
+    has_machine = lease is not None and lease.lease is not None and lease.lease.has_server
+    return make_progress(name, state, is_active=is_active, now=ports.clock.now(), has_machine=has_machine)
 
 
 def _find_all() -> tuple[str, ...]:

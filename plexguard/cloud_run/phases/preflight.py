@@ -18,7 +18,7 @@ from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.planning import plan_affordable, tell_choice
 from plexguard.cloud_run.reference.compare import Held, find_lacking, find_shares, list_storage, refuse_lacking, suggest
 from plexguard.cloud_run.reference.find import Reference, find_reference
-from plexguard.cloud_run.run_file import NONE
+from plexguard.cloud_run.run_file import NONE, keep_run
 from plexguard.cloud_run.storage.choose import Media
 from plexguard.core.errors import SystemRefused, TryAgain, Unavailable
 from plexguard.core.found import Server, read_plex
@@ -37,6 +37,7 @@ def work(run: Work) -> None:
     # As it would be if it were rented now.
     label = make_label(owner=find_owner(run.config.owner), run=run.name, deadline=run.ports.clock.now() + run.file.limit)
     run.book.open(deadline=label.deadline)
+    keep_run(run.name, run.book.folder)
     run.book.begin("preflight")
     media = find_media(run)
     if media is not None and run.config.provider != "local":

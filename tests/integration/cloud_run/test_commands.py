@@ -43,7 +43,7 @@ class Bench:
         monkeypatch.setenv("STATE_DIRECTORY", str(self.state))
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "credentials"))
         monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-        for function in (run_file.read_run, run_file.find_runs):
+        for function in (run_file.read_run, run_file.find_runs, run_file.keep_run):
             monkeypatch.setitem(function.__kwdefaults__, "folder", self.runs)
         real = program.open_ports
         monkeypatch.setattr(program, "open_ports", lambda name: replace(real(name), manager=self.unit, clock=QuickClock()))

@@ -55,14 +55,18 @@ class Phase:
         monkeypatch.setenv("STATE_DIRECTORY", str(folder / "state"))
         monkeypatch.setenv("RUNTIME_DIRECTORY", str(self.runtime))
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "credentials"))
-        monkeypatch.setitem(run_file.read_run.__kwdefaults__, "folder", self.runs)
+        for function in (run_file.read_run, run_file.keep_run):
+            monkeypatch.setitem(function.__kwdefaults__, "folder", self.runs)
         monkeypatch.setattr(preflight, "read_plex", lambda _journal: None)
         real = program.open_ports
         ports = {"journal": self.journal, "manager": self.manager, "clock": JumpingClock()}
         monkeypatch.setattr(program, "open_ports", lambda name: replace(real(name), **ports))
 
     def write_run(self, text: str) -> None:
-        (self.runs / "delta.toml").write_text(text)
+        """Have the run be another, also when it has begun."""
+        for file in (self.runs / "delta.toml", self.folder / "state/delta/run.toml"):
+            if file.parent.exists():
+                file.write_text(text)
 
     def type(self, *answers: str) -> None:
         """Have a person type something at each question."""

@@ -32,7 +32,7 @@ def ports(tmp_path, monkeypatch):
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/delta.toml").write_text("")
-    for function in (run_file.read_run, run_file.find_runs):
+    for function in (run_file.read_run, run_file.find_runs, run_file.keep_run):
         monkeypatch.setitem(function.__kwdefaults__, "folder", tmp_path / "runs")
     host = FakeHost(
         answers={
@@ -139,6 +139,15 @@ def test_connection_that_is_lost_in_its_midst_ends_a_phase_only_when_that_lasts(
     assert len(calls) == lost + 1 if code == 0 else len(calls) > 1000
 
 
+def test_file_that_is_changed_changes_no_run_that_has_begun(ports, work, tmp_path):
+    (tmp_path / "runs/delta.toml").write_text('monitoring = "local_quick"\n')
+    assert phases.run(LOCAL, ports, "preflight", "delta") == 0
+    (tmp_path / "runs/delta.toml").write_text("colour = 1\n")
+
+    assert phases.run(LOCAL, ports, "instance", "delta") == 0
+    assert run_file.read_kept("delta", work.book.folder).monitoring == "local_quick"
+
+
 # -- how it has ended ---------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +174,7 @@ def test_end_that_nobody_noted_is_told_by_the_units(work, ports, units, phase, f
     settle(work)
 
     assert (work.book.state.phase, work.book.state.failure) == (phase, failure)
-    assert ports.journal.names == (["cloud.run-failed"] if failure else [])
+    assert ports.journal.names == ["cloud.run-failed" if failure else "cloud.run-stopped"]
 
 
 def test_run_goes_on_over_a_shutdown_and_where_the_manager_does_not_say(work, ports, monkeypatch):
@@ -289,6 +298,9 @@ def test_line_of_a_run_says_where_it_is_and_what_it_costs(work):
         going
     )
     assert "cut off" in progress.show(cut) and "cut off" not in progress.show(going)
+    work.book.close(DONE)
+    kept = progress.make_progress("delta", work.book.state, is_active=True, has_machine=True, now=BEGIN)
+    assert "0.25 EUR, and 0.25 an hour for its machine until 2026-03-05" in progress.show(kept)
     assert progress.show(progress.make_progress("delta", None, is_active=False, now=BEGIN)) == "delta: was never begun"
 
 
