@@ -1,0 +1,1 @@
+"""What is done with a library on the run's machine, and when it is done."""

@@ -1,0 +1,111 @@
+"""When a step of Plex's work is over: when several signals agree several times in a row. Pure.
+
+None of them is enough: an activity vanishes between two items, a process runs for another step, a count stands still while Plex
+downloads, and a processor is idle while Plex waits for a storage. What cannot be told is neither work nor idleness: it ends no
+step, and is no stall.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Outcome(Enum):
+    GOING = "going"
+    DONE = "done"
+    # The count stands still, and so does the processor.
+    STALLED = "stalled"
+    # It takes longer than a step of its kind may.
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at a step; None for what cannot be told. at_s: monotonic. activities: of Plex that are of this library, or of none.
+    processes: of this step. count: of what grows as it goes. cpu_percent: of one processor, of Plex's container."""
+
+    at_s: float
+    activities: int | None = None
+    processes: int | None = None
+    count: int | None = None
+    cpu_percent: float | None = None
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What cannot be told, in words."""
+        signals = {
+            "Plex's activities": self.activities,
+            "its processes": self.processes,
+            "the database": self.count,
+            "its processor time": self.cpu_percent,
+        }
+        return tuple(name for name, value in signals.items() if value is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """grace_s: nothing is over before. needed: so many idle looks in a row are the end. stall_s: so long may the count stand still
+    while the processor is idle. limit_s: the longest that the step may take."""
+
+    grace_s: float
+    needed: int
+    idle_percent: float
+    stall_s: float
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is known of a step. count: the last that could be told; grown_s: since when it is that, without the time in which it
+    could not. idle: looks in a row at which nothing worked. outcome, why: of the last look."""
+
+    began_s: float
+    seen_s: float
+    grown_s: float
+    count: int | None = None
+    idle: int = 0
+    outcome: Outcome = Outcome.GOING
+    why: str = ""
+
+
+def begin(at_s: float, count: int | None = None) -> Watch:
+    return Watch(began_s=at_s, seen_s=at_s, grown_s=at_s, count=count)
+
+
+def take(watch: Watch, look: Look, rules: Rules) -> Watch:
+    """Return what is known after another look."""
+    is_flat = look.count is not None and look.count == watch.count
+    has_grown = look.count is not None and not is_flat
+    grown_s = look.at_s if has_grown else watch.grown_s + (look.at_s - watch.seen_s if look.count is None else 0.0)
+    is_idle = is_flat and look.activities == 0 and look.processes == 0 and _is_quiet(look, rules)
+    seen = replace(
+        watch,
+        seen_s=look.at_s,
+        grown_s=grown_s,
+        count=look.count if look.count is not None else watch.count,
+        idle=watch.idle + 1 if is_idle else 0,
+    )
+    outcome, why = _judge(seen, look, rules)
+    return replace(seen, outcome=outcome, why=why)
+
+
+def _is_quiet(look: Look, rules: Rules) -> bool:
+    return look.cpu_percent is not None and look.cpu_percent < rules.idle_percent
+
+
+def _judge(watch: Watch, look: Look, rules: Rules) -> tuple[Outcome, str]:
+    age_s, flat_s = look.at_s - watch.began_s, look.at_s - watch.grown_s
+    if watch.idle >= rules.needed and age_s >= rules.grace_s:
+        return Outcome.DONE, f"nothing works on it at {watch.idle} looks in a row"
+    if age_s >= rules.limit_s:
+        return Outcome.OVER, _tell_unknown(look) or "it takes longer than it may"
+    if flat_s >= rules.stall_s and _is_quiet(look, rules):
+        return Outcome.STALLED, "the count stands still, and the processor is idle"
+    if look.unknown:
+        return Outcome.GOING, _tell_unknown(look)
+    if flat_s >= rules.stall_s:
+        return Outcome.GOING, "the processor is busy, but the count stands still: it works at something else"
+    return Outcome.GOING, ""
+
+
+def _tell_unknown(look: Look) -> str:
+    return f"cannot tell: {', '.join(look.unknown)}" if look.unknown else ""
