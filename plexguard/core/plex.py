@@ -162,8 +162,9 @@ class PlexControl(Plex, Protocol):
         """Ask for the scan of a library to end, also one that waits for its turn. That Plex agrees does not mean that it ends."""
         ...
 
-    def scan(self, library: Library, *, timeout_s: float) -> None:
-        """Ask for a scan of a whole library. It waits for its turn; `Library.scanned_at` tells its end."""
+    def scan(self, library: Library, *, timeout_s: float, is_forced: bool = False) -> None:
+        """Ask for a scan of a whole library. It waits for its turn; `Library.scanned_at` tells its end. is_forced: all metadata is
+        fetched anew, which takes hours for a large one."""
         ...
 
     def count_items(self, library: Library, *, timeout_s: float) -> Count: ...

@@ -127,8 +127,8 @@ class HttpPlex:
     def cancel_scan(self, library: Library, *, timeout_s: float) -> None:
         self._tell("DELETE", f"/library/sections/{quote(library.key, safe='')}/refresh", timeout_s)
 
-    def scan(self, library: Library, *, timeout_s: float) -> None:
-        self._tell("GET", f"/library/sections/{quote(library.key, safe='')}/refresh", timeout_s)
+    def scan(self, library: Library, *, timeout_s: float, is_forced: bool = False) -> None:
+        self._tell("GET", f"/library/sections/{quote(library.key, safe='')}/refresh{'?force=1' if is_forced else ''}", timeout_s)
 
     def count_items(self, library: Library, *, timeout_s: float) -> Count:
         deadline = time.monotonic() + timeout_s

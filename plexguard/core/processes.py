@@ -7,6 +7,7 @@ from pathlib import Path
 
 # comm is cut to 15 characters; the real name is "Plex Media Server".
 _PLEX_COMM = "Plex Media Serv"
+_SCANNER_COMM = "Plex Media Scan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,11 @@ def is_plex(process: Process) -> bool:
 def find_plex() -> tuple[Process, ...]:
     """Return every Plex Media Server process on the machine, those in containers included."""
     return tuple(process for process in _processes(with_command=False) if is_plex(process))
+
+
+def find_scanners() -> tuple[Process, ...]:
+    """Return every Plex Media Scanner process on the machine, with its arguments, those in containers included."""
+    return tuple(process for process in _processes() if process.name.startswith(_SCANNER_COMM))
 
 
 def find_in_container(container_id: str) -> tuple[Process, ...]:

@@ -267,7 +267,7 @@ class FakePlex:
     def cancel_scan(self, library: Library, *, timeout_s: float) -> None:
         self._tell(timeout_s, "cancel-scan", library.key)
 
-    def scan(self, library: Library, *, timeout_s: float) -> None:
+    def scan(self, library: Library, *, timeout_s: float, is_forced: bool = False) -> None:
         self._tell(timeout_s, "scan", library.key)
 
     def count_items(self, library: Library, *, timeout_s: float) -> Count:

@@ -12,7 +12,7 @@ from enum import Enum
 class Outcome(Enum):
     GOING = "going"
     DONE = "done"
-    # The count stands still, and so does the processor.
+    # The count stands still, and so does the processor, for too long.
     STALLED = "stalled"
     # It takes longer than a step of its kind may.
     OVER = "over"
@@ -21,13 +21,15 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """A look at a step; None for what cannot be told. at_s: monotonic. activities: of Plex that are of this library, or of none.
-    processes: of this step. count: of what grows as it goes. cpu_percent: of one processor, of Plex's container."""
+    processes: of this step. count: of what grows as it goes. cpu_percent: of one processor, of Plex's container. ended: Plex says
+    of itself that this step has ended; True for one of which it says nothing."""
 
     at_s: float
     activities: int | None = None
     processes: int | None = None
     count: int | None = None
     cpu_percent: float | None = None
+    ended: bool | None = None
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -37,6 +39,7 @@ class Look:
             "its processes": self.processes,
             "the database": self.count,
             "its processor time": self.cpu_percent,
+            "its end": self.ended,
         }
         return tuple(name for name, value in signals.items() if value is None)
 
@@ -55,12 +58,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What is known of a step. count: the last that could be told; grown_s: since when it is that, without the time in which it
-    could not. idle: looks in a row at which nothing worked. outcome, why: of the last look."""
+    """What is known of a step. count: the last that could be told; grown_s: since when it is that; moved_s: since when it is that
+    and the processor is idle; both without the time in which that could not be told. idle: looks in a row at which nothing worked.
+    outcome, why: of the last look."""
 
     began_s: float
     seen_s: float
     grown_s: float
+    moved_s: float
     count: int | None = None
     idle: int = 0
     outcome: Outcome = Outcome.GOING
@@ -68,19 +73,24 @@ class Watch:
 
 
 def begin(at_s: float, count: int | None = None) -> Watch:
-    return Watch(began_s=at_s, seen_s=at_s, grown_s=at_s, count=count)
+    return Watch(began_s=at_s, seen_s=at_s, grown_s=at_s, moved_s=at_s, count=count)
 
 
 def take(watch: Watch, look: Look, rules: Rules) -> Watch:
     """Return what is known after another look."""
     is_flat = look.count is not None and look.count == watch.count
     has_grown = look.count is not None and not is_flat
-    grown_s = look.at_s if has_grown else watch.grown_s + (look.at_s - watch.seen_s if look.count is None else 0.0)
-    is_idle = is_flat and look.activities == 0 and look.processes == 0 and _is_quiet(look, rules)
+    since_s = look.at_s - watch.seen_s
+    grown_s = look.at_s if has_grown else watch.grown_s + (since_s if look.count is None else 0.0)
+    is_busy = look.cpu_percent is not None and not _is_quiet(look, rules)
+    is_untold = look.count is None or look.cpu_percent is None
+    moved_s = look.at_s if has_grown or is_busy else watch.moved_s + (since_s if is_untold else 0.0)
+    is_idle = is_flat and look.activities == 0 and look.processes == 0 and look.ended is True and _is_quiet(look, rules)
     seen = replace(
         watch,
         seen_s=look.at_s,
         grown_s=grown_s,
+        moved_s=moved_s,
         count=look.count if look.count is not None else watch.count,
         idle=watch.idle + 1 if is_idle else 0,
     )
@@ -98,8 +108,10 @@ def _judge(watch: Watch, look: Look, rules: Rules) -> tuple[Outcome, str]:
         return Outcome.DONE, f"nothing works on it at {watch.idle} looks in a row"
     if age_s >= rules.limit_s:
         return Outcome.OVER, _tell_unknown(look) or "it takes longer than it may"
-    if flat_s >= rules.stall_s and _is_quiet(look, rules):
-        return Outcome.STALLED, "the count stands still, and the processor is idle"
+    if look.at_s - watch.moved_s >= rules.stall_s:
+        return Outcome.STALLED, "the count stands still, and the processor is idle" + (
+            "; Plex says of no end" if look.ended is False else ""
+        )
     if look.unknown:
         return Outcome.GOING, _tell_unknown(look)
     if flat_s >= rules.stall_s:

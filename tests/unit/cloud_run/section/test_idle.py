@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from plexguard.cloud_run.section.idle import Look, Outcome, Rules, Watch, begin, take
 
 RULES = Rules(grace_s=60.0, needed=3, idle_percent=20.0, stall_s=900.0, limit_s=7200.0)
-IDLE = Look(at_s=0.0, activities=0, processes=0, count=100, cpu_percent=1.0)
+IDLE = Look(at_s=0.0, activities=0, processes=0, count=100, cpu_percent=1.0, ended=True)
 EVERY_S = 30.0
 
 
@@ -35,7 +35,9 @@ def test_nothing_is_done_before_it_can_have_begun() -> None:
 
 
 @pytest.mark.parametrize(
-    "busy", [{"activities": 1}, {"processes": 1}, {"count": 101}, {"cpu_percent": 20.0}], ids=lambda busy: next(iter(busy))
+    "busy",
+    [{"activities": 1}, {"processes": 1}, {"count": 101}, {"cpu_percent": 20.0}, {"ended": False}],
+    ids=lambda busy: next(iter(busy)),
 )
 def test_any_signal_that_shows_work_begins_the_count_anew(busy: dict[str, float]) -> None:
     working = replace(IDLE, **busy)
@@ -48,7 +50,9 @@ def test_any_signal_that_shows_work_begins_the_count_anew(busy: dict[str, float]
 FAILING = [
     dict(itertools.chain(*(part.items() for part in parts)))
     for number in range(1, 4)
-    for parts in itertools.combinations(({"activities": None}, {"count": None}, {"cpu_percent": None, "processes": None}), number)
+    for parts in itertools.combinations(
+        ({"activities": None, "ended": None}, {"count": None}, {"cpu_percent": None, "processes": None}), number
+    )
 ]
 
 
@@ -74,6 +78,11 @@ def test_count_that_stands_still_is_a_stall_when_the_processor_is_idle_and_named
     )
 
 
+def test_step_that_found_nothing_for_long_and_then_ends_is_no_stall() -> None:
+    looking = replace(IDLE, activities=1, cpu_percent=90.0)
+    assert follow(*[looking] * 100, IDLE, IDLE, IDLE).outcome is Outcome.DONE
+
+
 def test_time_in_which_the_database_tells_nothing_is_no_stall() -> None:
     blind, waiting = replace(IDLE, count=None, processes=1), replace(IDLE, processes=1)
     assert follow(*[waiting] * 20, *[blind] * 100, *[waiting] * 9).outcome is Outcome.GOING
@@ -92,6 +101,7 @@ LOOKS = st.builds(
     processes=st.none() | st.integers(0, 1),
     count=st.none() | st.integers(99, 101),
     cpu_percent=st.none() | st.sampled_from([0.0, 19.9, 20.0, 300.0]),
+    ended=st.none() | st.booleans(),
 )
 
 
@@ -103,6 +113,6 @@ def test_done_is_only_what_was_seen_idle_at_the_last_looks_whatever_came_before(
         if watch.outcome is Outcome.DONE:
             last = looks[number - RULES.needed : number]
             assert len(last) == RULES.needed and not any(one.unknown for one in last)
-            assert all(one.activities == one.processes == 0 and one.cpu_percent < RULES.idle_percent for one in last)  # type: ignore[operator]
+            assert all(one.activities == one.processes == 0 and one.ended and one.cpu_percent < RULES.idle_percent for one in last)  # type: ignore[operator]
             assert len({one.count for one in last}) == 1
             break

@@ -1,0 +1,65 @@
+"""What the work on a run's machine is told, and what it tells: two files there, which whoever leads the run writes and reads.
+
+The work goes on when nobody reads, and who reads anew misses nothing: notes are numbered and stay.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from plexguard.cloud_run.counting import Counted
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """sections: titles, in order; none for all. left_out: kinds that are not worked on unless they are named. data: Plex's folder
+    on the machine. export: the command of plexguard-db-export there. mount: which proves the media, "" for none; point: where it
+    is. is_forced: everything is fetched anew, and not only what changed. most_loss_percent: of a library in a scan."""
+
+    sections: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ("photo",)
+    data: str
+    export: tuple[str, ...]
+    mount: str = ""
+    point: str = ""
+    is_forced: bool = False
+    most_loss_percent: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A library that is done, before and after."""
+
+    before: Counted
+    after: Counted
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that whoever leads the run is to tell. number: from 1 on. kind: by which it is told. about: which library."""
+
+    number: int
+    kind: str
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """line: how far it is; done, total: of what is counted. libraries: that are done, by their titles. failure: why it ended, with
+    hint, "" while it has not."""
+
+    line: str = ""
+    done: int = 0
+    total: int = 0
+    libraries: dict[str, Done] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    is_over: bool = False
+    failure: str = ""
+    hint: str = ""
+
+    def note(self, kind: str, about: str, text: str) -> "Told":
+        """Return it with a note more; of a thousand the oldest go."""
+        number = self.notes[-1].number + 1 if self.notes else 1
+        return replace(self, notes=(*self.notes, Note(number=number, kind=kind, about=about, text=text))[-1000:])
