@@ -18,6 +18,7 @@ from plexguard.cloud_run.commands.plan import plan
 from plexguard.cloud_run.commands.reaper import reaper
 from plexguard.cloud_run.commands.resume import resume
 from plexguard.cloud_run.commands.status import status, watch
+from plexguard.cloud_run.commands.work import work
 from plexguard.core import program
 
 NAME = begin.NAME
@@ -58,6 +59,7 @@ cli.add_command(release)
 cli.add_command(resume)
 cli.add_command(status)
 cli.add_command(watch)
+cli.add_command(work)
 
 
 def main() -> NoReturn:

@@ -239,6 +239,59 @@ PATHS_COMPARED = Event(
         """,
 )
 
+LIBRARY_DONE = Event(
+    name="cloud.library-scanned",
+    message_id="91200830bcd449b0993eae589d122696",
+    priority=Priority.INFO,
+    message="{run}: {library} is scanned: {detail}",
+    subject="A library was scanned",
+    page=_PAGE,
+    fields={"run": str, "library": str, "detail": str},
+    about=("run", "library"),
+    ends=("cloud.library-trouble",),
+    meaning="""
+        On the machine of the run {run} Plex has scanned {library}: {detail}.
+        """,
+    decided="""
+        Plex says that the scan has ended, nothing works on the library, its count stands still and the processor is idle, at
+        several looks in a row.
+        """,
+    did="""
+        What is gone was forgotten, and the run goes on with the next library.
+        """,
+    action="""
+        How far the run is:
+          plexguard-cloud-run status {run}
+        """,
+)
+
+LIBRARY_TROUBLE = Event(
+    name="cloud.library-trouble",
+    message_id="704fbb4cbf6c4315b173a961fb5cfbcb",
+    priority=Priority.WARNING,
+    message="{run}: {library}: {detail}",
+    subject="The work on a library has trouble",
+    page=_PAGE,
+    fields={"run": str, "library": str, "detail": str},
+    about=("run", "library"),
+    meaning="""
+        On the machine of the run {run}, while it works on {library}: {detail}.
+        """,
+    decided="""
+        By the storage's watchdog there, Plex's API, its database, its processes and its processor time. What cannot be told counts
+        neither as work nor as its end.
+        """,
+    did="""
+        Nothing was lost: what is not found is kept until a scan was right. The run goes on by itself when that is over, and fails
+        with the reason when it lasts.
+        """,
+    action="""
+        How far the run is, and what its units tell:
+          plexguard-cloud-run status {run}
+          plexguard-cloud-run logs {run}
+        """,
+)
+
 RUN_FAILED = Event(
     name="cloud.run-failed",
     message_id="099c0b31d8ad49d182aa9f990e97efb6",

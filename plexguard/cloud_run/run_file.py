@@ -13,7 +13,7 @@ from plexguard.core import config
 from plexguard.core.errors import IoFailed, MissingInput, UsageError
 from plexguard.core.events import show_path
 from plexguard.core.folders import is_system_folder
-from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, Kind, choice, count, option, quote, size, span
+from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, Kind, choice, count, option, quote, show_list, size, span
 from plexguard.core.options import FOLDER as PLACE
 from plexguard.core.spans import show_size
 from plexguard.core.state import PUBLISHED, write_atomic
@@ -62,6 +62,18 @@ def _database(value: object) -> str:
 DATABASE: Kind[str] = Kind(f'"{NEWEST}", "{NONE}", or an absolute path', _database, quote)
 
 
+def _titles(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError
+    titles = tuple(dict.fromkeys(TEXT.parse(title) for title in value))
+    if not all(titles):
+        raise ValueError
+    return titles
+
+
+TITLES: Kind[tuple[str, ...]] = Kind('a list of titles, such as ["Films", "Music"]', _titles, show_list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
     """A run. An option that is empty or 0 is as `instance`, or [cloud-run], says."""
@@ -94,6 +106,14 @@ class RunFile:
         count(0, 100),
         90,
         "How much of each library has to be in the storage, in per cent; with less the run stops before it rents.",
+    )
+    scan: bool = option(BOOLEAN, True, "Whether Plex scans its libraries. Without, the run sets all up and goes on to its end.")
+    sections: tuple[str, ...] = option(
+        TITLES, (), "Which libraries are worked on, by their titles, in that order. Empty: all but those of photos."
+    )
+    force_deep_scan: bool = option(BOOLEAN, False, "Whether everything is fetched anew, and not only what has changed.")
+    most_loss: int = option(
+        count(0, 100), 5, "How much of a library a scan may take, in per cent. With more it is undone, and the run fails."
     )
     bandwidth: int = option(
         size("0", "100G"), 0, "The most that is carried to and from the machine, in bytes a second. 0: no limit."

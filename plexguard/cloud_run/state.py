@@ -33,7 +33,8 @@ class State:
     """phase: at which the run is, or "done", "failed", "stopped" at its end. done, total: of what the phase counts, 0 when it
     counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which
     phase. deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in
-    all. image: of Plex's container. reference: the archive that it begins with, "" for none; before: what that holds. rented:
+    all. image: of Plex's container. reference: the archive that it begins with, "" for none; before: what that holds. noted:
+    how many notes of the work on the machine were told. rented:
     since when it is paid for, None before that. cost_euros: until this was written; the hour that has begun is a whole one.
     steps: by phase. resumed: how often it was taken up again."""
 
@@ -52,6 +53,7 @@ class State:
     image: str = ""
     reference: str = ""
     before: tuple[Counted, ...] = ()
+    noted: int = 0
     hourly_euros: float = 0.0
     rented: datetime | None = None
     steps: dict[str, Step] = field(default_factory=dict)

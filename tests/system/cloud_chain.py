@@ -13,7 +13,7 @@ UNIT = run_unit(RUN)
 FILE = f"/etc/plexguard/cloud-run/{RUN}.toml"
 UNITS = tuple(phase_unit(phase, RUN) for phase in PHASES)
 # A run in which nobody is asked anything.
-EMPTY = 'claim = "never"\n'
+EMPTY = 'claim = "never"\nscan = false\n'
 UPTIME_S = 600
 # Drop-ins there are forgotten by a boot.
 _DROP_INS = "/run/systemd/system"

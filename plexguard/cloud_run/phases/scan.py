@@ -1,7 +1,29 @@
-"""The scan of the sections, one after the other."""
+"""Plex scans its libraries, one after the other, on the run's machine; this one follows."""
 
+from plexguard.cloud_run.following import Following
+from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
+from plexguard.cloud_run.place import Place
+from plexguard.cloud_run.section.told import Plan
 
 
 def work(run: Work) -> None:
-    run.tell("nothing to do yet")
+    """Raises WorkFailed, and what the machine raises."""
+    if not run.file.scan:
+        run.tell("none: the run's file wants none")
+        return
+    media = find_media(run)
+    with run.machine() as machine:
+        place = Place(run.lease.label)
+        plan = Plan(
+            sections=run.file.sections,
+            data=place.data,
+            export=place.program("db-export"),
+            mount=media.name if media is not None else "",
+            point=media.point if media is not None else "",
+            is_forced=run.file.force_deep_scan,
+            most_loss_percent=run.file.most_loss,
+        )
+        told = Following(run=run, machine=machine, task="scan", limit_s=run.file.limit.total_seconds()).do(plan)
+    gained = sum(one.after.items - one.before.items for one in told.libraries.values())
+    run.tell(f"{len(told.libraries)} libraries are scanned: {gained:+,} items")

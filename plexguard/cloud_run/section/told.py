@@ -27,6 +27,13 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """Settings of Plex as they were before the work, by their names."""
+
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """A library that is done, before and after."""
 

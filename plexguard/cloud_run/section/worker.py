@@ -1,0 +1,92 @@
+"""The work on libraries, as it runs on the run's machine: by a plan that whoever leads the run has left, told in a file beside it.
+
+It may be begun again at any time: what is done stays done.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from plexguard.cloud_run.section import told
+from plexguard.cloud_run.section.quiet import OFF, find_changes, find_former
+from plexguard.cloud_run.section.scan import Scan
+from plexguard.cloud_run.section.signals import Signals
+from plexguard.cloud_run.section.told import Former, Plan, Told
+from plexguard.cloud_run.section.tools import MachineTools
+from plexguard.core.errors import MissingInput, PlexguardError, TryAgain
+from plexguard.core.plex import PlexControl, PlexDeclined
+from plexguard.core.plex_http import HttpPlex
+from plexguard.core.program import Ports
+from plexguard.core.secret import Secret
+from plexguard.core.state import StateFile
+from plexguard.core.token import find_token
+
+PLAN, TOLD, FORMER = "plan.json", "told.json", "settings.json"
+_URL = "http://127.0.0.1:32400"
+_CALL_S = 30.0
+# The token appears in Preferences.xml some seconds after the claim.
+_TOKEN_S, _PAUSE_S = 180.0, 10.0
+
+
+def scan(folder: Path, ports: Ports) -> int:
+    """Scan what the plan in a folder names, and return the exit code. What it raises is told in the file, too."""
+    plan_file = StateFile(folder / PLAN, Plan, schema=told.SCHEMA, journal=ports.journal)
+    file = StateFile(folder / TOLD, Told, schema=told.SCHEMA, journal=ports.journal)
+    plan = plan_file.load()
+    if plan is None:
+        raise MissingInput(f"{folder / PLAN}: there is no plan to work by")
+    before = file.load() or Told()
+    work = Telling(file, replace(before, is_over=False, failure="", hint=""))
+    try:
+        plex = HttpPlex(_URL, await_token(Path(plan.data) / "Preferences.xml", ports))
+        hold_back(plex, folder, ports)
+        signals = Signals(
+            machine=ports.host,
+            plex=plex,
+            clock=ports.clock,
+            export=plan.export,
+            database=f"{plan.data}/Plug-in Support/Databases/com.plexapp.plugins.library.db",
+        )
+        tools = MachineTools(plan=plan, machine=ports.host, plex=plex, clock=ports.clock, kept=folder / "kept")
+        Scan(plan=plan, plex=plex, signals=signals, tools=tools, clock=ports.clock, told=work.told, save=work.save).run()
+    except PlexguardError as error:
+        work.save(replace(work.told, is_over=True, failure=str(error), hint=error.hint))
+        return error.exit_code
+    work.save(replace(work.told, is_over=True, line="done"))
+    return 0
+
+
+class Telling:
+    """What is told, and the file that it is told in."""
+
+    def __init__(self, file: StateFile[Told], begun: Told) -> None:
+        self._file = file
+        self.told = begun
+
+    def save(self, now: Told) -> None:
+        self.told = now
+        self._file.save(now)
+
+
+def await_token(preferences: Path, ports: Ports) -> Secret | None:
+    """Return the token of the Plex here, None for one that belongs to nobody: it lets this machine in. Raises TryAgain when there
+    is no Preferences.xml."""
+    until_s = ports.clock.monotonic_s() + _TOKEN_S
+    while True:
+        try:
+            return find_token(preferences.read_text(encoding="utf-8", errors="replace"))
+        except FileNotFoundError as error:
+            if ports.clock.monotonic_s() >= until_s:
+                raise TryAgain(f"{preferences}: Plex has not written it yet") from error
+            ports.clock.sleep(_PAUSE_S)
+
+
+def hold_back(plex: PlexControl, folder: Path, ports: Ports) -> None:
+    """Have Plex do nothing by itself, with what was set before written down first. Raises PlexDeclined when it does not obey."""
+    former = StateFile(folder / FORMER, Former, schema=told.SCHEMA, journal=ports.journal)
+    seen = plex.preferences(timeout_s=_CALL_S)
+    if former.load() is None:
+        former.save(Former(settings=find_former(seen, OFF)))
+    for name, value in find_changes(seen, OFF).items():
+        plex.set_preference(name, value, timeout_s=_CALL_S)
+    if left := find_changes(plex.preferences(timeout_s=_CALL_S), OFF):
+        raise PlexDeclined(f"Plex does not hold what it was told to: {', '.join(left)}")
