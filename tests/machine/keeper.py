@@ -120,15 +120,22 @@ def remove_stale_cgroups() -> None:
             remove_cgroup(folder)
 
 
-def remove_cgroup(folder: Path) -> None:
-    """Kill what is left in a cgroup and remove it with all below; what is still busy stays for the next time."""
+def remove_cgroup(folder: Path, *, itself: bool = True) -> None:
+    """Kill what is left in a cgroup and remove it with all below, or only what is below; what is still busy stays for the next time.
+
+    Linux counts how often each was killed, and ends at once what is started from one into another of another count, as the systemd
+    of trixie starts everything: none of an earlier boot may stay.
+    """
     with contextlib.suppress(OSError):
         (folder / "cgroup.kill").write_text("1", encoding="ascii")
     deadline = time.monotonic() + _END_TIMEOUT_S
-    while folder.exists() and time.monotonic() < deadline:
-        for path, _, _ in os.walk(folder, topdown=False):
+    while time.monotonic() < deadline:
+        found = [Path(path) for path, _, _ in os.walk(folder, topdown=False) if itself or Path(path) != folder]
+        if not found:
+            return
+        for path in found:
             with contextlib.suppress(OSError):
-                Path(path).rmdir()
+                path.rmdir()
         time.sleep(0.02)
 
 
@@ -197,13 +204,15 @@ class Keeper:
 
     def end(self) -> None:
         """Kill the machine as a power cut would, and wait until it is gone."""
+        cgroup = CGROUPS / self.order.cgroup
         with contextlib.suppress(OSError):
-            (CGROUPS / self.order.cgroup / "cgroup.kill").write_text("1", encoding="ascii")
+            (cgroup / "cgroup.kill").write_text("1", encoding="ascii")
         if self.nspawn:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.nspawn, signal.SIGKILL)
             os.waitpid(self.nspawn, 0)
             self.nspawn = 0
+        remove_cgroup(cgroup, itself=False)
 
 
 def enter_time(uptime_s: int | None) -> list[str]:
