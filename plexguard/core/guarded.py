@@ -121,6 +121,16 @@ def look(mount_points: Mapping[str, str], now: Moment, root: Path = STATE_ROOT) 
     return Guarded(mount_points=mount_points, unproven=tuple(mount for mount in judged if mount is not None))
 
 
+def find_fault_since(name: str, since: Moment, root: Path = STATE_ROOT) -> str:
+    """Return what was wrong with a mount that is proven by now, "" when nothing was since then. A mount that dies and is made anew
+    may be away for a second."""
+    seen = dict(MOUNTS.look_each(root)).get(name)
+    record = seen.record if seen is not None else None
+    if record is None or record.fault_at is None or not record.fault_at.is_of_boot_of(since):
+        return ""
+    return record.fault if record.fault_at.uptime_s >= since.uptime_s else ""
+
+
 def _judge(name: str, point: str, reading: Reading[MountSeen], now: Moment) -> Unproven | None:
     seen = reading.record
     if seen is None or seen.checked is None:

@@ -165,14 +165,20 @@ def test_storage_is_mounted_and_proven_for_the_container_and_nothing_stays(pair:
     assert not events(pair.house, "cloud.mount-left")
 
 
-def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is_made_anew(pair: Pair) -> None:
-    stand, guest = Stand(pair.guest), pair.guest
+def start_plex(pair: Pair) -> None:
+    """Have Plex run there, with a library of films."""
+    guest = pair.guest
     guest.push(SIMULATOR, "/opt/image/usr/lib/plexmediaserver/simulator")
     guest.run(["cp", "/opt/image/usr/lib/plexmediaserver/simulator/plex-media-server", f"/opt/image{docker_plex.PROGRAM}"])
     guest.write("/opt/image/init", CLAIMED, mode=0o755)
     docker_plex.make_image(guest, own="/opt/image")
     assert pair.start(PLEX, unit=PLEX_UNIT) == 0, told(pair)
     add_library(guest, "Films", "/Media/Films")
+
+
+def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is_made_anew(pair: Pair) -> None:
+    stand, guest = Stand(pair.guest), pair.guest
+    start_plex(pair)
     assert empties_trash(guest)
     assert guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"]).stdout
 
@@ -184,7 +190,7 @@ def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is
     assert empties_trash(guest)
 
     # A mount that is made anew is another one, which the container was not given.
-    guest.systemctl("kill", "--kill-whom=main", "-s", "KILL", "plexguard-rclone@media.service")
+    kill_mount(guest)
     guest.wait_for(
         lambda: guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"], check=False).returncode == 0,
         timeout_s=120,
@@ -193,6 +199,10 @@ def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is
 
     pair.end()
     assert pair.left() == [], told(pair)
+
+
+def kill_mount(guest: Machine) -> None:
+    guest.systemctl("kill", "--kill-whom=main", "-s", "KILL", "plexguard-rclone@media.service")
 
 
 def empties_trash(machine: Machine) -> bool:

@@ -84,7 +84,7 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
     await_released(machine)
 
     # On a terminal: a wrong answer first.
-    write_run(machine, 'limited = false\nclaim_timeout = "1min"\n')
+    write_run(machine, 'limited = false\nscan = false\nclaim_timeout = "1min"\n')
     terminal = machine.spawn(["script", "--quiet", "--flush", "--command", f"systemctl start {RUN}", TYPED])
     assert terminal.stdin is not None
     for answer, prompt in (("hello", "Claim token for the Plex of run delta"), (TOKEN, "That is no claim token")):

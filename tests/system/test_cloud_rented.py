@@ -17,7 +17,7 @@ from tests.system.test_cloud_plex import INIT
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("cloud-rented")]
 
 # An engine in a machine in a machine cannot limit a container.
-RUN = 'instance = "lite"\nclaim = "never"\nlimited = false\nmedia = ""\n'
+RUN = 'instance = "lite"\nclaim = "never"\nlimited = false\nmedia = ""\nscan = false\n'
 OWN = "/opt/image"
 # There is no registry here: the image is made at boot, before the machine is ready.
 MAKE_IMAGE = """\

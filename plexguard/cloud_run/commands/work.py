@@ -7,7 +7,7 @@ import click
 from plexguard.core import program
 
 
-@click.command()
+@click.command(hidden=True)
 @click.argument("task", type=click.Choice(["scan"]))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_obj

@@ -26,4 +26,4 @@ def work(run: Work) -> None:
         )
         told = Following(run=run, machine=machine, task="scan", limit_s=run.file.limit.total_seconds()).do(plan)
     gained = sum(one.after.items - one.before.items for one in told.libraries.values())
-    run.tell(f"{len(told.libraries)} libraries are scanned: {gained:+,} items")
+    run.tell(f"libraries scanned: {len(told.libraries)}, {gained:+,} items")

@@ -17,7 +17,7 @@ from plexguard.cloud_run.section.idle import Outcome, Rules
 from plexguard.cloud_run.section.order import choose_sections
 from plexguard.cloud_run.section.signals import Signals, Step, find_library
 from plexguard.cloud_run.section.told import Done, Plan, Told
-from plexguard.core.clock import Clock
+from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.plex import Library, PlexControl, PlexDeclined, PlexError
 from plexguard.core.program import FOUND_PROBLEMS
@@ -50,8 +50,8 @@ class ScanFailed(PlexguardError):
 class Tools(Protocol):
     """What is done around a scan on the machine. Each raises what its commands raise."""
 
-    def find_fault(self) -> str:
-        """Return why the media are not proven, "" while they are."""
+    def find_fault(self, since: Moment | None = None) -> str:
+        """Return why the media are not proven, "" while they are. since: or were not at any time since then."""
         ...
 
     def keep(self, library: Library) -> None:
@@ -114,6 +114,7 @@ class Scan:
     def _scan_once(self, library: Library, before: Counted) -> str:
         """Have it scanned, and return "", or why its media went away meanwhile. Raises ScanFailed."""
         now = self._insist(lambda: find_library(self.plex, library.key)) or library
+        began = self.clock.moment()
         step = Step(library=library, word="--scan", grows=lambda counted: counted.items, scanned_at=now.scanned_at)
         self._insist(lambda: self.plex.scan(library, timeout_s=_CALL_S, is_forced=self.plan.is_forced))
         rules = Rules(
@@ -124,23 +125,26 @@ class Scan:
             limit_s=_LIMITS_S.get(library.type, _OTHER_LIMIT_S),
         )
         watch = idle.begin(self.clock.monotonic_s(), before.items)
-        why = ""
+        why = noted = ""
         while watch.outcome is Outcome.GOING:
-            if fault := self._rest():
-                self._cancel(library)
-                if self._find_loss(library, before):
-                    self.tools.put_back(library)
-                return fault
+            if fault := self._rest(began):
+                return self._break_off(library, before, fault)
             watch = idle.take(watch, self.signals.look(step), rules)
-            if loss := self._find_loss(library, before):
+            loss = self._find_loss(library, before)
+            # Looked at again after what has happened was: what was taken away with the media is no scan's doing.
+            if fault := self.tools.find_fault(began):
+                return self._break_off(library, before, fault)
+            if loss:
                 self._cancel(library)
                 self.tools.put_back(library)
                 raise ScanFailed(
                     f"{loss}: that is more than {self.plan.most_loss_percent} %, so the scan was undone",
                     hint="look whether all of the media are there; or set most_loss in the run's file",
                 )
-            if watch.why and watch.why != why:
+            if watch.outcome is Outcome.GOING and watch.why and watch.why == why != noted:
+                # Twice in a row: one signal needs two looks, and another comes late.
                 self._note("trouble", library, watch.why)
+                noted = why
             why = watch.why
             self._tell(
                 f"{library.title}: scanning, {watch.count if watch.count is not None else '?'} items{f'; {why}' if why else ''}"
@@ -152,10 +156,16 @@ class Scan:
             )
         return ""
 
-    def _rest(self) -> str:
-        """Wait until the next look, and return why the media are not proven, as soon as they are not."""
+    def _break_off(self, library: Library, before: Counted, fault: str) -> str:
+        self._cancel(library)
+        if self._find_loss(library, before):
+            self.tools.put_back(library)
+        return fault
+
+    def _rest(self, began: Moment) -> str:
+        """Wait until the next look, and return why the media are not proven, as soon as they are not. began: of the scan."""
         until_s = self.clock.monotonic_s() + _EVERY_S
-        while not (fault := self.tools.find_fault()) and self.clock.monotonic_s() < until_s:
+        while not (fault := self.tools.find_fault(began)) and self.clock.monotonic_s() < until_s:
             self.clock.sleep(_MOUNT_EVERY_S)
         return fault
 

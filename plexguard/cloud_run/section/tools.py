@@ -8,7 +8,7 @@ from plexguard.cloud_run.container import NAME
 from plexguard.cloud_run.reference.own import ask
 from plexguard.cloud_run.section.told import Plan
 from plexguard.core import guarded
-from plexguard.core.clock import Clock
+from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import IoFailed
 from plexguard.core.host import Commands
 from plexguard.core.plex import Library, Plex, PlexError
@@ -32,11 +32,14 @@ class MachineTools:
     kept: Path
     root: Path = STATE_ROOT
 
-    def find_fault(self) -> str:
+    def find_fault(self, since: Moment | None = None) -> str:
         if not self.plan.mount:
             return ""
-        seen = guarded.look({self.plan.mount: self.plan.point}, self.clock.moment(), self.root)
-        return next((unproven.why for unproven in seen.unproven), "")
+        now = self.clock.moment()
+        seen = guarded.look({self.plan.mount: self.plan.point}, now, self.root)
+        return next((unproven.why for unproven in seen.unproven), "") or guarded.find_fault_since(
+            self.plan.mount, since or now, self.root
+        )
 
     def keep(self, library: Library) -> None:
         folder = self._folder(library)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.core.clock import Moment
 from plexguard.core.config import read
-from plexguard.core.guarded import FRESH_S, Guarded, Unproven, find_mount_points, look, read_guarded
+from plexguard.core.guarded import FRESH_S, Guarded, Unproven, find_fault_since, find_mount_points, look, read_guarded
 from plexguard.core.mounts import MountPoint
 from plexguard.core.published import MOUNTS, MountSeen
 from plexguard.core.state import StateFile
@@ -16,11 +17,20 @@ POINT = "/mnt/media"
 
 
 def publish(
-    root: Path, clock: FakeClock, verdict: str = "proven", *, path: str = POINT, name: str = "media", detail: str = ""
+    root: Path,
+    clock: FakeClock,
+    verdict: str = "proven",
+    *,
+    path: str = POINT,
+    name: str = "media",
+    detail: str = "",
+    fault_at: Moment | None = None,
 ) -> None:
     file = root / MOUNTS.file.replace("*", name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    seen = MountSeen(path=path, verdict=verdict, detail=detail, checked=clock.moment(), since=clock.moment())
+    at = clock.moment()
+    fault = "hung" if fault_at is not None else ""
+    seen = MountSeen(path=path, verdict=verdict, detail=detail, checked=at, since=at, fault=fault, fault_at=fault_at)
     StateFile(file, MountSeen, schema=MOUNTS.schema, journal=FakeJournal()).save(seen)
 
 
@@ -128,3 +138,16 @@ def test_a_cover_is_no_mount_and_other_memory_is() -> None:
     cover, memory = MountPoint(path=POINT, type="tmpfs"), MountPoint(path="/tmp", type="tmpfs")
 
     assert guarded.without_covers((cover, memory)) == (memory,)
+
+
+def test_fault_that_is_over_is_told_to_who_asks_since_before_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    before = clock.moment()
+    clock.pass_time(5)
+    publish(tmp_path, clock, fault_at=clock.moment())
+    clock.pass_time(5)
+
+    assert find(tmp_path, clock) is None
+    assert find_fault_since("media", before, tmp_path) == "hung"
+    assert find_fault_since("media", clock.moment(), tmp_path) == ""
+    assert find_fault_since("other", before, tmp_path) == ""

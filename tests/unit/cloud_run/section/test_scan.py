@@ -91,6 +91,14 @@ def test_media_that_go_away_cost_nothing(spans: list[tuple[float, float]], can_c
     assert len([note for note in scan.told.notes if "broken off" in note.text]) == begun - 1
 
 
+def test_media_that_were_away_between_two_looks_are_no_scan_that_errs() -> None:
+    made = world(takes_s=10.0, faults={"gone": [(2.0, 4.0)]})
+    scan = made.make()
+    scan.run()
+    assert (made.shelves["1"].items, made.shelves["1"].trashed) == (1_100, 0)
+    assert len(verbs(made, "scanned")) == 2
+
+
 def test_media_that_stay_away_end_it() -> None:
     made = world(faults={"gone": [(100.0, 1e9)]})
     with pytest.raises(ScanFailed, match="its media are away for 2h"):

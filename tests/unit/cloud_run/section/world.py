@@ -7,6 +7,7 @@ from plexguard.cloud_run.section.idle import Look
 from plexguard.cloud_run.section.scan import Scan
 from plexguard.cloud_run.section.signals import Step
 from plexguard.cloud_run.section.told import Plan, Told
+from plexguard.core.clock import Moment
 from plexguard.core.errors import Unavailable
 from plexguard.core.plex import Activity, Library, PlexBroken
 from tests.fakes.ports import FakeClock
@@ -139,9 +140,14 @@ class World:
             ended=None if api is None else not api and shelf.scanned_at > (step.scanned_at or 0),
         )
 
-    def find_fault(self) -> str:
+    def find_fault(self, since: Moment | None = None) -> str:
         self.live()
-        return "gone" if self.has("gone") else ""
+        now_s = self.clock.monotonic_s()
+        since_s = now_s - self.clock.moment().seconds_since(since) if since is not None else now_s
+        was_gone = any(
+            begin <= now_s - self.origin_s and end > since_s - self.origin_s for begin, end in self.faults.get("gone", ())
+        )
+        return "gone" if was_gone else ""
 
     def keep(self, library: Library) -> None:
         self.kept.setdefault(library.key, replace(self.shelves[library.key]))
