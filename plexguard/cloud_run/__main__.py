@@ -30,7 +30,7 @@ NAME = begin.NAME
 @click.pass_context
 def cli(context: click.Context, config_path: Path) -> int:
     """Know what is rented, and leave nothing behind. Alone: name the runs."""
-    from plexguard.cloud_run.run_file import NO_RUNS, find_runs
+    from plexguard.cloud_run.life.run_file import NO_RUNS, find_runs
 
     context.obj = config_path
     if context.invoked_subcommand:

@@ -5,8 +5,8 @@ import grp
 import os
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.lease import Leases
-from plexguard.cloud_run.run_file import FOLDER, find_runs, read_run
+from plexguard.cloud_run.life.run_file import FOLDER, find_runs, read_run
+from plexguard.cloud_run.rent.lease import Leases
 from plexguard.cloud_run.storage.choose import choose_media
 from plexguard.core.config import DEFAULT_PATH, read
 from plexguard.core.errors import ConfigError, PlexguardError

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from plexguard.cloud_run.chain import PHASES
+from plexguard.cloud_run.life.chain import PHASES
 from tests.bench.measure import PYTHON, ROOT, Row, row
 from tests.machine import Machine, can_run
 from tests.system import cloud_chain

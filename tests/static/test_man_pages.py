@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run.lease import Lease
-from plexguard.cloud_run.money import Spent
-from plexguard.cloud_run.profiles import MONITORING
-from plexguard.cloud_run.profiles import PROFILES as MACHINES
-from plexguard.cloud_run.reap.act import State as ReaperState
-from plexguard.cloud_run.resources import Key
-from plexguard.cloud_run.run_file import RunFile
-from plexguard.cloud_run.state import State, Step
+from plexguard.cloud_run.choosing.profiles import MONITORING
+from plexguard.cloud_run.choosing.profiles import PROFILES as MACHINES
+from plexguard.cloud_run.life.run_file import RunFile
+from plexguard.cloud_run.life.state import State, Step
+from plexguard.cloud_run.reap.world import State as ReaperState
+from plexguard.cloud_run.rent.lease import Lease
+from plexguard.cloud_run.rent.money import Spent
+from plexguard.cloud_run.rent.resources import Key
 from plexguard.container_watch.observe import FoundContainer
 from plexguard.core import suite
 from plexguard.core.clock import Moment

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from plexguard.cloud_run.chain import PHASES
+from plexguard.cloud_run.life.chain import PHASES
 from plexguard.core import suite
 from plexguard.core.suite import PROGRAMS, Program
 from tests.static.tree import COMPLETIONS, MAN, ROOT, command_of, pages, services, units

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from plexguard.cloud_run.chain import HOLDING_PHASES, PHASES, phase_unit
+from plexguard.cloud_run.life.chain import HOLDING_PHASES, PHASES, phase_unit
 from tests import verify_units
 from tests.static.tree import FOREIGN, ROOT, UNITS, Line, UnitFile, page_file, runs_foreign, services, units
 

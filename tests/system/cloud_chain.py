@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from plexguard.cloud_run.chain import LASTING_PHASES, PHASES, phase_unit, run_unit
+from plexguard.cloud_run.life.chain import LASTING_PHASES, PHASES, phase_unit, run_unit
 from tests.machine import READY, Machine, installed
 from tests.system.conftest import configure, events
 

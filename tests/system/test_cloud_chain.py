@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run.chain import PHASES
+from plexguard.cloud_run.life.chain import PHASES
 from tests.machine import Machine
 from tests.system import cloud_chain
 from tests.system.cloud_chain import FILE, RUN, UNIT

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run.chain import PHASES
+from plexguard.cloud_run.life.chain import PHASES
 from tests.machine import Layer, Machine
 from tests.machine.rented import IMAGE
 from tests.system import cloud_chain, docker_plex

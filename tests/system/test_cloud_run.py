@@ -21,10 +21,10 @@ CONFIG = f'[cloud-run]\nprovider = "scaleway"\nproject = "{PROJECT}"\nowner = "h
 # Rents a machine as a run does, by the package's own code, as the service's user, and is never heard of again.
 RENT = f"""
 import datetime, pathlib
-from plexguard.cloud_run.acquire import acquire
+from plexguard.cloud_run.rent.acquire import acquire
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.labels import make_label
-from plexguard.cloud_run.lease import Lease, Leases
+from plexguard.cloud_run.rent.labels import make_label
+from plexguard.cloud_run.rent.lease import Lease, Leases
 from plexguard.cloud_run.providers.provider import Order
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
 from plexguard.core.clock import SystemClock

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from plexguard.cloud_run.commands import begin
-from plexguard.cloud_run.run_file import check_name, read_kept
+from plexguard.cloud_run.life.run_file import check_name, read_kept
 from plexguard.core import program
 from plexguard.core.program import Ports
 
@@ -21,8 +21,8 @@ def ask_claim(config_path: Path, name: str) -> int:
 def run(ports: Ports, name: str) -> int:
     """Return 0 also when nobody has answered: who wants the token tells it, and ends the run."""
     from plexguard.cloud_run import events
-    from plexguard.cloud_run.claim import Mailbox, ask_person, runtime_folder
     from plexguard.cloud_run.commands.phase import open_book
+    from plexguard.cloud_run.server.claim import Mailbox, ask_person, runtime_folder
     from plexguard.core.spans import show_span
 
     mailbox = Mailbox(runtime_folder(name))

@@ -22,11 +22,12 @@ def cost(config_path: Path, output: str) -> int:
 
 
 def run(config: Config, ports: Ports, *, output: str) -> int:
-    from plexguard.cloud_run.money import find_prices, find_spent, show_euros
     from plexguard.cloud_run.reap.decide import decide
+    from plexguard.cloud_run.reap.world import look, open_world
+    from plexguard.cloud_run.rent.money import find_prices, find_spent, show_euros
 
-    world = begin.open_world(config, ports)
-    seen = begin.look(config, world)
+    world = open_world(config, ports)
+    seen = look(config, world)
     plan = decide(seen)
     groups = [(found.zone, found.label.run, found.resources) for found in plan.give_back]
     groups += [(kept.zone, kept.label.run, kept.resources) for kept in plan.kept]

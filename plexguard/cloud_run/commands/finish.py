@@ -6,7 +6,7 @@ import click
 
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.run_file import check_name
+from plexguard.cloud_run.life.run_file import check_name
 from plexguard.core.program import Ports
 
 
@@ -21,7 +21,7 @@ def finish(config_path: Path, name: str) -> int:
 
 def run(config: Config, ports: Ports, name: str) -> int:
     from plexguard.cloud_run import events
-    from plexguard.cloud_run.state import DONE, Book
+    from plexguard.cloud_run.life.state import DONE, Book
     from plexguard.core.state import state_directory
 
     book = Book(state_directory(begin.NAME), name, clock=ports.clock, journal=ports.journal)

@@ -15,7 +15,7 @@ from plexguard.core.program import FOUND_PROBLEMS, Ports
 
 if TYPE_CHECKING:  # --help needs none of it
     from plexguard.cloud_run.reap.decide import Plan
-    from plexguard.cloud_run.resources import Resource
+    from plexguard.cloud_run.rent.resources import Resource
 
 
 @click.command()
@@ -28,8 +28,9 @@ def orphans(config_path: Path, output: str) -> int:
 
 def run(config: Config, ports: Ports, *, output: str) -> int:
     from plexguard.cloud_run.reap.decide import decide
+    from plexguard.cloud_run.reap.world import look, open_world
 
-    plan = decide(begin.look(config, begin.open_world(config, ports)))
+    plan = decide(look(config, open_world(config, ports)))
     if output == "json":
         click.echo(json.dumps(_encode(plan), indent=1))
     else:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plexguard.cloud_run.chain import HOLDING_PHASES, LASTING_PHASES, PHASES, PREPARED_PHASES
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.run_file import check_name, read_kept, read_run
+from plexguard.cloud_run.life.chain import HOLDING_PHASES, LASTING_PHASES, PHASES, PREPARED_PHASES
+from plexguard.cloud_run.life.run_file import check_name, read_kept, read_run
 from plexguard.core.program import Ports
 
 if TYPE_CHECKING:  # --help needs none of it
+    from plexguard.cloud_run.life.run_file import RunFile
+    from plexguard.cloud_run.life.state import Book
     from plexguard.cloud_run.phases.work import Work
-    from plexguard.cloud_run.run_file import RunFile
-    from plexguard.cloud_run.state import Book
 
 
 # For how long a line may be lost again and again.
@@ -39,8 +39,8 @@ def phase(config_path: Path, phase: str, name: str) -> int:
 def release(config_path: Path, phase: str, name: str) -> int:
     """Give back what a phase holds, as its unit does."""
     config, ports = begin.load_to_return(config_path)
-    from plexguard.cloud_run.run_file import RunFile
-    from plexguard.cloud_run.settle import settle
+    from plexguard.cloud_run.life.run_file import RunFile
+    from plexguard.cloud_run.phases.settle import settle
 
     # What was rented is given back though the run's file is gone, or wrong by now.
     work = open_work(config, ports, check_name(name), RunFile())
@@ -62,7 +62,7 @@ def prepare(config_path: Path, phase: str, name: str) -> int:
 def run(config: Config, ports: Ports, phase: str, name: str, *, is_first: bool = False) -> int:
     """Do a phase, or what comes first of it, and return the exit code: what it raises is told, and is the end of the run."""
     from plexguard.cloud_run import events
-    from plexguard.cloud_run.state import FAILED
+    from plexguard.cloud_run.life.state import FAILED
     from plexguard.core.errors import PlexguardError
     from plexguard.core.notify import one_line
 
@@ -120,8 +120,9 @@ def _prepare(phase: str, work: "Work") -> None:
 def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work":
     """Return a run to work on. Raises what opening the provider raises."""
     from plexguard.cloud_run.phases.work import Work
+    from plexguard.cloud_run.reap.world import open_world
 
-    world = begin.open_world(config, ports)
+    world = open_world(config, ports)
     return Work(
         name=name,
         file=file,
@@ -134,7 +135,7 @@ def open_work(config: Config, ports: Ports, name: str, file: "RunFile") -> "Work
 
 
 def open_book(ports: Ports, name: str) -> "Book":
-    from plexguard.cloud_run.state import Book
+    from plexguard.cloud_run.life.state import Book
     from plexguard.core.state import state_directory
 
     return Book(state_directory(begin.NAME), name, clock=ports.clock, journal=ports.journal)

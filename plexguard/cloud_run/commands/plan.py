@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plexguard.cloud_run.chain import PHASES
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.life.chain import PHASES
 from plexguard.core import config as core_config
 from plexguard.core import program
 from plexguard.core.config import Settings
@@ -17,8 +17,8 @@ from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.core.spans import show_span
 
 if TYPE_CHECKING:  # --help needs none of it
-    from plexguard.cloud_run.choose import Planned
-    from plexguard.cloud_run.run_file import RunFile
+    from plexguard.cloud_run.choosing.choose import Planned
+    from plexguard.cloud_run.life.run_file import RunFile
     from plexguard.cloud_run.storage.choose import Media
 
 
@@ -34,10 +34,10 @@ def plan(config_path: Path, name: str, output: str) -> int:
 
 def run(config: Config, ports: Ports, name: str, *, output: str, settings: Settings) -> int:
     """settings: of this machine, with its mounts."""
+    from plexguard.cloud_run.choosing.planning import plan_run, tell_choice
+    from plexguard.cloud_run.life.run_file import read_run
     from plexguard.cloud_run.phases.mount import read_storages
-    from plexguard.cloud_run.planning import plan_run, tell_choice
     from plexguard.cloud_run.providers.open import open_provider
-    from plexguard.cloud_run.run_file import read_run
     from plexguard.cloud_run.storage.choose import choose_media
 
     wanted = read_run(name)
@@ -57,8 +57,8 @@ def run(config: Config, ports: Ports, name: str, *, output: str, settings: Setti
 
 def show(name: str, wanted: "RunFile", planned: "Planned", config: Config, media: "Media | None") -> list[str]:
     """Return the plan, a line for each part of it."""
-    from plexguard.cloud_run.planning import show_memory
-    from plexguard.cloud_run.profiles import MONITORING
+    from plexguard.cloud_run.choosing.planning import show_memory
+    from plexguard.cloud_run.choosing.profiles import MONITORING
 
     choice, estimate, patience = planned.choice, planned.estimate, MONITORING[wanted.monitoring]
     disk = f", {choice.disk_bytes / 1e9:.0f} GB of {'local disk' if choice.is_local_disk else 'block storage'}"

@@ -19,10 +19,11 @@ def reaper(config_path: Path) -> int:
 def run(config: Config, ports: Ports) -> int:
     from plexguard.cloud_run.reap.act import carry_out
     from plexguard.cloud_run.reap.decide import decide
+    from plexguard.cloud_run.reap.world import look, open_world
 
     if config.provider == "none":
         begin.refuse_leases(ports)
         click.echo("The cloud is not configured: nothing is rented. [cloud-run] provider in plexguard.toml names one.")
         return 0
-    world = begin.open_world(config, ports)
-    return carry_out(decide(begin.look(config, world)), world)
+    world = open_world(config, ports)
+    return carry_out(decide(look(config, world)), world)

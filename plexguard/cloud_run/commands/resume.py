@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plexguard.cloud_run.chain import PHASES, phase_unit, run_unit
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.life.chain import PHASES, phase_unit, run_unit
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 
 if TYPE_CHECKING:  # --help needs none of it
-    from plexguard.cloud_run.reap.act import World
+    from plexguard.cloud_run.reap.world import World
 
 # How long the first phase may take, which finds a machine that is there.
 _START_S = 60.0
@@ -30,11 +30,12 @@ def resume(config_path: Path) -> int:
 
 
 def run(config: Config, ports: Ports) -> int:
-    from plexguard.cloud_run.commands import destroy
     from plexguard.cloud_run.commands.phase import open_book
+    from plexguard.cloud_run.reap.act import give_back_all
+    from plexguard.cloud_run.reap.world import look, open_world
     from plexguard.core.errors import PlexguardError
 
-    world, code = begin.open_world(config, ports), 0
+    world, code = open_world(config, ports), 0
     for name, read in world.leases.read_all().items():
         lease = read.lease
         if lease is None or ports.clock.moment().is_of_boot_of(lease.made):
@@ -49,9 +50,7 @@ def run(config: Config, ports: Ports) -> int:
         # It was over before the boot and could not be given back, or it can't be taken up.
         why = "its run ended before this boot" if is_over else "its run cannot be taken up again"
         try:
-            code = max(
-                code, destroy.give_back_all(name, world, begin.look(config, world), why=why), 0 if is_over else FOUND_PROBLEMS
-            )
+            code = max(code, give_back_all(name, world, look(config, world), why=why), 0 if is_over else FOUND_PROBLEMS)
         except PlexguardError as error:
             code = max(code, error.exit_code)  # and the next one has its turn
     return code
@@ -60,7 +59,7 @@ def run(config: Config, ports: Ports) -> int:
 def _take_up(name: str, world: "World") -> bool:
     """Start a run again, and return whether it was. Its first phase makes the lease one of this boot; until then the reaper leaves
     it alone. What is past its deadline the reaper gives back, by the provider's clock: this one may be wrong after a boot."""
-    from plexguard.cloud_run.run_file import find_runs
+    from plexguard.cloud_run.life.run_file import find_runs
     from plexguard.core.errors import PlexguardError
 
     if name not in find_runs():

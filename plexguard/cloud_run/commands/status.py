@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from plexguard.cloud_run.commands import begin
-from plexguard.cloud_run.run_file import NO_RUNS, check_name, find_runs
+from plexguard.cloud_run.life.run_file import NO_RUNS, check_name, find_runs
 from plexguard.core import program
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 
 if TYPE_CHECKING:  # --help needs none of it
-    from plexguard.cloud_run.progress import Progress
+    from plexguard.cloud_run.life.progress import Progress
 
 # How often `watch` looks.
 _TICK_S = 2.0
@@ -33,7 +33,7 @@ def status(config_path: Path, name: str | None, output: str) -> int:
 
         click.echo(json.dumps([encode(one) for one in found], indent=1))
         return 0
-    from plexguard.cloud_run.progress import show
+    from plexguard.cloud_run.life.progress import show
 
     for one in found:
         click.echo(show(one))
@@ -54,8 +54,8 @@ def watch(config_path: Path, name: str) -> int:
 def follow(ports: Ports, name: str) -> int:
     """Print a line at every change, and return 0 when the run is done, 1 when it has ended otherwise. The run has limits of its
     own."""
-    from plexguard.cloud_run.progress import Standing, show
-    from plexguard.cloud_run.state import DONE
+    from plexguard.cloud_run.life.progress import Standing, show
+    from plexguard.cloud_run.life.state import DONE
 
     last, gaps = "", 0
     while True:
@@ -74,10 +74,10 @@ def follow(ports: Ports, name: str) -> int:
 
 def look(ports: Ports, name: str) -> "Progress":
     """Return how far a run is. Raises MissingInput when there is none of that name, and CommandError."""
-    from plexguard.cloud_run.chain import PHASES, phase_unit, run_unit
     from plexguard.cloud_run.commands.phase import open_book
-    from plexguard.cloud_run.lease import Leases
-    from plexguard.cloud_run.progress import make_progress
+    from plexguard.cloud_run.life.chain import PHASES, phase_unit, run_unit
+    from plexguard.cloud_run.life.progress import make_progress
+    from plexguard.cloud_run.rent.lease import Leases
     from plexguard.core.errors import MissingInput
     from plexguard.core.state import state_directory
 

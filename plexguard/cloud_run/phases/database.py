@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from plexguard.cloud_run.counting import show_counts
-from plexguard.cloud_run.inject import Injection
 from plexguard.cloud_run.phases.work import Work
+from plexguard.cloud_run.server.counting import show_counts
+from plexguard.cloud_run.server.inject import Injection
 from plexguard.core import rsync
 from plexguard.core.errors import IoFailed, MissingInput, Unavailable
 from plexguard.core.spans import show_bytes

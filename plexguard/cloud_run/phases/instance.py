@@ -6,22 +6,21 @@ On a shutdown of this machine it is kept, since what it has done is paid for: th
 from dataclasses import replace
 
 from plexguard.cloud_run import events
-from plexguard.cloud_run.acquire import acquire
-from plexguard.cloud_run.chain import holding_units
-from plexguard.cloud_run.choose import Choice, Refused
-from plexguard.cloud_run.commands.begin import look
-from plexguard.cloud_run.commands.destroy import give_back_all
-from plexguard.cloud_run.labels import make_label
-from plexguard.cloud_run.lease import Lease
-from plexguard.cloud_run.owner import find_owner
+from plexguard.cloud_run.choosing.choose import Choice, Refused
+from plexguard.cloud_run.choosing.planning import plan_affordable, tell_choice
+from plexguard.cloud_run.first_boot.readiness import await_ready
+from plexguard.cloud_run.first_boot.user_data import Told, make_user_data
+from plexguard.cloud_run.life.chain import holding_units
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.planning import plan_affordable, tell_choice
 from plexguard.cloud_run.providers.provider import Order, OutOfStock, QuotaExceeded
-from plexguard.cloud_run.readiness import await_ready
-from plexguard.cloud_run.reap.act import carry_out
+from plexguard.cloud_run.reap.act import carry_out, give_back_all
 from plexguard.cloud_run.reap.decide import decide_destroy
-from plexguard.cloud_run.resources import Resource
-from plexguard.cloud_run.user_data import Told, make_user_data
+from plexguard.cloud_run.reap.world import look
+from plexguard.cloud_run.rent.acquire import acquire
+from plexguard.cloud_run.rent.labels import make_label
+from plexguard.cloud_run.rent.lease import Lease
+from plexguard.cloud_run.rent.owner import find_owner
+from plexguard.cloud_run.rent.resources import Resource
 from plexguard.core.errors import DataError, PlexguardError, Unavailable
 from plexguard.core.notify import one_line
 

@@ -7,17 +7,18 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from plexguard.cloud_run import claim, container, events
-from plexguard.cloud_run.claim import ACCOUNT_CREDENTIAL, CLAIM_PAGE, Mailbox, NotClaimed, Source
-from plexguard.cloud_run.container import EngineRefused, Found, NoEngine, Wanted
-from plexguard.cloud_run.engine import Engine
-from plexguard.cloud_run.labels import Label
+from plexguard.cloud_run import events
 from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.place import Place
-from plexguard.cloud_run.plex_tv import fetch_claim
-from plexguard.cloud_run.remote_files import put
+from plexguard.cloud_run.rent.labels import Label
+from plexguard.cloud_run.server import claim, container
+from plexguard.cloud_run.server.claim import ACCOUNT_CREDENTIAL, CLAIM_PAGE, Mailbox, NotClaimed, Source
+from plexguard.cloud_run.server.container import EngineRefused, Found, NoEngine, Wanted
+from plexguard.cloud_run.server.engine import Engine
+from plexguard.cloud_run.server.place import Place
+from plexguard.cloud_run.server.plex_tv import fetch_claim
 from plexguard.cloud_run.storage.protect import protect
+from plexguard.cloud_run.there.remote_files import put
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from plexguard.cloud_run import events
-from plexguard.cloud_run.choose import Planned
-from plexguard.cloud_run.container import MEDIA, choose_image
-from plexguard.cloud_run.labels import make_label
-from plexguard.cloud_run.money import show_euros
-from plexguard.cloud_run.owner import find_owner
+from plexguard.cloud_run.choosing.choose import Planned
+from plexguard.cloud_run.choosing.planning import plan_affordable, tell_choice
+from plexguard.cloud_run.life.run_file import NONE, keep_run
 from plexguard.cloud_run.phases.mount import find_media, find_storages, read_storages
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.planning import plan_affordable, tell_choice
 from plexguard.cloud_run.reference.compare import Held, find_lacking, find_shares, list_storage, refuse_lacking, suggest
 from plexguard.cloud_run.reference.find import Reference, find_reference
-from plexguard.cloud_run.run_file import NONE, keep_run
+from plexguard.cloud_run.rent.labels import make_label
+from plexguard.cloud_run.rent.money import show_euros
+from plexguard.cloud_run.rent.owner import find_owner
+from plexguard.cloud_run.server.container import MEDIA, choose_image
 from plexguard.cloud_run.storage.choose import Media
 from plexguard.core.errors import SystemRefused, TryAgain, Unavailable
 from plexguard.core.found import Server, read_plex

@@ -1,10 +1,10 @@
 """Plex scans its libraries, one after the other, on the run's machine; this one follows."""
 
-from plexguard.cloud_run.following import Following
+from plexguard.cloud_run.phases.following import Following
 from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
-from plexguard.cloud_run.place import Place
 from plexguard.cloud_run.section.told import Plan
+from plexguard.cloud_run.server.place import Place
 
 
 def work(run: Work) -> None:

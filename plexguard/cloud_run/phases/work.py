@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.keys import Keys
-from plexguard.cloud_run.lease import Lease
-from plexguard.cloud_run.reap.act import World
-from plexguard.cloud_run.resources import Key, Kind
-from plexguard.cloud_run.run_file import RunFile
-from plexguard.cloud_run.state import Book
+from plexguard.cloud_run.life.run_file import RunFile
+from plexguard.cloud_run.life.state import Book
+from plexguard.cloud_run.reap.world import World
+from plexguard.cloud_run.rent.keys import Keys
+from plexguard.cloud_run.rent.lease import Lease
+from plexguard.cloud_run.rent.resources import Key, Kind
 from plexguard.core.errors import IoFailed, NoPermission, PlexguardError, TryAgain, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line

@@ -1,8 +1,8 @@
 """This machine, as one that a run may work on."""
 
-from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.providers.unrented import SIZE_COMMANDS, SIZE_TIMEOUT_S, Unrented
-from plexguard.cloud_run.resources import Key
+from plexguard.cloud_run.rent.keys import Keys
+from plexguard.cloud_run.rent.resources import Key
 from plexguard.core.clock import Clock
 from plexguard.core.host import Completed, Host
 

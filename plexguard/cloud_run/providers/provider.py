@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from plexguard.cloud_run.estimate import Prices
-from plexguard.cloud_run.keys import Keys
-from plexguard.cloud_run.labels import Label
-from plexguard.cloud_run.resources import Key, Listing, Resource
+from plexguard.cloud_run.choosing.estimate import Prices
+from plexguard.cloud_run.rent.keys import Keys
+from plexguard.cloud_run.rent.labels import Label
+from plexguard.cloud_run.rent.resources import Key, Listing, Resource
 from plexguard.core.errors import Unavailable
 from plexguard.core.ssh import Login
 

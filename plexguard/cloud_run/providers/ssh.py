@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from plexguard.cloud_run.config import SSH_CREDENTIAL, Config
-from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.providers.unrented import SIZE_COMMANDS, SIZE_TIMEOUT_S, Unrented
-from plexguard.cloud_run.resources import Key
+from plexguard.cloud_run.rent.keys import Keys
+from plexguard.cloud_run.rent.resources import Key
 from plexguard.core.clock import Clock
 from plexguard.core.host import Completed
 from plexguard.core.secret import find_credential

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from plexguard.cloud_run.estimate import Prices
-from plexguard.cloud_run.keys import Keys
-from plexguard.cloud_run.labels import Label
+from plexguard.cloud_run.choosing.estimate import Prices
 from plexguard.cloud_run.providers.provider import Note, Offer, Order
-from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
+from plexguard.cloud_run.rent.keys import Keys
+from plexguard.cloud_run.rent.labels import Label
+from plexguard.cloud_run.rent.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Clock
 from plexguard.core.errors import PeerError
 from plexguard.core.host import Completed

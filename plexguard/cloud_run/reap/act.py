@@ -2,47 +2,19 @@
 
 import contextlib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from plexguard.cloud_run import events
-from plexguard.cloud_run.give_back import give_back
-from plexguard.cloud_run.lease import Lease, Leases
-from plexguard.cloud_run.money import Spent, find_prices, find_spent, show_euros
-from plexguard.cloud_run.providers.provider import Provider
-from plexguard.cloud_run.reap.decide import Plan, Return, belongs_to
-from plexguard.cloud_run.reap.observe import Hold, look_at_lease
-from plexguard.cloud_run.resources import Key, describe
-from plexguard.core.clock import Clock, Moment
+from plexguard.cloud_run.reap.decide import Plan, Return, belongs_to, decide_destroy
+from plexguard.cloud_run.reap.observe import Hold, Observation, look_at_lease
+from plexguard.cloud_run.reap.world import State, World
+from plexguard.cloud_run.rent.give_back import give_back
+from plexguard.cloud_run.rent.lease import Lease
+from plexguard.cloud_run.rent.money import find_prices, find_spent, show_euros
+from plexguard.cloud_run.rent.resources import Key, describe
+from plexguard.core.clock import Moment
 from plexguard.core.errors import IoFailed, PlexguardError, TryAgain, Unavailable
-from plexguard.core.journal import Journal
-from plexguard.core.manager import Manager
 from plexguard.core.program import FOUND_PROBLEMS
-from plexguard.core.state import History, StateFile
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What was told, and its end was not: since when a zone can't be listed, by zone; since when something is known to be held by
-    nobody, and since when it can't be given back, by "RUN in ZONE"."""
-
-    unlisted: dict[str, Moment] = field(default_factory=dict)
-    found: dict[str, Moment] = field(default_factory=dict)
-    failed: dict[str, Moment] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What the reaper acts through."""
-
-    provider: Provider
-    leases: Leases
-    manager: Manager
-    journal: Journal
-    clock: Clock
-    state: StateFile[State]
-    spent: History[Spent]
 
 
 def carry_out(plan: Plan, world: World) -> int:
@@ -77,6 +49,11 @@ def carry_out(plan: Plan, world: World) -> int:
     if is_left:
         return FOUND_PROBLEMS
     return os.EX_TEMPFAIL if is_busy else 0
+
+
+def give_back_all(run: str, world: World, seen: Observation, *, why: str) -> int:
+    """Give back all of a run, whoever holds it, and return the exit code. why: for who reads of it."""
+    return carry_out(decide_destroy(seen, run, why=why), world)
 
 
 def give_back_one(task: Return, world: World) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from plexguard.cloud_run.labels import Label
-from plexguard.cloud_run.lease import Lease
 from plexguard.cloud_run.reap.observe import Hold, LeaseSeen, Observation
-from plexguard.cloud_run.resources import Kind, Listing, Resource
+from plexguard.cloud_run.rent.labels import Label
+from plexguard.cloud_run.rent.lease import Lease
+from plexguard.cloud_run.rent.resources import Kind, Listing, Resource
 
 # What a thing is called that bears no run's name.
 UNLABELLED = "unlabelled"

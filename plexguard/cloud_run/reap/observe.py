@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.lease import Lease, LeaseRead, Leases
 from plexguard.cloud_run.providers.provider import Provider
-from plexguard.cloud_run.resources import Listing
+from plexguard.cloud_run.rent.lease import Lease, LeaseRead, Leases
+from plexguard.cloud_run.rent.resources import Listing
 from plexguard.core.clock import Moment
 from plexguard.core.errors import PlexguardError
 from plexguard.core.manager import Manager

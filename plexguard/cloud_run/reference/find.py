@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from plexguard.cloud_run.life.run_file import NEWEST, NONE
 from plexguard.cloud_run.reference.own import ask
-from plexguard.cloud_run.run_file import NEWEST, NONE
 from plexguard.core.errors import DataError, MissingInput, PeerError
 from plexguard.core.host import Commands
 from plexguard.core.manager import Manager

@@ -1,6 +1,6 @@
 """Whether a library loses more than a scan may take from it: then the scan errs, and it is not the library that shrank. Pure."""
 
-from plexguard.cloud_run.counting import Counted
+from plexguard.cloud_run.server.counting import Counted
 
 # Of a library of so few a single film that was removed is more than any share.
 _FEW = 20

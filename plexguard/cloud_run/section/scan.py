@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-from plexguard.cloud_run.counting import Counted
 from plexguard.cloud_run.section import idle
 from plexguard.cloud_run.section.brake import find_loss
 from plexguard.cloud_run.section.idle import Outcome, Rules
 from plexguard.cloud_run.section.order import choose_sections
 from plexguard.cloud_run.section.signals import Signals, Step, find_library
 from plexguard.cloud_run.section.told import Done, Plan, Told
+from plexguard.cloud_run.server.counting import Counted
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.plex import Library, PlexControl, PlexDeclined, PlexError

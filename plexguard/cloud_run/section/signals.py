@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from plexguard.cloud_run.counting import Counted, read_counts
 from plexguard.cloud_run.reference.own import ask
 from plexguard.cloud_run.section.idle import Look
+from plexguard.cloud_run.server.counting import Counted, read_counts
 from plexguard.core.clock import Clock
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.host import Commands

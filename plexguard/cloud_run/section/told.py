@@ -5,7 +5,7 @@ The work goes on when nobody reads, and who reads anew misses nothing: notes are
 
 from dataclasses import dataclass, field, replace
 
-from plexguard.cloud_run.counting import Counted
+from plexguard.cloud_run.server.counting import Counted
 
 SCHEMA = 1
 

@@ -4,9 +4,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from plexguard.cloud_run.container import NAME
 from plexguard.cloud_run.reference.own import ask
 from plexguard.cloud_run.section.told import Plan
+from plexguard.cloud_run.server.container import NAME
 from plexguard.core import guarded
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import IoFailed

@@ -5,10 +5,10 @@ The other machine is asked in commands alone, each with a limit; all of it may b
 
 from collections.abc import Callable
 
-from plexguard.cloud_run import remote_files
 from plexguard.cloud_run.storage import parcel
 from plexguard.cloud_run.storage.choose import GID, UID, Media, read_point, units_of
 from plexguard.cloud_run.storage.judge import PROPERTIES, NotMounted, explain, is_proven, read_units
+from plexguard.cloud_run.there import remote_files
 from plexguard.core.clock import Clock
 from plexguard.core.errors import NoPermission, SystemRefused, Unavailable
 from plexguard.core.host import CommandError, Commands

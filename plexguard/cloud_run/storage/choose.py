@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.life.run_file import RunFile
 from plexguard.core import config, suite
 from plexguard.core.config import Settings
 from plexguard.core.errors import ConfigError

@@ -7,11 +7,11 @@ At home plexguard-discover and plexguard-container-watch look for a server; here
 import json
 from collections.abc import Callable
 
-from plexguard.cloud_run import container
-from plexguard.cloud_run.place import Place
-from plexguard.cloud_run.remote_files import put
+from plexguard.cloud_run.server import container
+from plexguard.cloud_run.server.place import Place
 from plexguard.cloud_run.storage import bring
 from plexguard.cloud_run.storage.choose import GID, UID, Media, units_of
+from plexguard.cloud_run.there.remote_files import put
 from plexguard.core.clock import Clock
 from plexguard.core.found import (
     CONTAINER_FILE,

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from plexguard.cloud_run.acquire import acquire
+from plexguard.cloud_run.choosing.estimate import estimate_cost
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.estimate import estimate_cost
-from plexguard.cloud_run.labels import make_label
-from plexguard.cloud_run.lease import Lease, Leases
-from plexguard.cloud_run.money import open_spent
 from plexguard.cloud_run.providers.provider import Order
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
-from plexguard.cloud_run.reap.act import SCHEMA, State, World, carry_out
+from plexguard.cloud_run.reap.act import carry_out
 from plexguard.cloud_run.reap.decide import decide
 from plexguard.cloud_run.reap.observe import observe
+from plexguard.cloud_run.reap.world import SCHEMA, State, World
+from plexguard.cloud_run.rent.acquire import acquire
+from plexguard.cloud_run.rent.labels import make_label
+from plexguard.cloud_run.rent.lease import Lease, Leases
+from plexguard.cloud_run.rent.money import open_spent
 from plexguard.core.clock import SystemClock
 from plexguard.core.journal import StderrJournal
 from plexguard.core.manager import Unit

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run import __main__ as cloud_run
-from plexguard.cloud_run import run_file
-from plexguard.cloud_run.acquire import acquire
+from plexguard.cloud_run.life import run_file
+from plexguard.cloud_run.rent.acquire import acquire
 from plexguard.core import program
 from plexguard.core.program import run
 from tests.fakes.ports import FakeJournal

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from plexguard.cloud_run.jobs import Job, JobFailed, JobGone
+from plexguard.cloud_run.there.jobs import Job, JobFailed, JobGone
 from plexguard.core.clock import SystemClock
 from plexguard.core.host import CommandFailed, Completed
 from tests.machine import READY, Machine, can_run

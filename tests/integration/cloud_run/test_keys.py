@@ -2,7 +2,7 @@
 
 import stat
 
-from plexguard.cloud_run.keys import Keys
+from plexguard.cloud_run.rent.keys import Keys
 from plexguard.core.host import LocalHost
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run.acquire import acquire
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
-from plexguard.cloud_run.reap.act import World
+from plexguard.cloud_run.reap.world import World
+from plexguard.cloud_run.rent.acquire import acquire
 from plexguard.core.secret import Secret
 from tests.fakes.ports import FakeClock, FakeJournal
 from tests.fakes.scaleway import SECRET_KEY, FakeScaleway

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run import keys
-from plexguard.cloud_run.acquire import acquire
 from plexguard.cloud_run.commands import phase
 from plexguard.cloud_run.config import KEY_CREDENTIAL, Config
-from plexguard.cloud_run.lease import Leases
+from plexguard.cloud_run.life.run_file import RunFile
 from plexguard.cloud_run.phases.instance import SSH_S
 from plexguard.cloud_run.providers.provider import NotGone
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
-from plexguard.cloud_run.resources import Resource
-from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.rent import keys
+from plexguard.cloud_run.rent.acquire import acquire
+from plexguard.cloud_run.rent.lease import Leases
+from plexguard.cloud_run.rent.resources import Resource
 from plexguard.core.errors import Unavailable
 from plexguard.core.program import Ports
 from plexguard.core.secret import Secret

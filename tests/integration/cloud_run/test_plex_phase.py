@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run import __main__ as cloud_run
-from plexguard.cloud_run import run_file
 from plexguard.cloud_run.commands.phase import open_book
+from plexguard.cloud_run.life import run_file
 from plexguard.cloud_run.phases import plex, preflight
 from plexguard.core import program
 from plexguard.core.clock import SystemClock

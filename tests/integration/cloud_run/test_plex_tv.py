@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from plexguard.cloud_run.plex_tv import fetch_claim
+from plexguard.cloud_run.server.plex_tv import fetch_claim
 from plexguard.core.errors import NoPermission, PeerError, PlexguardError, Unavailable
 from plexguard.core.secret import Secret
 from tests.fakes.ports import FakeClock

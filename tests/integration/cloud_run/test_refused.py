@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from plexguard.cloud_run.keys import Keys
 from plexguard.cloud_run.phases import preflight
+from plexguard.cloud_run.rent.keys import Keys
 from plexguard.core.ssh import Login
 from tests.fakes.scaleway import FakeScaleway
 from tests.fakes.sshd import Sshd, running_sshd

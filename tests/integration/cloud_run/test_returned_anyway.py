@@ -9,16 +9,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from plexguard.cloud_run.acquire import acquire
 from plexguard.cloud_run.commands import resume
-from plexguard.cloud_run.commands.begin import look as look_around
+from plexguard.cloud_run.life.run_file import RunFile
+from plexguard.cloud_run.life.state import Book
 from plexguard.cloud_run.phases import preflight
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
-from plexguard.cloud_run.reap.act import World, carry_out
+from plexguard.cloud_run.reap.act import carry_out
 from plexguard.cloud_run.reap.decide import decide
-from plexguard.cloud_run.run_file import RunFile
-from plexguard.cloud_run.state import Book
+from plexguard.cloud_run.reap.world import World
+from plexguard.cloud_run.reap.world import look as look_around
+from plexguard.cloud_run.rent.acquire import acquire
 from plexguard.core import program
 from plexguard.core.errors import PeerError, Unavailable
 from plexguard.core.manager import Unit

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run.acquire import acquire
-from plexguard.cloud_run.lease import Lease, Leases
 from plexguard.cloud_run.providers.provider import OutOfStock, QuotaExceeded
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
-from plexguard.cloud_run.resources import Key, Kind, Resource
+from plexguard.cloud_run.rent.acquire import acquire
+from plexguard.cloud_run.rent.lease import Lease, Leases
+from plexguard.cloud_run.rent.resources import Key, Kind, Resource
 from plexguard.core.errors import IoFailed, MissingInput, NoPermission, PeerError, PlexguardError, Unavailable
 from plexguard.core.secret import Secret
 from tests.fakes.ports import FakeJournal

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cloud_run.test_user_data import TOLD, scripts
+from tests.unit.cloud_run.first_boot.test_user_data import TOLD, scripts
 
 
 @pytest.mark.parametrize("image", ["", "plexinc/pms-docker:latest", "odd; rm -rf /"], ids=["no image", "an image", "an odd image"])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.labels import make_label
 from plexguard.cloud_run.providers.provider import Order
 from plexguard.cloud_run.providers.scaleway.provider import Scaleway
+from plexguard.cloud_run.rent.labels import make_label
 from plexguard.core.clock import SystemClock
 from plexguard.core.secret import Secret
 from tests.fakes.scaleway import PROJECT, SECRET_KEY, FakeScaleway, Timing

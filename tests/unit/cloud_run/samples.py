@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from plexguard.cloud_run.labels import Label, make_label
-from plexguard.cloud_run.lease import Lease
 from plexguard.cloud_run.providers.provider import Offer
-from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
+from plexguard.cloud_run.rent.labels import Label, make_label
+from plexguard.cloud_run.rent.lease import Lease
+from plexguard.cloud_run.rent.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Moment
 from tests.fakes.ports import BEGIN
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run import around
+from plexguard.cloud_run.choosing.estimate import Prices
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.estimate import Prices
-from plexguard.cloud_run.lease import Leases
-from plexguard.cloud_run.money import find_spent, show_euros
-from plexguard.cloud_run.owner import find_owner
-from plexguard.cloud_run.resources import Kind, describe
+from plexguard.cloud_run.rent.lease import Leases
+from plexguard.cloud_run.rent.money import find_spent, show_euros
+from plexguard.cloud_run.rent.owner import find_owner
+from plexguard.cloud_run.rent.resources import Kind, describe
 from plexguard.cloud_run.units import drop_ins
 from plexguard.core.errors import MissingInput
 from plexguard.core.options import THING_NAME

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run import state as cloud_run
+from plexguard.cloud_run.life import state as cloud_run
 from plexguard.core import published
 from plexguard.core.published import Lines, Source
 from plexguard.log_watch import act as log_watch

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from plexguard.cloud_run.labels import read_label
 from plexguard.cloud_run.providers.provider import Offer
-from plexguard.cloud_run.resources import Key, Kind, Resource
+from plexguard.cloud_run.rent.labels import read_label
+from plexguard.cloud_run.rent.resources import Key, Kind, Resource
 from plexguard.core.errors import PeerError
 
 T = TypeVar("T")

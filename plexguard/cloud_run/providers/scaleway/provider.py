@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from plexguard.cloud_run.choosing.estimate import Prices
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.estimate import Prices
-from plexguard.cloud_run.keys import Keys
-from plexguard.cloud_run.labels import Label
 from plexguard.cloud_run.providers.provider import Note, NotGone, Offer, Order
 from plexguard.cloud_run.providers.scaleway import parse
 from plexguard.cloud_run.providers.scaleway.api import Api, Busy, NotThere, Unsure
-from plexguard.cloud_run.resources import Key, Kind, Listing, Resource
+from plexguard.cloud_run.rent.keys import Keys
+from plexguard.cloud_run.rent.labels import Label
+from plexguard.cloud_run.rent.resources import Key, Kind, Listing, Resource
 from plexguard.core.clock import Clock
 from plexguard.core.errors import MissingInput, PeerError, PlexguardError, TryAgain, Unavailable
 from plexguard.core.secret import Secret

@@ -7,7 +7,7 @@ import pytest
 from plexguard.cloud_run.providers.provider import OutOfStock, QuotaExceeded
 from plexguard.cloud_run.providers.scaleway import parse
 from plexguard.cloud_run.providers.scaleway.api import Busy, NotThere, Unsure, judge
-from plexguard.cloud_run.resources import Kind
+from plexguard.cloud_run.rent.resources import Kind
 from plexguard.core.errors import NoPermission, PeerError
 from tests.unit.cloud_run.samples import LABEL, ZONE, key
 

@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from plexguard.cloud_run.choosing.estimate import Prices
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.estimate import Prices
-from plexguard.cloud_run.lease import Leases
-from plexguard.cloud_run.money import open_spent
 from plexguard.cloud_run.providers.provider import NotGone, Offer
-from plexguard.cloud_run.reap.act import SCHEMA, State, World, carry_out
+from plexguard.cloud_run.reap.act import carry_out
 from plexguard.cloud_run.reap.decide import Plan, Return, decide
 from plexguard.cloud_run.reap.observe import observe
+from plexguard.cloud_run.reap.world import SCHEMA, State, World
+from plexguard.cloud_run.rent.lease import Leases
+from plexguard.cloud_run.rent.money import open_spent
 from plexguard.core.errors import Unavailable
 from plexguard.core.manager import Unit
 from plexguard.core.state import StateFile

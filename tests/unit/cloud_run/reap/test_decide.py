@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plexguard.cloud_run.reap.decide import UNLABELLED, belongs_to, decide, decide_destroy
 from plexguard.cloud_run.reap.observe import Hold, LeaseSeen, Observation
-from plexguard.cloud_run.resources import Kind
+from plexguard.cloud_run.rent.resources import Kind
 from tests.fakes.ports import BEGIN
 from tests.unit.cloud_run.samples import DEADLINE, LABEL, LEASE, ZONE, key, labelled, listing, server, volume
 

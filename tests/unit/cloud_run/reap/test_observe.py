@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.lease import LeaseRead, Leases
 from plexguard.cloud_run.reap.decide import decide, decide_destroy
 from plexguard.cloud_run.reap.observe import Hold, look_at_lease, observe
+from plexguard.cloud_run.rent.lease import LeaseRead, Leases
 from plexguard.core.clock import Moment
 from plexguard.core.errors import NoPermission, Unavailable
 from plexguard.core.host import CommandFailed

@@ -2,8 +2,8 @@
 
 import pytest
 
-from plexguard.cloud_run.counting import Counted
 from plexguard.cloud_run.section.brake import find_loss
+from plexguard.cloud_run.server.counting import Counted
 
 
 def counted(items: int, trashed: int = 0) -> Counted:

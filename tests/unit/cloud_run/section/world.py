@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
-from plexguard.cloud_run.counting import Counted
 from plexguard.cloud_run.section.idle import Look
 from plexguard.cloud_run.section.scan import Scan
 from plexguard.cloud_run.section.signals import Step
 from plexguard.cloud_run.section.told import Plan, Told
+from plexguard.cloud_run.server.counting import Counted
 from plexguard.core.clock import Moment
 from plexguard.core.errors import Unavailable
 from plexguard.core.plex import Activity, Library, PlexBroken

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.life.run_file import RunFile
 from plexguard.cloud_run.storage.choose import choose_media, make_drop_ins, read_point, render_config, units_of
 from plexguard.core import config
 from plexguard.core.errors import ConfigError

@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.run_file import RunFile
+from plexguard.cloud_run.life.run_file import RunFile
 from plexguard.cloud_run.storage.choose import choose_media
 from plexguard.cloud_run.storage.parcel import MADE, PROGRAM, SECRETS, Installed, make_items, pack
 from plexguard.core import config

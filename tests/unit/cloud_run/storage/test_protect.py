@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from plexguard.cloud_run.place import Place
+from plexguard.cloud_run.server.place import Place
 from plexguard.cloud_run.storage.protect import make_published, protect
 from plexguard.core.found import FoundContainer, FoundPlex, read_container, read_plex
 from plexguard.core.plex import Library

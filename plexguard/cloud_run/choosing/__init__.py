@@ -1,0 +1,1 @@
+"""Which machine a run gets, and what it costs at the most."""
