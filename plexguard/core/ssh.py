@@ -53,11 +53,6 @@ class Login:
     keys: tuple[str, ...] = ()
     known_hosts: tuple[str, ...] = ()
 
-    @property
-    def key_name(self) -> str:
-        """The machine's name in known_hosts (sshd(8))."""
-        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
-
 
 def find_login(text: str, *, home: Path | None = None) -> Login:
     """Return the login of "[USER@]HOST[:PORT]", with what ssh_config(5) of the one who runs this says of that host.

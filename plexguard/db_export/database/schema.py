@@ -53,13 +53,6 @@ def plex_only_indexes(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(sorted(name for name, sql in rows if _ICU.search(sql)))
 
 
-def has_wide_triggers(connection: sqlite3.Connection) -> bool:
-    """Tell whether any UPDATE of metadata_items fires a trigger into the full-text tables, as until Plex 1.42: then only Plex's
-    own SQLite can change a row there."""
-    rows = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'metadata_items'").fetchall()
-    return any(re.search(r"(BEFORE|AFTER)\s+UPDATE\s+ON\b", sql or "", re.IGNORECASE) for (sql,) in rows)
-
-
 def schema_version(connection: sqlite3.Connection) -> str:
     """Return the newest migration, "" where there is none.
 

@@ -13,10 +13,8 @@ from plexguard.core.hints import last_hint
 from plexguard.core.program import FOUND_PROBLEMS
 from plexguard.core.state import STATE_ROOT, StateFile
 from plexguard.rclone_watchdog.act import RealHands
-from plexguard.rclone_watchdog.asking.prober import SAMPLES_FILE, MountProber
+from plexguard.rclone_watchdog.asking.prober import MountProber, open_samples
 from plexguard.rclone_watchdog.asking.rc import ADDRESS_FILE, AddressFile, HttpRc
-from plexguard.rclone_watchdog.asking.samples import SCHEMA as SAMPLES_SCHEMA
-from plexguard.rclone_watchdog.asking.samples import Known
 from plexguard.rclone_watchdog.config import Config, Mount, Rclone
 from plexguard.rclone_watchdog.decide import State
 from plexguard.rclone_watchdog.mounting.prepare import RUNTIME_FOLDER
@@ -43,7 +41,7 @@ def watch(config_path: Path, name: str) -> int:
     # Not $STATE_DIRECTORY: the unit has another one too, and systemd sorts them.
     folder, runtime = STATE_ROOT / NAME / name, RUNTIME_FOLDER / name
     file = StateFile(folder / "state.json", State, schema=STATE_SCHEMA, journal=ports.journal)
-    samples = StateFile(folder / SAMPLES_FILE, Known, schema=SAMPLES_SCHEMA, journal=ports.journal)
+    samples = open_samples(folder, ports.journal)
     prober = MountProber(wanted, config, clock=ports.clock, host=ports.host, runtime=runtime, samples=samples)
     world = World(
         prober=prober,

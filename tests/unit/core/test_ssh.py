@@ -47,8 +47,3 @@ def test_a_host_behind_another_is_refused_and_not_reached_past_it(tmp_path: Path
 
     with pytest.raises(UsageError, match="through another host"):
         find_login("nas", home=tmp_path)
-
-
-def test_a_machine_is_known_by_its_port_too() -> None:
-    assert Login(name="n", address="a", user="u").key_name == "a"
-    assert Login(name="n", address="a", user="u", port=2).key_name == "[a]:2"

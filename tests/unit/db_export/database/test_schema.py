@@ -5,7 +5,6 @@ import pytest
 from plexguard.db_export.database.schema import (
     count_rows,
     count_table,
-    has_wide_triggers,
     list_tables,
     plex_only_indexes,
     quoted,
@@ -29,12 +28,10 @@ def test_the_tables_of_a_real_schema_are_told_apart(tmp_path: Path) -> None:
     assert len(tables.ordinary) + len(tables.virtual) + len(tables.shadow) == in_all
 
 
-@pytest.mark.parametrize("old", [False, True], ids=["since 1.43", "until 1.42"])
-def test_triggers_that_any_update_fires_are_known(tmp_path: Path, old: bool) -> None:
-    data = make_plex(tmp_path / "plex", old_triggers=old)
+def test_indexes_of_plexs_own_collation_are_known(tmp_path: Path) -> None:
+    data = make_plex(tmp_path / "plex")
 
     with reading(data.library) as connection:
-        assert has_wide_triggers(connection) is old
         assert plex_only_indexes(connection) == ("index_title_sort_icu",)
 
 
