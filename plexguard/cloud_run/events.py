@@ -1,6 +1,6 @@
 """What plexguard-cloud-run can tell the journal."""
 
-from plexguard.core.events import Event, Priority
+from plexguard.core.events import Event, FilePath, Priority
 
 _PAGE = "plexguard-cloud-run(8)"
 _ABOUT = ("run", "zone")
@@ -262,6 +262,31 @@ LIBRARY_DONE = Event(
     action="""
         How far the run is:
           plexguard-cloud-run status {run}
+        """,
+)
+
+EXPORTED = Event(
+    name="cloud.exported",
+    message_id="13def096e59b4961a70038ad5b5121b1",
+    priority=Priority.NOTICE,
+    message="What {run} has done is at home: {changes}",
+    subject="What a run has done is at home",
+    page=_PAGE,
+    fields={"run": str, "path": FilePath, "changes": str},
+    about=("run",),
+    meaning="""
+        The database of the run {run} is in {path}. Its libraries: {changes}. Beside it are the logs of Plex, of its container
+        and of the mount.
+        """,
+    decided="""
+        Plex was stopped before, the archive was verified where it was made, carried by its checksum, and verified here again.
+        """,
+    did="""
+        Plex at home was not touched. Of what earlier runs of that name have brought, the last two stay.
+        """,
+    action="""
+        Put it in place of Plex's database at home, with Plex stopped, and keep what was watched meanwhile:
+          plexguard-db-export restore --other-machine --merge-watch-state {path}
         """,
 )
 

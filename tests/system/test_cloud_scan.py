@@ -6,13 +6,13 @@ import pytest
 
 from tests.machine import Machine
 from tests.system.conftest import await_event, events
-from tests.system.native_plex import URL, ask_plex, curl
+from tests.system.native_plex import TOKEN, URL, ask_plex, curl
 from tests.system.test_cloud_mount import Pair, kill_mount, pair, start_plex, told
 
 __all__ = ["pair"]
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("cloud-mount")]
 
-SCAN = "plexguard-cloud-scan@delta.service"
+SCAN, EXPORT = "plexguard-cloud-scan@delta.service", "plexguard-cloud-export@delta.service"
 FILMS = 24
 
 
@@ -38,6 +38,21 @@ def test_mount_that_dies_in_the_midst_of_a_scan_costs_no_film(pair: Pair) -> Non
     # The work was the guest's own, and nothing of it is left to be done.
     assert guest.run(["systemctl", "list-units", "--plain", "--no-legend", "plexguard-job-*"]).stdout == ""
     assert not events(house, "cloud.run-failed")
+
+    house.systemctl("start", EXPORT, timeout_s=240)
+
+    (brought,) = events(house, "cloud.exported")
+    assert brought["PLEXGUARD_CHANGES"] == f"Films {FILMS} (+{FILMS}), 0 analysed"
+    archive = brought["PLEXGUARD_PATH"]
+    folder = archive.rpartition("/")[0]
+    assert house.run(["plexguard-db-export", "verify", "--deep", archive]).returncode == 0
+    (films,) = json.loads(house.run(["plexguard-db-export", "count", "--format=json", archive]).stdout)["libraries"]
+    assert (films["title"], films["items"], films["trashed"]) == ("Films", FILMS, 0)
+    logs = house.run(["tar", "--zstd", "-xOf", f"{folder}/logs.tar.zst"]).stdout
+    assert "Mount media is proven" in logs and TOKEN not in logs
+    assert house.run(["stat", "-c", "%a %U", folder]).stdout == "700 plexguard-cloud\n"
+    # Plex there was set as it was, and stopped.
+    assert guest.run(["docker", "inspect", "-f", "{{.State.Running}}", "plex"]).stdout == "false\n"
     pair.end()
 
 

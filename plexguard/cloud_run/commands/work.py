@@ -8,11 +8,11 @@ from plexguard.core import program
 
 
 @click.command(hidden=True)
-@click.argument("task", type=click.Choice(["scan"]))
+@click.argument("task", type=click.Choice(["scan", "export"]))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_obj
 def work(config_path: Path, task: str, folder: Path) -> int:
     """Do the work of a phase by the plan in DIR, as its unit does."""
     from plexguard.cloud_run.section import worker
 
-    return worker.scan(folder, program.open_ports("cloud-run"))
+    return worker.work(task, folder, program.open_ports("cloud-run"))

@@ -74,6 +74,15 @@ def _titles(value: object) -> tuple[str, ...]:
 TITLES: Kind[tuple[str, ...]] = Kind('a list of titles, such as ["Films", "Music"]', _titles, show_list)
 
 
+def _trees(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(tree in ("metadata", "media") for tree in value):
+        raise ValueError
+    return tuple(dict.fromkeys(value))
+
+
+TREES: Kind[tuple[str, ...]] = Kind('a list of "metadata" and "media"', _trees, show_list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
     """A run. An option that is empty or 0 is as `instance`, or [cloud-run], says."""
@@ -114,6 +123,9 @@ class RunFile:
     force_deep_scan: bool = option(BOOLEAN, False, "Whether everything is fetched anew, and not only what has changed.")
     most_loss: int = option(
         count(0, 100), 5, "How much of a library a scan may take, in per cent. With more it is undone, and the run fails."
+    )
+    bring: tuple[str, ...] = option(
+        TREES, ("metadata", "media"), "What is brought home beside the database: folders of Plex's, metadata and media."
     )
     bandwidth: int = option(
         size("0", "100G"), 0, "The most that is carried to and from the machine, in bytes a second. 0: no limit."

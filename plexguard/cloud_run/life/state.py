@@ -33,7 +33,8 @@ class State:
     """phase: at which the run is, or "done", "failed", "stopped" at its end. done, total: of what the phase counts, 0 when it
     counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which
     phase. deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in
-    all. image: of Plex's container. reference: the archive that it begins with, "" for none; before: what that holds. noted:
+    all. image: of Plex's container. reference: the archive that it begins with, "" for none; before: what that holds; after: what
+    was brought home, and result: where that is. noted:
     how many notes of the work on the machine were told. rented:
     since when it is paid for, None before that. cost_euros: until this was written; the hour that has begun is a whole one.
     steps: by phase. resumed: how often it was taken up again."""
@@ -53,7 +54,9 @@ class State:
     image: str = ""
     reference: str = ""
     before: tuple[Counted, ...] = ()
-    noted: int = 0
+    after: tuple[Counted, ...] = ()
+    result: str = ""
+    noted: dict[str, int] = field(default_factory=dict)
     hourly_euros: float = 0.0
     rented: datetime | None = None
     steps: dict[str, Step] = field(default_factory=dict)

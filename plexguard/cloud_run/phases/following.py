@@ -43,10 +43,11 @@ class Following:
         """Have it done, and return what it has told at its end. Raises WorkFailed, JobFailed, and what the machine raises."""
         place = Place(self.run.lease.label)
         folder = f"{place.folder}/{self.task}"
-        self.machine.run(["install", "-d", "-m", "0755", folder], timeout_s=_CALL_S)
-        put(self.machine, zip_suite(), place.suite)
-        put(self.machine, json.dumps({"schema": told.SCHEMA, **encode(plan)}).encode("ascii"), f"{folder}/{PLAN}")
         job = Job(host=self.machine, name=place.job(self.task))
+        if not job.look().is_there:  # one that works has its program open
+            self.machine.run(["install", "-d", "-m", "0755", folder], timeout_s=_CALL_S)
+            put(self.machine, zip_suite(), place.suite)
+            put(self.machine, json.dumps({"schema": told.SCHEMA, **encode(plan)}).encode("ascii"), f"{folder}/{PLAN}")
         job.begin([*place.program("cloud-run"), "work", self.task, folder], limit_s=self.limit_s)
         try:
             job.wait(self.run.ports.clock, tell=lambda _standing: self._pass_on(f"{folder}/{TOLD}"))
@@ -68,13 +69,14 @@ class Following:
         if now is None:
             return None
         state = self.run.book.state
+        before = state.noted.get(self.task, 0)
         for note in now.notes:
-            if note.number > state.noted:
+            if note.number > before:
                 kind = events.LIBRARY_DONE if note.kind == "done" else events.LIBRARY_TROUBLE
                 self.run.ports.journal.send(kind, run=self.run.name, library=note.about, detail=note.text)
         noted = now.notes[-1].number if now.notes else 0
-        if noted > state.noted:
-            self.run.book.change(noted=noted)
+        if noted > before:
+            self.run.book.change(noted={**state.noted, self.task: noted})
         if (now.line, now.done, now.total) != (state.line, state.done, state.total):
             self.run.tell(now.line, done=now.done, total=now.total)
         return now

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plexguard.cloud_run.life.run_file import NEWEST, NONE
-from plexguard.cloud_run.reference.own import ask
+from plexguard.cloud_run.reference.own import ask, verify
 from plexguard.core.errors import DataError, MissingInput, PeerError
 from plexguard.core.host import Commands
 from plexguard.core.manager import Manager
@@ -12,8 +12,6 @@ from plexguard.core.manager import Manager
 _EXPORT = ["plexguard-db-export"]
 _EXPORT_UNIT = "plexguard-db-export.service"
 _LIST_S = 120.0
-# Of the seeds' reference 5.4 GB are read and hashed in a minute or two; a slow disk takes ten times as long.
-_VERIFY_S = 3600.0
 # As long as the unit itself may take.
 _EXPORT_S = 24 * 3600.0
 
@@ -42,7 +40,7 @@ def find_reference(wanted: str, home: Commands, manager: Manager) -> Reference |
     """
     if wanted == NONE:
         return None
-    return verify(wanted if wanted != NEWEST else _find_newest(home, manager), home)
+    return _verify(wanted if wanted != NEWEST else _find_newest(home, manager), home)
 
 
 def _find_newest(home: Commands, manager: Manager) -> str:
@@ -65,17 +63,13 @@ def read_newest(listed: Any) -> str | None:
         raise PeerError(f"plexguard-db-export list: not as it writes it: {error}") from error
 
 
-def verify(path: str, home: Commands) -> Reference:
+def _verify(path: str, home: Commands) -> Reference:
     """Return an archive that is what was written, of a database that was sound. Raises BadReference, Refused."""
-    found = ask(home, [*_EXPORT, "verify", path], timeout_s=_VERIFY_S)
-    try:
-        if not found["good"]:
-            damage = (found["manifest"] or {}).get("damage", ())
-            raise BadReference(
-                f"{path}: {found['fault'] or '; '.join(damage) or 'it is damaged'}",
-                hint="name another archive in the run's file, see: plexguard-db-export list; or make one: "
-                f"systemctl start {_EXPORT_UNIT}",
-            )
-        return Reference(path=path, made=str((found["manifest"] or {}).get("made", "")))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise PeerError(f"plexguard-db-export verify: not as it writes it: {error}") from error
+    fault, made = verify(path, home)
+    if fault:
+        raise BadReference(
+            f"{path}: {fault}",
+            hint="name another archive in the run's file, see: plexguard-db-export list; or make one: "
+            f"systemctl start {_EXPORT_UNIT}",
+        )
+    return Reference(path=path, made=made)

@@ -14,7 +14,8 @@ SCHEMA = 1
 class Plan:
     """sections: titles, in order; none for all. left_out: kinds that are not worked on unless they are named. data: Plex's folder
     on the machine. export: the command of plexguard-db-export there. mount: which proves the media, "" for none; point: where it
-    is. is_forced: everything is fetched anew, and not only what changed. most_loss_percent: of a library in a scan."""
+    is. is_forced: everything is fetched anew, and not only what changed. most_loss_percent: of a library in a scan. trees: what
+    goes home beside the databases, "metadata" and "media". former: the file with the settings as they were before the work."""
 
     sections: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ("photo",)
@@ -24,6 +25,8 @@ class Plan:
     point: str = ""
     is_forced: bool = False
     most_loss_percent: int = 5
+    trees: tuple[str, ...] = ()
+    former: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A file that is to be brought home."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something that whoever leads the run is to tell. number: from 1 on. kind: by which it is told. about: which library."""
 
@@ -54,13 +66,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """line: how far it is; done, total: of what is counted. libraries: that are done, by their titles. failure: why it ended, with
-    hint, "" while it has not."""
+    """line: how far it is; done, total: of what is counted. libraries: that are done, by their titles. counted: what all of them
+    hold in the end; packed: what is to be brought home. failure: why it ended, with hint, "" while it has not."""
 
     line: str = ""
     done: int = 0
     total: int = 0
     libraries: dict[str, Done] = field(default_factory=dict)
+    counted: tuple[Counted, ...] = ()
+    packed: tuple[Packed, ...] = ()
     notes: tuple[Note, ...] = ()
     is_over: bool = False
     failure: str = ""

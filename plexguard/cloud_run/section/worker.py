@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plexguard.cloud_run.section import told
+from plexguard.cloud_run.section.leave import Leaving
 from plexguard.cloud_run.section.quiet import OFF, find_changes, find_former
 from plexguard.cloud_run.section.scan import Scan
 from plexguard.cloud_run.section.signals import Signals
@@ -27,32 +28,53 @@ _CALL_S = 30.0
 _TOKEN_S, _PAUSE_S = 180.0, 10.0
 
 
-def scan(folder: Path, ports: Ports) -> int:
-    """Scan what the plan in a folder names, and return the exit code. What it raises is told in the file, too."""
+def work(task: str, folder: Path, ports: Ports) -> int:
+    """Do a task by the plan in a folder, and return the exit code. What it raises is told in the file, too."""
     plan_file = StateFile(folder / PLAN, Plan, schema=told.SCHEMA, journal=ports.journal)
     file = StateFile(folder / TOLD, Told, schema=told.SCHEMA, journal=ports.journal)
     plan = plan_file.load()
     if plan is None:
         raise MissingInput(f"{folder / PLAN}: there is no plan to work by")
     before = file.load() or Told()
-    work = Telling(file, replace(before, is_over=False, failure="", hint=""))
+    telling = Telling(file, replace(before, is_over=False, failure="", hint=""))
     try:
-        plex = HttpPlex(_URL, await_token(Path(plan.data) / "Preferences.xml", ports))
-        hold_back(plex, folder, ports)
-        signals = Signals(
-            machine=ports.host,
-            plex=plex,
-            clock=ports.clock,
-            export=plan.export,
-            database=f"{plan.data}/Plug-in Support/Databases/com.plexapp.plugins.library.db",
-        )
-        tools = MachineTools(plan=plan, machine=ports.host, plex=plex, clock=ports.clock, kept=folder / "kept")
-        Scan(plan=plan, plex=plex, signals=signals, tools=tools, clock=ports.clock, told=work.told, save=work.save).run()
+        {"scan": scan, "export": export}[task](plan, telling, folder, ports)
     except PlexguardError as error:
-        work.save(replace(work.told, is_over=True, failure=str(error), hint=error.hint))
+        telling.save(replace(telling.told, is_over=True, failure=str(error), hint=error.hint))
         return error.exit_code
-    work.save(replace(work.told, is_over=True, line="done"))
+    telling.save(replace(telling.told, is_over=True, line="done"))
     return 0
+
+
+def scan(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
+    """Raises what scanning and Plex raise."""
+    plex = open_plex(plan, ports)
+    hold_back(plex, folder, ports)
+    signals = Signals(
+        machine=ports.host,
+        plex=plex,
+        clock=ports.clock,
+        export=plan.export,
+        database=f"{plan.data}/Plug-in Support/Databases/com.plexapp.plugins.library.db",
+    )
+    tools = MachineTools(plan=plan, machine=ports.host, plex=plex, clock=ports.clock, kept=folder / "kept")
+    Scan(plan=plan, plex=plex, signals=signals, tools=tools, clock=ports.clock, told=telling.told, save=telling.save).run()
+
+
+def export(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
+    """Raises what packing raises."""
+    leaving = Leaving(plan=plan, machine=ports.host, folder=folder / "packed", tell=telling.tell, note=telling.note)
+    if leaving.is_running:
+        former = StateFile(Path(plan.former), Former, schema=told.SCHEMA, journal=ports.journal).load() if plan.former else None
+        if former is not None:
+            leaving.set_back(open_plex(plan, ports), former)
+        leaving.stop()
+    counted, packed = leaving.count(), leaving.pack()
+    telling.save(replace(telling.told, counted=counted, packed=packed))
+
+
+def open_plex(plan: Plan, ports: Ports) -> HttpPlex:
+    return HttpPlex(_URL, await_token(Path(plan.data) / "Preferences.xml", ports))
 
 
 class Telling:
@@ -65,6 +87,12 @@ class Telling:
     def save(self, now: Told) -> None:
         self.told = now
         self._file.save(now)
+
+    def tell(self, line: str) -> None:
+        self.save(replace(self.told, line=line))
+
+    def note(self, text: str) -> None:
+        self.save(self.told.note("trouble", "", text))
 
 
 def await_token(preferences: Path, ports: Ports) -> Secret | None:
