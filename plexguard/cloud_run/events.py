@@ -373,14 +373,15 @@ RUN_DONE = Event(
     name="cloud.run-done",
     message_id="afd0140e6fd643a6b82a5f609cd795b5",
     priority=Priority.NOTICE,
-    message="The run {run} is done after {hours:.1f} h: {summary}",
+    message="The run {run} is done after {hours:.1f} h and {cost_euros} EUR: {libraries}",
     subject="A run in the cloud is done",
     page=_PAGE,
-    fields={"run": str, "hours": float, "summary": str},
+    fields={"run": str, "hours": float, "libraries": str, "phases": str, "cost_euros": str},
     about=("run",),
     ends=("cloud.run-failed",),
     meaning="""
-        All phases of the run {run} have ended well. Their seconds: {summary}.
+        All phases of the run {run} have ended well. What became of its libraries: {libraries}. The phases took: {phases}. Cost
+        until now, without tax: {cost_euros} euros.
         """,
     decided="""
         Each phase has said so itself, after it had looked.

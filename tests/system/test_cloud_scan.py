@@ -42,7 +42,7 @@ def test_mount_that_dies_in_the_midst_of_a_scan_costs_no_film(pair: Pair) -> Non
     house.systemctl("start", EXPORT, timeout_s=240)
 
     (brought,) = events(house, "cloud.exported")
-    assert brought["PLEXGUARD_CHANGES"] == f"Films {FILMS} (+{FILMS}), 0 analysed"
+    assert brought["PLEXGUARD_CHANGES"] == f"Films 0 → {FILMS} (+{FILMS}), 0 % analysed"
     archive = brought["PLEXGUARD_PATH"]
     folder = archive.rpartition("/")[0]
     assert house.run(["plexguard-db-export", "verify", "--deep", archive]).returncode == 0

@@ -22,13 +22,21 @@ def finish(config_path: Path, name: str) -> int:
 def run(config: Config, ports: Ports, name: str) -> int:
     from plexguard.cloud_run import events
     from plexguard.cloud_run.life.state import DONE, Book
+    from plexguard.cloud_run.life.summary import make_summary, show_libraries, show_seconds
     from plexguard.core.state import state_directory
 
     book = Book(state_directory(begin.NAME), name, clock=ports.clock, journal=ports.journal)
     book.refuse_gap()
     book.close(DONE)
     state = book.state
-    summary = ", ".join(f"{phase} {step.seconds:.0f} s" for phase, step in state.steps.items())
+    summary = make_summary(state)
     hours = (ports.clock.now() - state.began).total_seconds() / 3600
-    ports.journal.send(events.RUN_DONE, run=name, hours=hours, summary=summary)
+    ports.journal.send(
+        events.RUN_DONE,
+        run=name,
+        hours=hours,
+        libraries=show_libraries(summary),
+        phases=show_seconds(summary),
+        cost_euros=f"{summary.cost_euros:.2f}",
+    )
     return 0

@@ -33,10 +33,10 @@ def status(config_path: Path, name: str | None, output: str) -> int:
 
         click.echo(json.dumps([encode(one) for one in found], indent=1))
         return 0
-    from plexguard.cloud_run.life.progress import show
+    from plexguard.cloud_run.life.progress import show, show_whole
 
     for one in found:
-        click.echo(show(one))
+        click.echo("\n".join(show_whole(one)) if name else show(one))
     if not found:
         click.echo(NO_RUNS, err=True)
     return 0

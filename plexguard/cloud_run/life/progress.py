@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from plexguard.cloud_run.life.state import State, cost_at
+from plexguard.cloud_run.life.summary import Summary, make_summary, show_seconds
 
 
 class Standing(enum.Enum):
@@ -19,7 +20,8 @@ class Standing(enum.Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """A run. phase: at which it is, or how it ended. since: of the phase, or of its end. cost_euros: until now. kept_hourly_euros:
-    what its machine goes on costing after it, 0 when there is none. Of a run that was never begun all is empty."""
+    what its machine goes on costing after it, 0 when there is none. summary: of one that has ended. Of a run that was never begun
+    all is empty."""
 
     run: str
     standing: Standing
@@ -33,6 +35,7 @@ class Progress:
     deadline: datetime | None = None
     failure: str = ""
     kept_hourly_euros: float = 0.0
+    summary: Summary | None = None
 
 
 def make_progress(run: str, state: State | None, *, is_active: bool, now: datetime, has_machine: bool = False) -> Progress:
@@ -55,6 +58,7 @@ def make_progress(run: str, state: State | None, *, is_active: bool, now: dateti
         deadline=state.deadline,
         failure=state.failure,
         kept_hourly_euros=state.hourly_euros if has_machine and state.ended is not None else 0.0,
+        summary=make_summary(state) if state.ended is not None else None,
     )
 
 
@@ -77,6 +81,19 @@ def show(found: Progress) -> str:
     if found.kept_hourly_euros:
         parts.append(f"and {found.kept_hourly_euros:.2f} an hour for its machine until {_show_time(found.deadline)} at the latest")
     return ", ".join(parts)
+
+
+def show_whole(found: Progress) -> list[str]:
+    """Return a run in a line, and below it what it has done, a line for each library."""
+    lines, summary = [show(found)], found.summary
+    if summary is not None and summary.libraries:
+        width = max(len(one.title) for one in summary.libraries)
+        for one in summary.libraries:
+            lines.append(
+                f"  {one.title:{width}}  {one.before:>9,} → {one.after:<9,} {one.gained:+,}, {one.analysed_percent:.0f} % analysed"
+            )
+        lines += [f"  phases: {show_seconds(summary)}", f"  at home: {summary.result}"]
+    return lines
 
 
 def _show_time(at: datetime) -> str:

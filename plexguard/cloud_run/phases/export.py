@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 from plexguard.cloud_run import events
+from plexguard.cloud_run.life.summary import make_summary, show_libraries
 from plexguard.cloud_run.phases.carry import fetch
 from plexguard.cloud_run.phases.following import Following
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.reference.own import verify
 from plexguard.cloud_run.section.told import Packed, Plan
 from plexguard.cloud_run.section.worker import FORMER
-from plexguard.cloud_run.server.counting import show_changes
 from plexguard.cloud_run.server.place import Place
 from plexguard.core.errors import DataError, IoFailed
 from plexguard.core.events import FilePath
@@ -51,8 +51,7 @@ def work(run: Work) -> None:
     if fault:
         raise NotWhole(f"{archive}: {fault}", hint=f"plexguard-db-export verify --deep {archive}")
     _forget_old(folder)
-    changes = show_changes(run.book.state.before, told.counted)
-    run.book.change(after=told.counted, result=archive)
+    changes = show_libraries(make_summary(run.book.change(after=told.counted, result=archive)))
     run.ports.journal.send(events.EXPORTED, run=run.name, path=FilePath(archive), changes=changes)
     run.tell(changes)
 

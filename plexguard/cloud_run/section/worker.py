@@ -62,7 +62,9 @@ def scan(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
 
 
 def export(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
-    """Raises what packing raises."""
+    """Raises what packing raises. What is packed is not packed again: some of it may be at home already."""
+    if telling.told.packed and all(Path(one.path).exists() for one in telling.told.packed):
+        return
     leaving = Leaving(plan=plan, machine=ports.host, folder=folder / "packed", tell=telling.tell, note=telling.note)
     if leaving.is_running:
         former = StateFile(Path(plan.former), Former, schema=told.SCHEMA, journal=ports.journal).load() if plan.former else None

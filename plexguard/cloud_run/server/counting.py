@@ -41,14 +41,3 @@ def read_counts(answer: Any) -> tuple[Counted, ...]:
 def show_counts(counts: Iterable[Counted]) -> str:
     """Return them in a line."""
     return "; ".join(f"{one.title}: {one.items:,} items, {one.analysed:,} of them analysed" for one in counts) or "no library"
-
-
-def show_changes(before: Iterable[Counted], after: Iterable[Counted]) -> str:
-    """Return what became of each library, in a line: "Films 24 (+2), 3 analysed"."""
-    known = {one.title: one.items for one in before}
-    return (
-        "; ".join(
-            f"{one.title} {one.items:,} ({one.items - known.get(one.title, 0):+,}), {one.analysed:,} analysed" for one in after
-        )
-        or "no library"
-    )
