@@ -144,25 +144,29 @@ def read(path: Path, environment: Mapping[str, str]) -> Settings:
     settings = Settings({}, [], environment)
     if path != DEFAULT_PATH and not os.path.exists(path):
         settings.mistakes.append(f"{path}: there is no such file")
-    folder = Path(f"{path}.d")
-    try:
-        drop_ins = sorted(f for f in folder.iterdir() if f.suffix == ".toml")
-    except FileNotFoundError:
-        drop_ins = []
-    except OSError as error:
-        settings.mistakes.append(f"{folder}: cannot be read: {error.strerror}")
-        drop_ins = []
-    for file in [path, *drop_ins]:
+    for file in (path, *_list_drop_ins(settings, Path(f"{path}.d"))):
         _merge(settings, file)
     return settings
 
 
-def read_plain(path: Path) -> Settings:
-    """Read a file without sections, for a section whose name is "". One that is not there is a mistake, as `check()` tells."""
+def _list_drop_ins(settings: Settings, folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == ".toml")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        settings.mistakes.append(f"{folder}: cannot be read: {error.strerror}")
+        return []
+
+
+def read_plain(path: Path, drop_ins: Path) -> Settings:
+    """Read a file without sections, for a section whose name is "", and the drop-ins in a folder, later ones winning key by key.
+    A file that is not there is a mistake, as `check()` tells."""
     settings = Settings({}, [], {})
     if not os.path.exists(path):
         settings.mistakes.append(f"{path}: there is no such file")
-    _merge_table(settings, "", _load(settings, path), str(path))
+    for file in (path, *_list_drop_ins(settings, drop_ins)):
+        _merge_table(settings, "", _load(settings, file), str(file))
     return settings
 
 

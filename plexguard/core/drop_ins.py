@@ -42,7 +42,6 @@ def make_drop_ins(
     site = replace(
         _site(found, (*mounts, *guarded.as_mounts()), groups),
         plex_unit=unit if unit != PlexConfig().unit else "",
-        has_docker="docker" in groups.values(),
     )
     return {name: _HEADER + content for name, content in suite.drop_ins(settings, site).items()}
 

@@ -52,7 +52,7 @@ class Identity:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
     """A library section. folders: as the server sees them, so inside its container if it has one. scanned_at: when its last scan
-    ended that was not broken off, in seconds of Plex's clock."""
+    ended that was not broken off, in seconds of Plex's clock. agent, scanner: which it uses; language: of its metadata."""
 
     key: str
     title: str
@@ -60,6 +60,21 @@ class Library:
     folders: tuple[str, ...]
     scanning: bool
     scanned_at: int = 0
+    agent: str = ""
+    scanner: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLibrary:
+    """A library that is to be made, in the words of Library."""
+
+    title: str
+    type: str
+    agent: str
+    scanner: str
+    language: str
+    folders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +180,22 @@ class PlexControl(Plex, Protocol):
     def scan(self, library: Library, *, timeout_s: float, is_forced: bool = False) -> None:
         """Ask for a scan of a whole library. It waits for its turn; `Library.scanned_at` tells its end. is_forced: all metadata is
         fetched anew, which takes hours for a large one."""
+        ...
+
+    def add_library(self, library: NewLibrary, *, timeout_s: float) -> None:
+        """Make a library. It is listed a moment later. A title may be there twice: whoever must know asks first."""
+        ...
+
+    def has_pass(self, *, timeout_s: float) -> bool:
+        """Tell whether its account has a Plex Pass."""
+        ...
+
+    def sign_out(self, *, timeout_s: float) -> None:
+        """Have it belong to no account any more, which then lists it no more."""
+        ...
+
+    def analyze(self, library: Library, *, timeout_s: float) -> None:
+        """Ask for the analysis of a whole library. Nothing tells its end. Not to be asked while it is scanned: a crash was seen."""
         ...
 
     def count_items(self, library: Library, *, timeout_s: float) -> Count: ...

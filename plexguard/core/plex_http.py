@@ -4,7 +4,7 @@ import http.client
 import ipaddress
 import socket
 import time
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from plexguard.core.listeners import find_listener_uids
 from plexguard.core.plex import (
@@ -13,6 +13,7 @@ from plexguard.core.plex import (
     Identity,
     Item,
     Library,
+    NewLibrary,
     PlexBroken,
     PlexRefused,
     PlexTimeout,
@@ -68,6 +69,9 @@ class HttpPlex:
                 folders=tuple(location.text("path") for location in section.children("Location")),
                 scanning=section.flag("refreshing"),
                 scanned_at=section.number("scannedAt"),
+                agent=section.text("agent"),
+                scanner=section.text("scanner"),
+                language=section.text("language"),
             )
             for section in root.children("Directory")
         )
@@ -129,6 +133,21 @@ class HttpPlex:
 
     def scan(self, library: Library, *, timeout_s: float, is_forced: bool = False) -> None:
         self._tell("GET", f"/library/sections/{quote(library.key, safe='')}/refresh{'?force=1' if is_forced else ''}", timeout_s)
+
+    def add_library(self, library: NewLibrary, *, timeout_s: float) -> None:
+        made = {"name": library.title, "type": library.type, "agent": library.agent}
+        made |= {"scanner": library.scanner, "language": library.language}
+        query = urlencode([*made.items(), *(("location", folder) for folder in library.folders)], quote_via=quote)
+        self._tell("POST", f"/library/sections?{query}", timeout_s)
+
+    def has_pass(self, *, timeout_s: float) -> bool:
+        return self._ask("/", timeout_s).flag("myPlexSubscription")
+
+    def sign_out(self, *, timeout_s: float) -> None:
+        self._tell("DELETE", "/myplex/account", timeout_s)
+
+    def analyze(self, library: Library, *, timeout_s: float) -> None:
+        self._tell("PUT", f"/library/sections/{quote(library.key, safe='')}/analyze", timeout_s)
 
     def count_items(self, library: Library, *, timeout_s: float) -> Count:
         deadline = time.monotonic() + timeout_s

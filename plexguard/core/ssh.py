@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plexguard.core.clock import Clock
-from plexguard.core.errors import NoPermission, PeerError, PlexguardError, TryAgain, Unavailable, UsageError
+from plexguard.core.errors import IoFailed, NoPermission, PeerError, PlexguardError, TryAgain, Unavailable, UsageError
 from plexguard.core.host import MAX_OUTPUT_BYTES, CommandFailed, CommandMissing, CommandTimeout, Completed
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class SshHost:
             raise ConnectionLost(f"{self._login.name}: the connection was lost: {error}") from error
 
     def put(self, content: bytes, path: str) -> None:
-        """Write a small file there, mode 0600. Raises ConnectionLost, NoPermission."""
+        """Write a small file there, mode 0600. Raises ConnectionLost, NoPermission and IoFailed."""
         import paramiko
 
         try:
@@ -159,7 +159,11 @@ class SshHost:
         except PermissionError as error:
             raise NoPermission(f"Failed to write {path} on {self._login.name}: {error}") from error
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ConnectionLost(f"Failed to write {path} on {self._login.name}: {error}") from error
+            what = f"Failed to write {path} on {self._login.name}: {error}"
+            # Of a disk that is full SFTP says no more than that it failed.
+            if isinstance(error, OSError) and self.is_connected:
+                raise IoFailed(what) from error
+            raise ConnectionLost(what) from error
 
     def _transport(self) -> "paramiko.Transport":
         transport = self._client.get_transport()

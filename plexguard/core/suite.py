@@ -56,7 +56,7 @@ PROGRAMS = (
     Program(name="proxy", services=("proxy-breaker",), reloads=("proxy", "proxy-pictures")),
     Program(name="rclone-watchdog", sections=("rclone",)),
     Program(name="db-export"),
-    Program(name="cloud-run"),
+    Program(name="cloud-run", sections=("cloud-apply",)),
 )
 
 

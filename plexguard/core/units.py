@@ -16,15 +16,13 @@ class Site:
     """What drop-ins depend on beside the configuration. folders: of Plex's libraries. mounts: those that are there, then
     those that fstab(5) names, since at boot nothing is mounted yet. preferences: the path of Plex's Preferences.xml, "" when
     unknown. groups: Plex's groups by number, its own first, without those that this machine has no name for: one of them in
-    SupplementaryGroups= fails a unit (216), by number as by name. plex_unit: that of a native Plex, "" for the usual one.
-    has_docker: there is a group of that name, whose members may ask the engine."""
+    SupplementaryGroups= fails a unit (216), by number as by name. plex_unit: that of a native Plex, "" for the usual one."""
 
     folders: tuple[str, ...]
     mounts: tuple[MountPoint, ...]
     preferences: str = ""
     groups: Mapping[int, str] = field(default_factory=dict)
     plex_unit: str = ""
-    has_docker: bool = False
 
 
 def quote_path(path: str) -> str:

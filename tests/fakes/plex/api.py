@@ -35,6 +35,7 @@ IDENTITY = "/identity"
 ROUTES = (
     route("GET", IDENTITY, server.identity),
     route("GET", "/", server.root),
+    route("DELETE", "/myplex/account", server.sign_out),
     route("GET", "/accounts", server.accounts),
     route("GET", "/status/sessions", server.sessions),
     route("GET POST", "/status/sessions/terminate", server.terminate),
@@ -61,6 +62,7 @@ ROUTES = (
     route("GET POST", r"/library/sections/(\d+)/refresh", library.refresh),
     route("DELETE", r"/library/sections/(\d+)/refresh", library.cancel_refresh),
     route("PUT", r"/library/sections/(\d+)/emptyTrash", library.empty_trash),
+    route("PUT", r"/library/sections/(\d+)/analyze", library.analyze),
     route("GET", r"/library/metadata/(\d+)", library.metadata),
     route("GET", r"/library/metadata/(\d+)/thumb/\d+", library.thumb),
     route("GET", r"/library/parts/(\d+)/\d+/[^/]+", library.part),

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .analyzer import Analyzer
 from .database import MAIN_NAME, unfinished_frames
 from .faults import Faults, Switches
 from .library import Library
@@ -36,6 +37,7 @@ class Context:
     preferences: Preferences
     library: Library
     scanner: Scanner
+    analyzer: Analyzer
     open_media: OpenMedia
     sessions: Sessions = field(default_factory=Sessions)
     activities: Activities = field(default_factory=Activities)
@@ -78,6 +80,7 @@ def open_context(data: Path, faults: Faults, logs: Logs, preferences: Preference
         preferences=preferences,
         library=library,
         scanner=scanner,
+        analyzer=Analyzer(library, faults, logs),
         activities=activities,
         open_media=opener,
     )

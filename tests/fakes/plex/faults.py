@@ -52,8 +52,10 @@ class Switches:
     # The least time a library scan and a butler task take.
     scan_s: float = 0.2
     butler_s: float = 1.0
-    # How long a scan takes over each media file, from its first to its last.
+    # How long a scan takes over each media file, from its first to its last; an analysis over each item, and a sonic one over a track.
     file_s: float = 0.0
+    analyze_s: float = 0.0
+    sonic_s: float = 0.0
     # What becomes of a scan that is cancelled, which is always answered as if it worked: "ignored", as in the one incident that is
     # documented, or "works", cancel_s later.
     cancel: str = "ignored"

@@ -240,6 +240,14 @@ def empty_trash(context: Context, request: Request, key: str) -> Reply:
     return Reply()
 
 
+def analyze(context: Context, request: Request, key: str) -> Reply:
+    """Begin the analysis of a library; nobody learns when it is over."""
+    if context.library.section(int(key)) is None:
+        return html_error(404)
+    context.analyzer.begin(int(key))
+    return Reply()
+
+
 def part(context: Context, request: Request, key: str) -> Reply:
     """A media file, or a range of it. What cannot be opened is 404, never 403."""
     client = request.parameter("X-Plex-Client-Identifier")

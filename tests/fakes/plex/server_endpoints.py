@@ -48,6 +48,12 @@ def root(context: Context, request: Request) -> Reply:
     return show(request, container(*folders, **attributes))
 
 
+def sign_out(context: Context, request: Request) -> Reply:
+    """Belong to nobody from now on."""
+    context.preferences.sign_out()
+    return Reply()
+
+
 def accounts(context: Context, request: Request) -> Reply:
     """The system row and the owner."""
     names = {0: "", 1: context.preferences.attributes.get("PlexOnlineUsername", "")}

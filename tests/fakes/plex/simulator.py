@@ -174,6 +174,7 @@ class PlexSimulator:
             self._watcher.join(2.0)
         if context is not None:
             context.scanner.stop()
+            context.analyzer.stop()
             context.library.close()
 
     def _crash(self, line: str) -> None:

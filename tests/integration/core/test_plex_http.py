@@ -112,7 +112,7 @@ SECTIONS_JSON = b"""{
   "size": 2, "allowSync": false, "title1": "Plex Library",
   "Directory": [
    {"allowSync": false, "filters": true, "refreshing": true, "key": "2", "type": "show", "title": "TV Shows",
-    "agent": "tv.plex.agents.none", "updatedAt": 1790299551, "hidden": 0,
+    "agent": "tv.plex.agents.series", "scanner": "Plex TV Series", "language": "de-DE", "updatedAt": 1790299551, "hidden": 0,
     "Location": [{"id": 2, "path": "/data/tv"}, {"id": 3, "path": "/data/tv-kids"}]},
    {"allowSync": false, "filters": true, "refreshing": false, "key": "1", "type": "movie", "title": "Movies",
     "Location": [{"id": 1, "path": "/data/movies"}]}
@@ -121,7 +121,8 @@ SECTIONS_JSON = b"""{
 }"""
 SECTIONS_XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 <MediaContainer size="2" allowSync="0" title1="Plex Library">
-<Directory allowSync="1" filters="1" refreshing="1" key="2" type="show" title="TV Shows" hidden="0">
+<Directory allowSync="1" filters="1" refreshing="1" key="2" type="show" title="TV Shows" \
+agent="tv.plex.agents.series" scanner="Plex TV Series" language="de-DE" hidden="0">
 <Location id="2" path="/data/tv" />
 <Location id="3" path="/data/tv-kids" />
 </Directory>
@@ -130,7 +131,16 @@ SECTIONS_XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 </Directory>
 </MediaContainer>"""
 SECTIONS = (
-    Library(key="2", title="TV Shows", type="show", folders=("/data/tv", "/data/tv-kids"), scanning=True),
+    Library(
+        key="2",
+        title="TV Shows",
+        type="show",
+        folders=("/data/tv", "/data/tv-kids"),
+        scanning=True,
+        agent="tv.plex.agents.series",
+        scanner="Plex TV Series",
+        language="de-DE",
+    ),
     Library(key="1", title="Movies", type="movie", folders=("/data/movies",), scanning=False),
 )
 SESSIONS_JSON = b"""{

@@ -11,7 +11,7 @@ import pytest
 
 from plexguard.core import rsync
 from plexguard.core.clock import SystemClock
-from plexguard.core.errors import NoPermission, Unavailable
+from plexguard.core.errors import IoFailed, NoPermission, Unavailable
 from plexguard.core.host import CommandFailed, CommandMissing, CommandTimeout, Completed, LocalHost
 from plexguard.core.ssh import ConnectionLost, HostKeyRefused, Login, Reconnecting, SshHost, connect
 from tests.fakes.sshd import Sshd, running_sshd
@@ -212,7 +212,7 @@ def test_a_small_file_is_written_for_its_owner_alone_and_over_none(there: SshHos
 
     assert (tmp_path / "a b").read_bytes() == b"secret"
     assert (tmp_path / "a b").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(IoFailed):
         there.put(b"other", str(tmp_path / "a b"))
     assert (tmp_path / "a b").read_bytes() == b"secret"
 

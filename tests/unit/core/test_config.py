@@ -496,9 +496,21 @@ def test_plain_file_has_no_sections(tmp_path):
     file = tmp_path / "delta.toml"
     file.write_text('wait = "90s"\n')
 
-    settings = config.read_plain(file)
+    settings = config.read_plain(file, tmp_path / "none")
 
     assert settings.take(Plain).wait == timedelta(seconds=90)
+    settings.check()
+
+
+def test_drop_ins_of_a_plain_file_win_key_by_key(tmp_path):
+    (tmp_path / "delta.toml").write_text('wait = "90s"\n')
+    (tmp_path / "d").mkdir()
+    for name, text in (("20-b.toml", 'wait = "20s"\n'), ("10-a.toml", 'wait = "10s"\n'), ("30-c.txt", "no TOML")):
+        (tmp_path / "d" / name).write_text(text)
+
+    settings = config.read_plain(tmp_path / "delta.toml", tmp_path / "d")
+
+    assert settings.take(Plain).wait == timedelta(seconds=20)
     settings.check()
 
 
@@ -506,7 +518,7 @@ def test_mistakes_of_a_plain_file_name_no_section(tmp_path):
     file = tmp_path / "delta.toml"
     file.write_text("wait = 0\nwaits = 1\n[more]\nx = 1\n")
 
-    settings = config.read_plain(file)
+    settings = config.read_plain(file, tmp_path / "none")
     settings.take(Plain)
 
     with pytest.raises(ConfigError) as caught:
@@ -519,7 +531,7 @@ def test_mistakes_of_a_plain_file_name_no_section(tmp_path):
 
 
 def test_plain_file_that_is_not_there_is_a_mistake(tmp_path):
-    settings = config.read_plain(tmp_path / "gone.toml")
+    settings = config.read_plain(tmp_path / "gone.toml", tmp_path / "none")
     settings.take(Plain)
 
     with pytest.raises(ConfigError, match=r"gone\.toml: there is no such file"):
