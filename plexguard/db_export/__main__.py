@@ -7,9 +7,11 @@ import click
 
 from plexguard.core import program
 from plexguard.core.host import LocalHost
+from plexguard.db_export.commands.apply import apply
 from plexguard.db_export.commands.check import check
 from plexguard.db_export.commands.count import count
 from plexguard.db_export.commands.export import export
+from plexguard.db_export.commands.files import files
 from plexguard.db_export.commands.finish import finish
 from plexguard.db_export.commands.list import list_
 from plexguard.db_export.commands.paths import paths
@@ -51,9 +53,11 @@ def cli(context: click.Context, config_path: Path, there: str | None) -> int:
 
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(apply)
 cli.add_command(check)
 cli.add_command(count)
 cli.add_command(export)
+cli.add_command(files)
 cli.add_command(finish)
 cli.add_command(list_)
 cli.add_command(paths)

@@ -1,12 +1,13 @@
 """What plexguard-db-export can tell the journal."""
 
 from plexguard.core.events import Event, FilePath, Priority
+from plexguard.db_export.apply import events as apply
 from plexguard.db_export.remap import events as remap
 from plexguard.db_export.repair import events as repair
 from plexguard.db_export.restore import events as restore
 from plexguard.db_export.swap import events as swap
 
-FURTHER = (remap, repair, restore, swap)
+FURTHER = (apply, remap, repair, restore, swap)
 _PAGE = "plexguard-db-export(8)"
 
 EXPORTED = Event(

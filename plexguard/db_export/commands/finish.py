@@ -10,6 +10,7 @@ from plexguard.core.program import FOUND_PROBLEMS, Ports
 from plexguard.db_export.config import Config
 
 if TYPE_CHECKING:  # --help needs no more than names
+    from plexguard.db_export.apply.noted import Note
     from plexguard.db_export.database.files import PlexData
 
 
@@ -23,15 +24,21 @@ def finish(output: str) -> int:
 
 def run(ports: Ports, *, output: str = "text") -> int:
     """End what is noted, each folder for itself. A swap that is at work in another run is none that was cut off."""
+    from functools import partial
+
     from plexguard.core.errors import PlexguardError
     from plexguard.core.events import FilePath
+    from plexguard.db_export.apply.noted import list_noted as list_applies
     from plexguard.db_export.swap import events
     from plexguard.db_export.swap.noted import list_noted
 
     ended: dict[str, str | None] = {}
-    for data in list_noted(ports.journal):
+    steps = [(data, partial(_end, data, ports)) for data in list_noted(ports.journal)]
+    # Which puts back files, once these are whole.
+    steps += [(note.data, partial(take_back, note, ports)) for note in list_applies(ports.journal)]
+    for data, end in steps:
         try:
-            ended[str(data.folder)] = _end(data, ports)
+            ended[str(data.folder)] = end()
         except PlexguardError as error:
             ended[str(data.folder)] = None
             hint = error.hint or "man plexguard-db-export"
@@ -58,3 +65,18 @@ def _end(data: "PlexData", ports: Ports) -> str:
             return "nothing was cut off" if finished is None else f"the {finished.reason} was {finished.outcome}"
     except LockHeld:
         return "another run is at work there"
+
+
+def take_back(note: "Note", ports: Ports) -> str:
+    from plexguard.core.events import FilePath
+    from plexguard.core.state import LockHeld
+    from plexguard.db_export.apply import events
+    from plexguard.db_export.apply.finish import finish as end
+    from plexguard.db_export.commands.undo import put_back
+
+    try:
+        outcome = end(note, lambda now: put_back(now.data, None, now.generation, Config(), ports), ports)
+    except LockHeld:
+        return "another run is at work there"
+    ports.journal.send(events.CUT_OFF, server=str(note.runner), path=FilePath(note.data.folder), outcome=outcome)
+    return outcome

@@ -38,22 +38,32 @@ def undo(config_path: Path, generation: int | None, is_list: bool, finish: bool,
 def run(
     data: "PlexData", found: "FoundPlex | None", number: int | None, config: Config, ports: Ports, *, output: str = "text"
 ) -> int:
+    older, kept = put_back(data, found, number, config, ports)
+    if output == "json":
+        click.echo(json.dumps({"undone": _describe(older), "kept": _describe(kept)}))
+    else:
+        made = f"{older.made:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"put back: what was there before the {older.reason} of {made}\nwhat was there until now: {kept.folder}")
+    return 0
+
+
+def put_back(
+    data: "PlexData", found: "FoundPlex | None", number: int | None, config: Config, ports: Ports
+) -> "tuple[Generation, Generation]":
+    """Put back what was there, the newest where none is named, and tell it; return it, and what is kept now. Raises what undoing
+    raises."""
     from plexguard.core.events import FilePath
     from plexguard.db_export.commands.begin import begin
     from plexguard.db_export.swap import events
-    from plexguard.db_export.swap.replace import undo as put_back
+    from plexguard.db_export.swap.replace import undo as exchange
     from plexguard.db_export.swap.stopped import prove_stopped
 
     with begin(data, ports):
         prove_stopped(data, found, manager=ports.manager, host=ports.host, clock=ports.clock)
-        older, kept = put_back(data, number, keep=config.undo_keep, clock=ports.clock)
+        older, kept = exchange(data, number, keep=config.undo_keep, clock=ports.clock)
     made = f"{older.made:%Y-%m-%d %H:%M} UTC"
     ports.journal.send(events.UNDONE, reason=older.reason, made=made, path=FilePath(kept.folder))
-    if output == "json":
-        click.echo(json.dumps({"undone": _describe(older), "kept": _describe(kept)}))
-    else:
-        click.echo(f"put back: what was there before the {older.reason} of {made}\nwhat was there until now: {kept.folder}")
-    return 0
+    return older, kept
 
 
 def end(data: "PlexData", ports: Ports, *, output: str = "text") -> int:

@@ -34,6 +34,12 @@ _WITH_SONIC = """
     WHERE id >= ? AND id < ? AND metadata_type = 10 AND instr(extra_data, 'musicAnalysisVersion') > 0 AND deleted_at IS NULL
     GROUP BY library_section_id, metadata_type
 """
+_FILES = """
+    SELECT media_parts.file FROM media_items JOIN media_parts ON media_parts.media_item_id = media_items.id
+    WHERE media_items.library_section_id = ? AND media_items.deleted_at IS NULL AND media_parts.deleted_at IS NULL
+        AND media_parts.file <> ''
+    ORDER BY media_parts.file
+"""
 # What is read of a large table is not copied first: a third of the time. Whoever reads keeps others from cutting the file short.
 _MAPPED_BYTES = 1 << 40
 Counts = Counter[tuple[int, int]]
@@ -89,6 +95,15 @@ def count_libraries(path: Path, *, threads: int = 0) -> tuple[LibraryCount, ...]
             LibraryCount(section=section, title=title, kind=kind, items=items, trashed=trashed[key], analysed=analysed[key])
         )
     return tuple(found)
+
+
+def list_files(path: Path, section: int) -> tuple[str, ...]:
+    """Return the files that a library has, in the order of their paths, without those in the trash. Raises what look() raises."""
+
+    def read(connection: sqlite3.Connection) -> tuple[str, ...]:
+        return tuple(file for (file,) in connection.execute(_FILES, (section,)))
+
+    return look(path, read)
 
 
 def _read_sections(connection: sqlite3.Connection) -> tuple[list[tuple[int, str, int]], int]:

@@ -36,12 +36,13 @@ class Mismatch(DataError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a person allows and asks for, as the options of the command."""
+    """What a person allows and asks for, as the options of the command. keep_settings: the server's own stay as they are."""
 
     merge_watch_state: bool = False
     newer_schema: bool = False
     other_machine: bool = False
     with_identity: bool = False
+    keep_settings: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +196,8 @@ def settle(database: Path) -> None:
 
 def _prepare_others(work: Path, data: PlexData, wanted: Wanted) -> dict[str, Path]:
     """Return the further files and folders that are to be put in place, ready."""
-    others = {name: work / name for name in (PREFERENCES, *TREES) if (work / name).exists()}
+    names = TREES if wanted.keep_settings else (PREFERENCES, *TREES)
+    others = {name: work / name for name in names if (work / name).exists()}
     if PREFERENCES in others:
         path = others[PREFERENCES]
         path.write_bytes(combine(path.read_bytes(), _read(data.preferences), with_identity=wanted.with_identity))
