@@ -6,7 +6,23 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import cloud, db, db_check, db_paths, guard, logwatch, mounts, notify, outages, perms, probe, proxy, status
+from tests.bench import (
+    cloud,
+    db,
+    db_check,
+    db_paths,
+    delta,
+    guard,
+    logwatch,
+    mounts,
+    notify,
+    outages,
+    perms,
+    probe,
+    proxy,
+    status,
+    work,
+)
 from tests.bench.measure import ROOT, Row
 
 _RESULT = ROOT / "build/bench.json"
@@ -32,6 +48,8 @@ def _measure() -> Iterator[Row]:
         yield from db.measure(Path(folder))
         yield from db_paths.measure(Path(folder))
         yield from db_check.measure(Path(folder))
+        yield from work.measure(Path(folder))
+        yield from delta.measure(Path(folder))
 
 
 def main() -> int:

@@ -39,7 +39,7 @@ FILM = "Films/Film 1 (1981)/Film 1 (1981).mkv"
 # Nobody needs it but tests: whoever holds a phase holds those before it.
 HOLDER = "[Unit]\nRequires={unit}\nAfter={unit}\n[Service]\nExecStart=/bin/sleep infinity\n"
 # A server that has its account already, in an engine that cannot limit it.
-PLEX = 'claim = "never"\nlimited = false\n'
+PLEX = 'claim = "never"\nlimited = false\nmonitoring = "local_quick"\n'
 CLAIMED = INIT.replace('"claimed": false', f'"claimed": true, "token": "{TOKEN}"')
 
 

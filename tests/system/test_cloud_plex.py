@@ -28,6 +28,11 @@ if [ -f "${{PLEX_CLAIM_FILE:-}}" ]; then
 else
     echo '{{"claimed": false}}' > /config/simulator.json
 fi
+preferences='/config/{docker_plex.PMS}/Preferences.xml'
+if [ -n "${{ALLOWED_NETWORKS:-}}" ]; then
+    [ -e "$preferences" ] || echo '<Preferences />' > "$preferences"
+    grep -q allowedNetworks "$preferences" || sed -i "s|<Preferences |<Preferences allowedNetworks=\\"$ALLOWED_NETWORKS\\" |" "$preferences"
+fi
 for name in 'Plex Script Host' 'Plex Tuner Service'; do
     ln -sf /bin/sleep "/$name"
     "/$name" infinity &
@@ -84,7 +89,7 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
     await_released(machine)
 
     # On a terminal: a wrong answer first.
-    write_run(machine, 'limited = false\nscan = false\nclaim_timeout = "1min"\n')
+    write_run(machine, 'limited = false\nclaim_timeout = "1min"\n')
     terminal = machine.spawn(["script", "--quiet", "--flush", "--command", f"systemctl start {RUN}", TYPED])
     assert terminal.stdin is not None
     for answer, prompt in (("hello", "Claim token for the Plex of run delta"), (TOKEN, "That is no claim token")):
@@ -105,7 +110,9 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
     machine.write(GO_ON, "")
     assert terminal.wait(timeout=60) == 0
     await_released(machine)
-    assert events(machine, "cloud.run-done")
+    assert events(machine, "cloud.run-done"), last_failure(machine)
+    (brought,) = events(machine, "cloud.exported")
+    assert machine.run(["plexguard-db-export", "verify", brought["PLEXGUARD_PATH"]]).returncode == 0
     assert not [line for line in machine.run(["find", "/run/plexguard/cloud-plex"]).stdout.splitlines() if "delta" in line]
 
 

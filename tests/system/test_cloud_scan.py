@@ -39,10 +39,14 @@ def test_mount_that_dies_in_the_midst_of_a_scan_costs_no_film(pair: Pair) -> Non
     assert guest.run(["systemctl", "list-units", "--plain", "--no-legend", "plexguard-job-*"]).stdout == ""
     assert not events(house, "cloud.run-failed")
 
-    house.systemctl("start", EXPORT, timeout_s=240)
+    # Each phase needs the one before.
+    house.systemctl("start", EXPORT, timeout_s=400)
+
+    (analysed,) = events(house, "cloud.library-analysed")
+    assert f"{FILMS} of {FILMS} analysed, +{FILMS}" in analysed["PLEXGUARD_DETAIL"]
 
     (brought,) = events(house, "cloud.exported")
-    assert brought["PLEXGUARD_CHANGES"] == f"Films 0 → {FILMS} (+{FILMS}), 0 % analysed"
+    assert brought["PLEXGUARD_CHANGES"] == f"Films 0 → {FILMS} (+{FILMS}), 100 % analysed"
     archive = brought["PLEXGUARD_PATH"]
     folder = archive.rpartition("/")[0]
     assert house.run(["plexguard-db-export", "verify", "--deep", archive]).returncode == 0
@@ -51,8 +55,44 @@ def test_mount_that_dies_in_the_midst_of_a_scan_costs_no_film(pair: Pair) -> Non
     logs = house.run(["tar", "--zstd", "-xOf", f"{folder}/logs.tar.zst"]).stdout
     assert "Mount media is proven" in logs and TOKEN not in logs
     assert house.run(["stat", "-c", "%a %U", folder]).stdout == "700 plexguard-cloud\n"
+    # What was brought home meanwhile is in it.
+    assert house.run(["ls", folder]).stdout.split() == ["logs.tar.zst", archive.rpartition("/")[2]]
     # Plex there was set as it was, and stopped.
     assert guest.run(["docker", "inspect", "-f", "{{.State.Running}}", "plex"]).stdout == "false\n"
+    pair.end()
+
+
+LOCK = """
+import sqlite3, sys, time
+with sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None) as connection:
+    connection.execute("BEGIN EXCLUSIVE")
+    time.sleep(5)
+    connection.execute("ROLLBACK")
+"""
+
+
+def test_line_that_is_lost_plex_that_crashes_and_a_database_that_is_locked_cost_nothing(pair: Pair) -> None:
+    house, guest = pair.house, pair.guest
+    start_plex(pair)
+    set_plex(guest, file_s=1.0)
+    house.systemctl("start", "--no-block", SCAN)
+    guest.wait_for(lambda: is_scanning(guest), timeout_s=120, what="Plex scans for the run")
+
+    # The line is away for a minute, Plex crashes meanwhile, and somebody holds its database for as long as Plex can wait.
+    guest.run(["systemd-run", "--quiet", "--on-active=60", "ip", "link", "set", "host0", "up"])
+    guest.run(["ip", "link", "set", "host0", "down"])
+    guest.run(["kill", "-KILL", guest.run(["docker", "inspect", "-f", "{{.State.Pid}}", "plex"]).stdout.strip()])
+    guest.wait_for(lambda: count(guest) >= 0, timeout_s=60, what="the engine has started Plex again")
+    (database,) = guest.run(
+        ["sh", "-c", "ls /var/lib/plexguard-run/*/config/Library/*/*/*/Databases/com.plexapp.plugins.library.db"]
+    ).stdout.splitlines()
+    guest.run(["systemd-run", "--quiet", "/usr/bin/python3", "-c", LOCK, database])
+    done = await_event(house, "cloud.library-scanned", timeout_s=500)
+
+    troubles = [found["PLEXGUARD_DETAIL"] for found in events(house, "cloud.library-trouble")]
+    assert any("Plex was started anew in its midst" in text for text in troubles), told(pair)
+    assert done["PLEXGUARD_LIBRARY"] == "Films" and f"{FILMS} items, +{FILMS}" in done["PLEXGUARD_DETAIL"], told(pair)
+    assert count(guest) == FILMS and not events(house, "cloud.run-failed")
     pair.end()
 
 

@@ -1,11 +1,12 @@
 """Carry a file between this machine and the run's: taken up where it broke off, with how far it is told."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from plexguard.cloud_run.phases.work import Work
 from plexguard.core import rsync
-from plexguard.core.errors import Unavailable
+from plexguard.core.errors import IoFailed, Unavailable
 from plexguard.core.spans import show_bytes
 from plexguard.core.ssh import Login
 
@@ -27,12 +28,18 @@ def send(run: Work, source: str, target: str, *, total: int) -> str:
 
 
 def fetch(run: Work, source: str, target: str, *, total: int) -> str:
-    """Bring a file home, as send(), and return where it is here."""
+    """Bring a file home, as send(), and return where it is here. Raises IoFailed too."""
 
     def do(login: Login, tell: rsync.Tell) -> None:
         rsync.fetch(run.ports.host, login, source, target, limit_bytes_per_s=run.file.bandwidth, tell=tell)
 
-    return target if _insist(run, f"fetching {Path(source).name}", total, do) else source
+    if not _insist(run, f"fetching {Path(source).name}", total, do):
+        try:
+            # What the run has there goes with the next of its name.
+            shutil.copyfile(source, target)
+        except OSError as error:
+            raise IoFailed(f"Failed to copy {source} to {target}: {error.strerror}") from error
+    return target
 
 
 def _insist(run: Work, words: str, total: int, do: Callable[[Login, rsync.Tell], None]) -> bool:

@@ -3,14 +3,17 @@
 Between both a person may be asked for a claim token, by another: it lives four minutes, and a pull takes longer.
 """
 
+import contextlib
 import os
 from datetime import timedelta
 from pathlib import Path
 
 from plexguard.cloud_run import events
+from plexguard.cloud_run.phases.following import leave_plan
 from plexguard.cloud_run.phases.mount import find_media
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.rent.labels import Label
+from plexguard.cloud_run.section.told import Plan
 from plexguard.cloud_run.server import claim, container
 from plexguard.cloud_run.server.claim import ACCOUNT_CREDENTIAL, CLAIM_PAGE, Mailbox, NotClaimed, Source
 from plexguard.cloud_run.server.container import EngineRefused, Found, NoEngine, Wanted
@@ -28,6 +31,9 @@ from plexguard.core.spans import show_span
 
 _ASK_S = 20.0
 _LOOK_S = 5.0
+# A machine that is out of reach keeps nobody from being given back.
+_RELEASE_S = 30.0
+_SIGN_OUT_S, _STOP_S = 60.0, 120.0
 # A database of 15 GB may be brought up to date first; at home there is none that large.
 _READY, _READY_HERE = timedelta(minutes=15), timedelta(minutes=5)
 # The token appears some seconds after Plex answers.
@@ -66,11 +72,12 @@ def work(run: Work) -> None:
     with run.machine() as machine:
         engine = Engine(machine)
         found = engine.find()
-        if not _is_running(run, found):
-            if found is not None:
-                engine.remove()  # of this run, and ended, or of one before it
-            _start(run, machine, engine, image)
         try:
+            if not _is_running(run, found):
+                if found is not None:
+                    engine.remove()  # of this run, and ended, or of one before it
+                _start(run, machine, engine, image)
+            Mailbox(claim.runtime_folder(run.name)).clear()
             version = _await_ready(run, engine)
         finally:
             _forget_claim(run, machine)
@@ -117,6 +124,7 @@ def _start(run: Work, machine: Commands, engine: Engine, image: str) -> None:
             zone=_read_zone(_LOCALTIME),
             media=media.point if media is not None else run.file.media,
             claim_folder=folder,
+            is_open=run.file.claim == "never",
         )
     )
 
@@ -190,6 +198,15 @@ def _forget_claim(run: Work, machine: Commands) -> None:
     machine.run(["rm", "-rf", "--", str(folder)], timeout_s=_ASK_S)
 
 
+def _sign_out(machine: Commands, place: Place) -> None:
+    """Have Plex leave its account, which would list it for ever. One that does not is stopped all the same."""
+    with contextlib.suppress(PlexguardError):
+        if machine.run(["grep", "-q", 'PlexOnlineToken="[^"]', place.preferences], timeout_s=_ASK_S, check=False).code != 0:
+            return
+        folder = leave_plan(machine, place, "sign-out", Plan(data=place.data, export=place.program("db-export")))
+        machine.run([*place.program("cloud-run"), "work", "sign-out", folder], timeout_s=_SIGN_OUT_S, check=False)
+
+
 def _read_zone(localtime: Path) -> str:
     """Return the time zone of this machine by its name, "" when it has none."""
     try:
@@ -206,10 +223,14 @@ def release(run: Work) -> int:
     Mailbox(claim.runtime_folder(run.name)).clear()
     run.ports.notifier.tell("STATUS=stopping Plex")
     try:
-        with run.machine() as machine:
-            engine = Engine(machine)
+        with run.machine(patience_s=_RELEASE_S) as machine:
+            engine, place = Engine(machine), Place(read.lease.label)
+            # What works on libraries would start Plex again to put one back.
+            machine.run(["systemctl", "stop", place.job_units], timeout_s=_STOP_S, check=False)
             found = engine.find()
             if found is not None and _is_of_run(found, read.lease.label):
+                if found.status == "running":
+                    _sign_out(machine, place)
                 engine.stop(and_remove=not read.lease.keep)
             _forget_claim(run, machine)
     except NoEngine:

@@ -10,11 +10,13 @@ from pathlib import Path
 from plexguard.cloud_run import events
 from plexguard.cloud_run.choosing.choose import Planned
 from plexguard.cloud_run.choosing.planning import plan_affordable, tell_choice
-from plexguard.cloud_run.life.run_file import NONE, keep_run
+from plexguard.cloud_run.life.run_file import NONE
+from plexguard.cloud_run.life.runs import keep_run
 from plexguard.cloud_run.phases.mount import find_media, find_storages, read_storages
 from plexguard.cloud_run.phases.work import Work
 from plexguard.cloud_run.reference.compare import Held, find_lacking, find_shares, list_storage, refuse_lacking, suggest
 from plexguard.cloud_run.reference.find import Reference, find_reference
+from plexguard.cloud_run.reference.libraries import ask_home, refuse_unknown
 from plexguard.cloud_run.rent.labels import make_label
 from plexguard.cloud_run.rent.money import show_euros
 from plexguard.cloud_run.rent.owner import find_owner
@@ -23,7 +25,7 @@ from plexguard.cloud_run.storage.choose import Media
 from plexguard.core.errors import SystemRefused, TryAgain, Unavailable
 from plexguard.core.found import Server, read_plex
 from plexguard.core.journal import Journal
-from plexguard.core.plex import PlexError
+from plexguard.core.plex import NewLibrary, PlexError
 from plexguard.core.plex_http import HttpPlex
 
 _HOME_TIMEOUT_S = 10.0
@@ -49,9 +51,17 @@ def work(run: Work) -> None:
     if at is not None:
         _refuse_wrong_clock(at, run.ports.clock.now())
     image = choose_image(run.file.image, "" if run.file.image else _find_home_version(run.ports.journal))
+    libraries = _find_libraries(run, media)
     reference = _find_reference(run, media)
     tell_choice(run.name, run.file, planned.choice, run.ports.journal)
-    run.book.change(choice=choice, image=image, reference=reference, hourly_euros=planned.estimate.hourly)
+    run.book.change(
+        choice=choice,
+        image=image,
+        reference=reference.path,
+        server=reference.server,
+        libraries=libraries,
+        hourly_euros=planned.estimate.hourly,
+    )
     run.tell(f"{_show(planned)}; Plex is {image}")
 
 
@@ -103,18 +113,28 @@ def _find_home_version(journal: Journal) -> str:
         ) from error
 
 
-def _find_reference(run: Work, media: Media | None) -> str:
-    """Return the archive that the run begins with, "" for none: verified, and of what is in the storage. Raises NoReference,
+def _find_reference(run: Work, media: Media | None) -> Reference:
+    """Return the archive that the run begins with, without a path for none: verified, and of what is there. Raises NoReference,
     BadReference, TooFewThere, and what asking for all that raises."""
     if run.file.database != NONE:
         run.tell("looking for an archive of Plex's database, and verifying it")
     reference = find_reference(run.file.database, run.ports.host, run.ports.manager)
     if reference is None:
-        return ""
+        return Reference(path="", made="")
     storages = find_storages(media) if media is not None and media.remote else None
     if media is not None and storages is not None:
         _compare(run, reference, media.remote, storages)
-    return reference.path
+    return reference
+
+
+def _find_libraries(run: Work, media: Media | None) -> tuple[NewLibrary, ...]:
+    """Return the libraries that the run makes. Raises what ask_home() does, and DataError for one that is not among them."""
+    wanted = run.file.libraries
+    if not wanted:
+        return ()
+    libraries = ask_home(run.ports.journal, media.home if media is not None else "") if isinstance(wanted, str) else wanted
+    refuse_unknown(libraries, run.file.sections)
+    return libraries
 
 
 def _compare(run: Work, reference: Reference, remote: str, storages: Path) -> None:

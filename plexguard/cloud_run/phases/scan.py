@@ -16,11 +16,15 @@ def work(run: Work) -> None:
     with run.machine() as machine:
         place = Place(run.lease.label)
         plan = Plan(
+            libraries=run.book.state.libraries,
             sections=run.file.sections,
+            max_libraries=run.file.max_libraries,
             data=place.data,
+            is_claimed=run.file.claim != "never",
             export=place.program("db-export"),
             mount=media.name if media is not None else "",
             point=media.point if media is not None else "",
+            is_measured=run.file.measure_storage,
             is_forced=run.file.force_deep_scan,
             most_loss_percent=run.file.most_loss,
         )

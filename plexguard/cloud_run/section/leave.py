@@ -79,7 +79,7 @@ class Leaving:
                 # Days of work are in it: it is brought home as it is, and said to be so there.
                 self.note(f"it cannot be mended, and is brought home as it is: {error}")
         self.tell("packing the logs")
-        return tuple(_describe(path) for path in (archive, self._pack_logs()))
+        return tuple(describe(path) for path in (archive, self._pack_logs()))
 
     def _export(self) -> tuple[Path, bool]:
         trees = (f"--with={tree}" for tree in self.plan.trees)
@@ -127,7 +127,7 @@ def _read_end(path: Path) -> list[str]:
         return [f"{path.name}: {error.strerror}\n"]
 
 
-def _describe(path: Path) -> Packed:
+def describe(path: Path) -> Packed:
     """Raises IoFailed."""
     try:
         with path.open("rb") as file:

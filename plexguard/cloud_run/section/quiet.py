@@ -43,6 +43,11 @@ OFF: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# While music is analysed by its sound, and nothing else.
+MUSIC: Mapping[str, str] = MappingProxyType(
+    {**OFF, "MusicAnalysisBehavior": "asap", "LoudnessAnalysisBehavior": "asap", "BackgroundQueueIdlePaused": "false"}
+)
+
 
 def find_changes(seen: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
     """Return what of the settings of a server is other than wanted, of those that it has."""

@@ -12,7 +12,7 @@ from plexguard.core.clock import Clock
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.plex import Library, Plex
-from plexguard.core.processes import Process, find_plex, find_scanners, read_cgroup
+from plexguard.core.processes import Process, find_plex, find_scanners, find_server_start, read_cgroup
 
 T = TypeVar("T")
 _ASK_S = 20.0
@@ -33,8 +33,8 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Signals:
-    """machine: this one. export: the command of plexguard-db-export. database: the library's file. scanners, cpu: see
-    core/processes.py and read_cpu_s()."""
+    """machine: this one. export: the command of plexguard-db-export. database: the library's file. scanners, started,
+    cpu: see core/processes.py and read_cpu_s()."""
 
     machine: Commands
     plex: Plex
@@ -42,7 +42,8 @@ class Signals:
     export: tuple[str, ...]
     database: str
     scanners: Callable[[], Iterable[Process]] = find_scanners
-    cpu: "Callable[[], float]" = field(default_factory=lambda: read_cpu_s)
+    started: Callable[[], float | None] = field(default_factory=lambda: find_server_start)
+    cpu: Callable[[], float] = field(default_factory=lambda: read_cpu_s)
     _cpu: tuple[float, float] | None = None
 
     def count(self, library: Library) -> Counted:

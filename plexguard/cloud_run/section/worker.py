@@ -3,22 +3,28 @@
 It may be begun again at any time: what is done stays done.
 """
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
 from plexguard.cloud_run.section import told
+from plexguard.cloud_run.section.analyze import Analysis
+from plexguard.cloud_run.section.labour import insist
 from plexguard.cloud_run.section.leave import Leaving
+from plexguard.cloud_run.section.libraries import add_libraries
+from plexguard.cloud_run.section.measure import measure
 from plexguard.cloud_run.section.quiet import OFF, find_changes, find_former
 from plexguard.cloud_run.section.scan import Scan
 from plexguard.cloud_run.section.signals import Signals
 from plexguard.cloud_run.section.told import Former, Plan, Told
 from plexguard.cloud_run.section.tools import MachineTools
-from plexguard.core.errors import MissingInput, PlexguardError, TryAgain
+from plexguard.core.errors import IoFailed, MissingInput, PlexguardError, TryAgain
 from plexguard.core.plex import PlexControl, PlexDeclined
 from plexguard.core.plex_http import HttpPlex
 from plexguard.core.program import Ports
+from plexguard.core.published import HOLD
 from plexguard.core.secret import Secret
-from plexguard.core.state import StateFile
+from plexguard.core.state import StateFile, make_folder
 from plexguard.core.token import find_token
 
 PLAN, TOLD, FORMER = "plan.json", "told.json", "settings.json"
@@ -26,6 +32,9 @@ _URL = "http://127.0.0.1:32400"
 _CALL_S = 30.0
 # The token appears in Preferences.xml some seconds after the claim.
 _TOKEN_S, _PAUSE_S = 180.0, 10.0
+_FULL_S = 1800.0
+# As long as a storage may be away.
+_HELD_S = 2 * 3600.0
 
 
 def work(task: str, folder: Path, ports: Ports) -> int:
@@ -38,11 +47,11 @@ def work(task: str, folder: Path, ports: Ports) -> int:
     before = file.load() or Told()
     telling = Telling(file, replace(before, is_over=False, failure="", hint=""))
     try:
-        {"scan": scan, "export": export}[task](plan, telling, folder, ports)
+        {"scan": scan, "analyze": analyze, "export": export, "sign-out": sign_out}[task](plan, telling, folder, ports)
     except PlexguardError as error:
-        telling.save(replace(telling.told, is_over=True, failure=str(error), hint=error.hint))
+        telling.end(replace(telling.told, is_over=True, failure=str(error), hint=error.hint), ports)
         return error.exit_code
-    telling.save(replace(telling.told, is_over=True, line="done"))
+    telling.end(replace(telling.told, is_over=True, line="done"), ports)
     return 0
 
 
@@ -50,15 +59,29 @@ def scan(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
     """Raises what scanning and Plex raise."""
     plex = open_plex(plan, ports)
     hold_back(plex, folder, ports)
-    signals = Signals(
-        machine=ports.host,
-        plex=plex,
-        clock=ports.clock,
-        export=plan.export,
-        database=f"{plan.data}/Plug-in Support/Databases/com.plexapp.plugins.library.db",
-    )
-    tools = MachineTools(plan=plan, machine=ports.host, plex=plex, clock=ports.clock, kept=folder / "kept")
+    if plan.is_measured and plan.point:
+        telling.tell("measuring how fast the storage is")
+        telling.save(telling.told.note("measured", "", measure(plan.point, ports.clock)))
+    add_libraries(plan.libraries, plex, ports.clock)
+    signals, tools = open_signals(plan, plex, ports), open_tools(plan, plex, folder, ports)
     Scan(plan=plan, plex=plex, signals=signals, tools=tools, clock=ports.clock, told=telling.told, save=telling.save).run()
+
+
+def analyze(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
+    """Raises what analysing and Plex raise."""
+    plex = open_plex(plan, ports)
+    # The settings as they were before the scan, where there was one.
+    hold_back(plex, make_folder(Path(plan.former).parent), ports)
+    Analysis(
+        plan=plan,
+        plex=plex,
+        signals=open_signals(plan, plex, ports),
+        tools=open_tools(plan, plex, folder, ports),
+        around=open_tools(plan, plex, folder, ports),
+        clock=ports.clock,
+        told=telling.told,
+        save=telling.save,
+    ).run()
 
 
 def export(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
@@ -70,13 +93,36 @@ def export(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
         former = StateFile(Path(plan.former), Former, schema=told.SCHEMA, journal=ports.journal).load() if plan.former else None
         if former is not None:
             leaving.set_back(open_plex(plan, ports), former)
+        try:
+            sign_out(plan, telling, folder, ports)
+        except PlexguardError as error:
+            telling.note(f"Plex could not be signed out, and stays in the account's list of servers: {error}")
         leaving.stop()
     counted, packed = leaving.count(), leaving.pack()
     telling.save(replace(telling.told, counted=counted, packed=packed))
 
 
+def sign_out(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
+    """Have Plex belong to nobody: one whose machine is given back would stay in the account's list. Raises what Plex raises."""
+    try:
+        token = find_token((Path(plan.data) / "Preferences.xml").read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return
+    if token is not None:
+        HttpPlex(_URL, token).sign_out(timeout_s=_CALL_S)
+
+
 def open_plex(plan: Plan, ports: Ports) -> HttpPlex:
-    return HttpPlex(_URL, await_token(Path(plan.data) / "Preferences.xml", ports))
+    return HttpPlex(_URL, await_token(Path(plan.data) / "Preferences.xml", ports, is_claimed=plan.is_claimed))
+
+
+def open_signals(plan: Plan, plex: HttpPlex, ports: Ports) -> Signals:
+    database = f"{plan.data}/Plug-in Support/Databases/com.plexapp.plugins.library.db"
+    return Signals(machine=ports.host, plex=plex, clock=ports.clock, export=plan.export, database=database)
+
+
+def open_tools(plan: Plan, plex: HttpPlex, folder: Path, ports: Ports) -> MachineTools:
+    return MachineTools(plan=plan, machine=ports.host, plex=plex, clock=ports.clock, kept=folder / "kept")
 
 
 class Telling:
@@ -88,7 +134,22 @@ class Telling:
 
     def save(self, now: Told) -> None:
         self.told = now
-        self._file.save(now)
+        # A disk that is full for a minute ends no work of hours: it is told with the next line.
+        with contextlib.suppress(IoFailed):
+            self._file.save(now)
+
+    def end(self, now: Told, ports: Ports) -> None:
+        """Save what counts, for as long as a disk may be full. Raises IoFailed."""
+        until_s = ports.clock.monotonic_s() + _FULL_S
+        while True:
+            try:
+                self.told = now
+                self._file.save(now)
+                return
+            except IoFailed:
+                if ports.clock.monotonic_s() >= until_s:
+                    raise
+                ports.clock.sleep(_PAUSE_S)
 
     def tell(self, line: str) -> None:
         self.save(replace(self.told, line=line))
@@ -97,26 +158,40 @@ class Telling:
         self.save(self.told.note("trouble", "", text))
 
 
-def await_token(preferences: Path, ports: Ports) -> Secret | None:
-    """Return the token of the Plex here, None for one that belongs to nobody: it lets this machine in. Raises TryAgain when there
-    is no Preferences.xml."""
+def await_token(preferences: Path, ports: Ports, *, is_claimed: bool) -> Secret | None:
+    """Return the token of the Plex here, None for one that belongs to nobody: it lets this machine in. is_claimed: it is to come.
+    Raises TryAgain when there is no Preferences.xml."""
     until_s = ports.clock.monotonic_s() + _TOKEN_S
     while True:
+        is_late = ports.clock.monotonic_s() >= until_s
         try:
-            return find_token(preferences.read_text(encoding="utf-8", errors="replace"))
+            token = find_token(preferences.read_text(encoding="utf-8", errors="replace"))
+            if token is not None or not is_claimed or is_late:
+                return token
         except FileNotFoundError as error:
-            if ports.clock.monotonic_s() >= until_s:
+            if is_late:
                 raise TryAgain(f"{preferences}: Plex has not written it yet") from error
-            ports.clock.sleep(_PAUSE_S)
+        ports.clock.sleep(_PAUSE_S)
+
+
+def await_free(ports: Ports) -> None:
+    """Wait until no mount's watchdog holds Plex: it would set Plex as it was when it lets go, in the midst of the work. Raises
+    TryAgain."""
+    until_s = ports.clock.monotonic_s() + _HELD_S
+    while (held := HOLD.look().record) is not None and held.holders:
+        if ports.clock.monotonic_s() >= until_s:
+            raise TryAgain(f"Plex is held for its mount, and not let go: {', '.join(held.holders)}")
+        ports.clock.sleep(_PAUSE_S)
 
 
 def hold_back(plex: PlexControl, folder: Path, ports: Ports) -> None:
     """Have Plex do nothing by itself, with what was set before written down first. Raises PlexDeclined when it does not obey."""
+    await_free(ports)
     former = StateFile(folder / FORMER, Former, schema=told.SCHEMA, journal=ports.journal)
-    seen = plex.preferences(timeout_s=_CALL_S)
+    seen = insist(ports.clock, lambda: plex.preferences(timeout_s=_CALL_S))
     if former.load() is None:
         former.save(Former(settings=find_former(seen, OFF)))
     for name, value in find_changes(seen, OFF).items():
-        plex.set_preference(name, value, timeout_s=_CALL_S)
-    if left := find_changes(plex.preferences(timeout_s=_CALL_S), OFF):
+        insist(ports.clock, lambda name=name, value=value: plex.set_preference(name, value, timeout_s=_CALL_S))  # type: ignore[misc]
+    if left := find_changes(insist(ports.clock, lambda: plex.preferences(timeout_s=_CALL_S)), OFF):
         raise PlexDeclined(f"Plex does not hold what it was told to: {', '.join(left)}")

@@ -95,13 +95,12 @@ class Mailbox:
             raise IoFailed(f"Failed to write {self._answer}: {error.strerror}") from error
 
     def take(self) -> Secret | None:
-        """Return the token and forget it, None when nobody gave one."""
+        """Return the token, None when nobody gave one. It stays until clear(): a line that is lost just then is no reason to ask
+        again."""
         try:
             text = self._answer.read_text(encoding="ascii", errors="replace").strip()
         except FileNotFoundError:
             return None
-        finally:
-            self.clear()
         return Secret(text) if is_claim(text) else None
 
     def clear(self) -> None:

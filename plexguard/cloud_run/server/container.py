@@ -22,6 +22,9 @@ _LEASE_LABEL = "org.plexguard.lease"
 # reboot misses nothing. The image reads the file when there is no PLEX_CLAIM (plexinc/pms-docker#79, of February 2023).
 _CLAIM_FOLDER = "/claim"
 CLAIM_FILE = "token"
+# Where Docker's own networks are, from which the machine itself comes: a server without an account takes it for a stranger, and has
+# no token to ask for. Written as Plex is known to read it.
+_BRIDGES = "172.16.0.0/255.240.0.0"
 _PROCESSES = 3
 _TAG = re.compile(r"[0-9]+(?:\.[0-9]+){2,4}-[0-9a-f]{6,12}", re.ASCII)
 
@@ -51,7 +54,7 @@ class NoEngine(EngineRefused):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A container. label: of the lease. limits: None for none. zone: of the time, "" for UTC. claim_folder: on the machine, with
-    CLAIM_FILE in it; "" for a server that needs no claim."""
+    CLAIM_FILE in it; "" for a server that needs no claim. is_open: it belongs to nobody, and lets in who is on that machine."""
 
     image: str
     label: Label
@@ -59,6 +62,7 @@ class Wanted:
     zone: str = ""
     media: str = MEDIA
     claim_folder: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,8 @@ def _limit_words(limits: Limits) -> tuple[str, ...]:
 
 def _environment(wanted: Wanted) -> dict[str, str]:
     claim = {"PLEX_CLAIM_FILE": f"{_CLAIM_FOLDER}/{CLAIM_FILE}"} if wanted.claim_folder else {}
-    return {"TZ": wanted.zone or "UTC", "PLEX_UID": str(UID), "PLEX_GID": str(GID), **claim}
+    nobodys = {"ALLOWED_NETWORKS": _BRIDGES} if wanted.is_open else {}
+    return {"TZ": wanted.zone or "UTC", "PLEX_UID": str(UID), "PLEX_GID": str(GID), **claim, **nobodys}
 
 
 def helper_argv(image: str, program: str, *arguments: str) -> list[str]:

@@ -41,6 +41,11 @@ class Place:
         """Return the command of a program of the suite there."""
         return ("/usr/bin/python3", self.suite, name)
 
+    @property
+    def job_units(self) -> str:
+        """The units of all jobs of this lease, as a pattern."""
+        return f"plexguard-job-{self.job('*')}.service"
+
     def job(self, what: str) -> str:
         """Return the name of a job of this lease (jobs.py): one that was left by an earlier run has another."""
         return f"{what}-{self.label.run}-{self.label.deadline:%Y%m%d%H%M%S}"

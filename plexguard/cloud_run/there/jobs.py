@@ -4,6 +4,7 @@ A job has a name, and is begun once: who begins it again finds the one that is t
 any machine, this one included; it takes root there.
 """
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -116,14 +117,16 @@ class Job:
             try:
                 standing = self.look()
                 seen_s = clock.monotonic_s()
-                tell(standing)
+            except (CommandError, Unavailable):
+                if clock.monotonic_s() - seen_s >= away_s:
+                    raise
+            else:
+                with contextlib.suppress(CommandError, Unavailable):  # what it has to tell may be told at the next look
+                    tell(standing)
                 if not standing.is_there:
                     raise JobGone(f"{self.name}: the job is not there any more: its machine was booted anew")
                 if standing.has_ended:
                     break
-            except (CommandError, Unavailable):
-                if clock.monotonic_s() - seen_s >= away_s:
-                    raise
             clock.sleep(_LOOK_S)
         if not (standing.is_good or (standing.result == "exit-code" and standing.code in goods)):
             lines = " / ".join(self.read_lines()) or "it printed nothing"

@@ -9,7 +9,7 @@ import pytest
 
 from plexguard.cloud_run import __main__ as cloud_run
 from plexguard.cloud_run.commands.phase import open_book
-from plexguard.cloud_run.life import run_file
+from plexguard.cloud_run.life import runs
 from plexguard.cloud_run.phases import plex, preflight
 from plexguard.core import program
 from plexguard.core.clock import SystemClock
@@ -55,7 +55,7 @@ class Phase:
         monkeypatch.setenv("STATE_DIRECTORY", str(folder / "state"))
         monkeypatch.setenv("RUNTIME_DIRECTORY", str(self.runtime))
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "credentials"))
-        for function in (run_file.read_run, run_file.keep_run):
+        for function in (runs.read_run, runs.keep_run):
             monkeypatch.setitem(function.__kwdefaults__, "folder", self.runs)
         monkeypatch.setattr(preflight, "read_plex", lambda _journal: None)
         real = program.open_ports

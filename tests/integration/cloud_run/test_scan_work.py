@@ -16,6 +16,7 @@ from plexguard.cloud_run.section.told import Plan
 from plexguard.core import program
 from plexguard.core.clock import SystemClock
 from plexguard.core.program import run
+from plexguard.core.published import HoldSeen, Reading
 from plexguard.core.records import encode
 from tests.fakes.plex import PlexSimulator
 
@@ -48,8 +49,9 @@ class Machine:
         own.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
         monkeypatch.setattr(worker, "_URL", plex.url)
-        # The simulator's scanner is a thread of ours: it takes no time that could be told from that of the tests.
+        # The simulator is a thread of ours: it takes no time that could be told from that of the tests, and was started with them.
         monkeypatch.setattr(signals, "read_cpu_s", lambda: 0.0)
+        monkeypatch.setattr(signals, "find_server_start", lambda: 1.0)
         real = program.open_ports
         monkeypatch.setattr(program, "open_ports", lambda name: replace(real(name), clock=HastyClock()))
 
@@ -63,14 +65,27 @@ class Machine:
         self.plex.add_library(title, kind, self.media / title)
 
     def scan(self, **plan: Any) -> int:
+        return self.do("scan", **plan)
+
+    def analyze(self, **plan: Any) -> int:
+        return self.do("analyze", former=str(self.work / worker.FORMER), monitoring="local_quick", **plan)
+
+    def do(self, task: str, **plan: Any) -> int:
         made = Plan(data=str(self.plex.data), export=("plexguard-db-export",), **plan)
-        (self.work / worker.PLAN).write_text(json.dumps({"schema": 1, **encode(made)}))
-        return run("cloud-run", cloud_run.cli, ["work", "scan", str(self.work)])
+        self.folder_of(task).mkdir(exist_ok=True)
+        (self.folder_of(task) / worker.PLAN).write_text(json.dumps({"schema": 1, **encode(made)}))
+        return run("cloud-run", cloud_run.cli, ["work", task, str(self.folder_of(task))])
+
+    def folder_of(self, task: str) -> Path:
+        return self.work.parent / task
+
+    def told_of(self, task: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder_of(task) / worker.TOLD).read_text())
+        return found
 
     @property
     def told(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.work / worker.TOLD).read_text())
-        return found
+        return self.told_of("scan")
 
 
 @pytest.fixture
@@ -85,7 +100,10 @@ def test_libraries_are_scanned_and_what_came_and_went_is_told(machine: Machine) 
     machine.add("Films", "movie")
     machine.add("Music", "artist")
     assert machine.scan() == 0
-    assert {title: one["after"]["items"] for title, one in machine.told["libraries"].items()} == {"Films": 40, "Music": 30}
+    assert {one["after"]["title"]: one["after"]["items"] for one in machine.told["libraries"].values()} == {
+        "Films": 40,
+        "Music": 30,
+    }
 
     # One that was removed and two that are new, in a second run.
     (machine.work / worker.TOLD).unlink()
@@ -114,3 +132,46 @@ def test_library_that_is_not_there_is_told_with_those_that_are(machine: Machine)
     assert machine.scan(sections=("Filme",)) == 66
     assert "there is no library called Filme; there are: Films" in machine.told["failure"]
     assert machine.told["is_over"]
+
+
+def test_libraries_are_analysed_with_their_files_read_before_and_what_was_found_out_is_kept(machine: Machine) -> None:
+    machine.put("Films", *(f"Film {n}.mkv" for n in range(40)))
+    machine.add("Films", "movie")
+    assert machine.scan() == 0
+
+    assert machine.analyze() == 0
+
+    (films,) = machine.told_of("analyze")["libraries"].values()
+    assert (films["before"]["analysed"], films["after"]["analysed"]) == (0, 40)
+    checkpoint = machine.told_of("analyze")["checkpoint"]
+    assert Path(checkpoint["path"]).stat().st_size == checkpoint["size_bytes"]
+    # Again there is nothing to do.
+    (machine.folder_of("analyze") / worker.TOLD).unlink()
+    assert machine.analyze() == 0
+    assert machine.told_of("analyze")["checkpoint"] is None
+
+
+def test_plex_leaves_its_account_before_its_machine_goes(machine: Machine) -> None:
+    assert machine.plex.preferences.token
+    assert machine.do("sign-out") == 0
+    assert not machine.plex.preferences.token
+    # One that belongs to nobody has nothing to leave.
+    assert machine.do("sign-out") == 0
+
+
+def test_nothing_is_set_while_a_watchdog_holds_plex(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would set back what it found, in the midst of the work."""
+    looks = [HoldSeen(holders={"media": SystemClock().moment()}), HoldSeen(holders={"media": SystemClock().moment()}), HoldSeen()]
+    held = iter(looks)
+    seen: list[object] = []
+
+    class Hold:
+        @staticmethod
+        def look() -> Reading[HoldSeen]:
+            seen.append(machine.plex.preferences.value("autoEmptyTrash"))
+            return Reading(record=next(held))
+
+    monkeypatch.setattr(worker, "HOLD", Hold)
+    assert machine.scan() == 0
+    assert seen == [True, True, True]
+    assert machine.plex.preferences.value("autoEmptyTrash") is False

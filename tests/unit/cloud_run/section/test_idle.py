@@ -34,6 +34,29 @@ def test_nothing_is_done_before_it_can_have_begun() -> None:
     assert follow(*[IDLE] * 4, rules=replace(RULES, grace_s=91.0)).outcome is Outcome.DONE
 
 
+TELLING = replace(RULES, tells_end=True)
+
+
+def test_step_that_has_found_nothing_and_whose_end_plex_tells_needs_no_grace() -> None:
+    later = replace(TELLING, grace_s=1e6)
+    assert follow(IDLE, IDLE, rules=later).outcome is Outcome.GOING
+    assert follow(IDLE, IDLE, IDLE, rules=later).outcome is Outcome.DONE
+    # What was found is worked on after that.
+    found = replace(IDLE, count=101)
+    assert follow(*[found] * 9, rules=later).outcome is Outcome.GOING
+    assert follow(replace(IDLE, ended=False), *[replace(IDLE, ended=None)] * 9, rules=later).outcome is Outcome.GOING
+
+
+def test_step_of_which_nothing_is_left_and_no_end_is_told_has_vanished_after_two_minutes() -> None:
+    gone = replace(IDLE, ended=False)
+    assert follow(*[gone] * 4, rules=TELLING).outcome is Outcome.GOING
+    assert follow(*[gone] * 5, rules=TELLING).outcome is Outcome.VANISHED
+    # Of one whose end nobody tells that cannot be said; and what cannot be told for a moment begins it anew.
+    assert follow(*[gone] * 5).outcome is Outcome.GOING
+    assert follow(*[gone] * 4, replace(gone, activities=None), *[gone] * 4, rules=TELLING).outcome is Outcome.GOING
+    assert follow(*[gone] * 4, replace(gone, cpu_percent=90.0), *[gone] * 4, rules=TELLING).outcome is Outcome.GOING
+
+
 @pytest.mark.parametrize(
     "busy",
     [{"activities": 1}, {"processes": 1}, {"count": 101}, {"cpu_percent": 20.0}, {"ended": False}],
@@ -116,3 +139,11 @@ def test_done_is_only_what_was_seen_idle_at_the_last_looks_whatever_came_before(
             assert all(one.activities == one.processes == 0 and one.ended and one.cpu_percent < RULES.idle_percent for one in last)  # type: ignore[operator]
             assert len({one.count for one in last}) == 1
             break
+
+
+def test_scan_that_waits_for_a_slow_storage_is_no_stall_while_its_process_is_there() -> None:
+    waiting = replace(IDLE, activities=1, processes=1, cpu_percent=5.0, ended=False)
+
+    assert follow(*[waiting] * 40).outcome is Outcome.STALLED
+    assert follow(*[waiting] * 40, rules=replace(RULES, is_patient=True)).outcome is Outcome.GOING
+    assert follow(*[waiting] * 250, rules=replace(RULES, is_patient=True)).outcome is Outcome.OVER

@@ -112,7 +112,7 @@ class World:
     def _answer(self) -> None:
         self.live()
         self.clock.pass_time(0.01)
-        if self.has("api"):
+        if self.has("api") or self.has("down"):
             raise PlexBroken("500")
 
     # -- what it asks of the machine
@@ -139,6 +139,14 @@ class World:
             cpu_percent=None if self.has("cpu") else 150.0 if is_busy else 1.0,
             ended=None if api is None else not api and shelf.scanned_at > (step.scanned_at or 0),
         )
+
+    def started(self) -> float | None:
+        """A crash takes what runs with it, and a fault "down" is the time until Plex is there again."""
+        self.live()
+        if self.has("down"):
+            self.running = ""
+            return None
+        return float(sum(end <= self.clock.monotonic_s() - self.origin_s for _, end in self.faults.get("down", ())))
 
     def find_fault(self, since: Moment | None = None) -> str:
         self.live()

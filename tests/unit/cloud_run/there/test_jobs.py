@@ -81,6 +81,17 @@ def test_job_is_waited_for_however_often_the_connection_is_lost() -> None:
     assert seen == [False, False, True]
 
 
+def test_end_of_a_job_is_seen_though_nothing_that_it_tells_can_be_read() -> None:
+    clock, host = FakeClock(), FakeHost({"systemctl show": in_turn(RUNS, RUNS, DONE)})
+
+    def unread(_: Standing) -> None:
+        raise CommandFailed("cat told.json: no answer")
+
+    Job(host=host, name="scan").wait(clock, tell=unread)
+
+    assert len(host.ran) == 3
+
+
 def test_machine_that_stays_away_is_not_waited_for_for_ever() -> None:
     clock = FakeClock()
     host = FakeHost({"systemctl show": in_turn(RUNS, ConnectionLost("gone"))})

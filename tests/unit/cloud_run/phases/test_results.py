@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plexguard.cloud_run.phases import export
-from plexguard.cloud_run.phases.export import NotWhole
+from plexguard.cloud_run.phases import results
+from plexguard.cloud_run.phases.results import NotWhole
 from plexguard.cloud_run.section.told import Packed
 from plexguard.core.errors import IoFailed
 
@@ -20,10 +20,10 @@ def packed(path: Path, size_bytes: int = 7, content: bytes = b"archive") -> Pack
 def test_disk_without_room_is_told_before_anything_is_carried(tmp_path):
     folder = tmp_path / "delta/results" / HOME
     folder.mkdir(parents=True)
-    export._refuse_full(folder, (packed(tmp_path / "there"),))
+    results.refuse_full(folder, (packed(tmp_path / "there"),))
 
     with pytest.raises(IoFailed, match="are to be brought there") as refused:
-        export._refuse_full(folder, (packed(tmp_path / "there", size_bytes=1 << 60),))
+        results.refuse_full(folder, (packed(tmp_path / "there", size_bytes=1 << 60),))
 
     assert "plexguard-cloud-hold@delta" in refused.value.hint
 
@@ -32,13 +32,13 @@ def test_disk_without_room_is_told_before_anything_is_carried(tmp_path):
 def test_file_is_held_against_what_was_packed(tmp_path, monkeypatch, content):
     here = tmp_path / "plex.tar.zst"
     here.write_bytes(content)
-    monkeypatch.setattr(export, "fetch", lambda run, source, target, total: target)
+    monkeypatch.setattr(results, "fetch", lambda run, source, target, total: target)
 
     if content == b"archive":
-        assert export._bring(None, packed(Path("/there/plex.tar.zst")), tmp_path) == str(here)
+        assert results.bring(None, packed(Path("/there/plex.tar.zst")), tmp_path) == here
     else:
         with pytest.raises(NotWhole, match="is not what was packed there"):
-            export._bring(None, packed(Path("/there/plex.tar.zst")), tmp_path)
+            results.bring(None, packed(Path("/there/plex.tar.zst")), tmp_path)
 
 
 def test_the_last_three_stay(tmp_path):
@@ -47,6 +47,6 @@ def test_the_last_three_stay(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "plex.tar.zst").touch()
 
-    export._forget_old(tmp_path / names[2])
+    results.forget_old(tmp_path / names[2])
 
     assert sorted(one.name[-10:-8] for one in tmp_path.iterdir()) == ["11", "20", "30"]
