@@ -6,6 +6,7 @@ from typing import NoReturn
 import click
 
 from plexguard.cloud_run.commands import begin
+from plexguard.cloud_run.commands.apply import apply
 from plexguard.cloud_run.commands.ask_claim import ask_claim
 from plexguard.cloud_run.commands.cost import cost
 from plexguard.cloud_run.commands.destroy import destroy
@@ -30,7 +31,7 @@ NAME = begin.NAME
 @click.pass_context
 def cli(context: click.Context, config_path: Path) -> int:
     """Know what is rented, and leave nothing behind. Alone: name the runs."""
-    from plexguard.cloud_run.life.run_file import NO_RUNS, find_runs
+    from plexguard.cloud_run.life.runs import find_runs
 
     context.obj = config_path
     if context.invoked_subcommand:
@@ -38,12 +39,11 @@ def cli(context: click.Context, config_path: Path) -> int:
     begin.load(config_path)
     for name in find_runs():
         click.echo(name)
-    if not find_runs():
-        click.echo(NO_RUNS, err=True)
     return 0
 
 
 # By name; each finds the path of the configuration in its context: @click.pass_obj.
+cli.add_command(apply)
 cli.add_command(ask_claim)
 cli.add_command(cost)
 cli.add_command(destroy)

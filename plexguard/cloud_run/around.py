@@ -1,11 +1,11 @@
 """What the runs of the cloud need around their configuration, looked at for `plexguard-status check-config`: files of runs, each of
 which is read, and nothing is asked of the provider."""
 
-import grp
 import os
+import shutil
 
-from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life.run_file import FOLDER, find_runs, read_run
+from plexguard.cloud_run.config import Apply, Config
+from plexguard.cloud_run.life.runs import FOLDER, find_own, read_run
 from plexguard.cloud_run.rent.lease import Leases
 from plexguard.cloud_run.storage.choose import choose_media
 from plexguard.core.config import DEFAULT_PATH, read
@@ -16,9 +16,10 @@ from plexguard.core.state import state_directory
 from plexguard.core.suite import Around
 
 
-def look_around(config: Config, host: Host) -> Around:
+def look_around(config: Config, _apply: Apply, host: Host) -> Around:
     faults: list[str] = []
-    for name in find_runs(folder=FOLDER):
+    own = find_own(folder=FOLDER)
+    for name in own:
         try:
             file = read_run(name, folder=FOLDER)
         except ConfigError as error:
@@ -28,7 +29,7 @@ def look_around(config: Config, host: Host) -> Around:
             choose_media(file, read(DEFAULT_PATH, os.environ), config)
         except ConfigError as error:
             faults += [f"{FOLDER / name}.toml: {mistake}" for mistake in error.mistakes]
-    odd = sorted(file.name for file in FOLDER.glob("*.toml") if file.stem not in find_runs(folder=FOLDER))
+    odd = sorted(file.name for file in FOLDER.glob("*.toml") if file.stem not in own)
     faults += [f"{FOLDER / name}: is no name of a run, allowed are a-z, 0-9 and -, at most 31 of them" for name in odd]
     if config.provider == "none":
         faults += [f"[cloud-run] provider: missing, and something may be rented for {name}" for name in _find_leases()]
@@ -38,12 +39,7 @@ def look_around(config: Config, host: Host) -> Around:
 
 
 def _has_docker() -> bool:
-    """Tell whether there is the group whose members may ask the engine."""
-    try:
-        grp.getgrnam("docker")
-    except KeyError:
-        return False
-    return True
+    return shutil.which("docker") is not None
 
 
 def _find_leases() -> tuple[str, ...]:

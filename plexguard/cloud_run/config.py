@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
-from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, URL, Kind, choice, option, quote, show_list
+from plexguard.core.options import BOOLEAN, FOLDER, TEXT, THING_NAME, URL, Kind, choice, count, option, quote, show_list, span
 
 # The files below /etc/plexguard/credentials, and the credentials of these names.
 KEY_CREDENTIAL = "scaleway.secret-key"
@@ -103,3 +104,29 @@ class Config:
 
     def needed_credentials(self) -> tuple[str, ...]:
         return {"scaleway": (KEY_CREDENTIAL,), "ssh": (SSH_CREDENTIAL,)}.get(self.provider, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Where what a run has brought home is applied, and what must be so."""
+
+    SECTION: ClassVar[str] = "cloud-apply"
+
+    target: str = option(choice("local", "remote"), "local", "Whose Plex it is for: this machine's, or that of another, by ssh.")
+    remote_host: str = option(TEXT, "", "The other machine, as [USER@]HOST[:PORT]; root there.", environment="PLEX_REMOTE_HOST")
+    remote_path: str = option(FOLDER, "", 'The folder "Plex Media Server" there.', environment="PLEX_REMOTE_PATH")
+    remote_url: str = option(URL, "", "Where that Plex answers, seen from there. Empty: http://127.0.0.1:32400.")
+    data: str = option(FOLDER, "", "The folder of Plex's data here. Empty: that of the Plex that was found.")
+    merge_watch_state: bool = option(BOOLEAN, True, "Whether what users have watched and rated since is carried over.")
+    mappings: str = option(FOLDER, "", "The file of mappings from the paths that the run has to those that this Plex has.")
+    min_present: int = option(count(0, 100), 90, "How much of each library has to be where the archive has it, in per cent.")
+    most_loss: int = option(count(0, 100), 5, "How much smaller than here a library may be in it, in per cent.")
+    wait: timedelta = option(span("0s", "7d"), timedelta(hours=12), "For how long it waits until nobody is watching.")
+
+    def find_lacking(self) -> tuple[str, ...]:
+        """Return the options that have to be given and are not: the environment of the unit may, which nobody else sees."""
+        wanted = {"remote_host": self.remote_host, "remote_path": self.remote_path} if self.target == "remote" else {}
+        return tuple(name for name, value in wanted.items() if not value)
+
+
+FURTHER = (Apply,)

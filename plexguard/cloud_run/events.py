@@ -265,6 +265,31 @@ LIBRARY_DONE = Event(
         """,
 )
 
+LIBRARY_ANALYSED = Event(
+    name="cloud.library-analysed",
+    message_id="9217d3f246fd4a0aa3111c9be840d7cf",
+    priority=Priority.INFO,
+    message="{run}: {library} is analysed: {detail}",
+    subject="A library was analysed",
+    page=_PAGE,
+    fields={"run": str, "library": str, "detail": str},
+    about=("run", "library"),
+    ends=("cloud.library-trouble",),
+    meaning="""
+        On the machine of the run {run} Plex has analysed {library}: {detail}.
+        """,
+    decided="""
+        Nothing works on the library, its count of analysed items stands still and the processor is idle, at several looks in a row.
+        """,
+    did="""
+        What was found out is kept, and brought home; the run goes on with the next library.
+        """,
+    action="""
+        How far the run is:
+          plexguard-cloud-run status {run}
+        """,
+)
+
 EXPORTED = Event(
     name="cloud.exported",
     message_id="13def096e59b4961a70038ad5b5121b1",
@@ -287,6 +312,30 @@ EXPORTED = Event(
     action="""
         Put it in place of Plex's database at home, with Plex stopped, and keep what was watched meanwhile:
           plexguard-db-export restore --other-machine --merge-watch-state {path}
+        """,
+)
+
+STORAGE_MEASURED = Event(
+    name="cloud.storage-measured",
+    message_id="ce87025a57a043b3bc4a672c29977b4f",
+    priority=Priority.NOTICE,
+    message="{run}: {detail}",
+    subject="It was measured how fast a run's storage is",
+    page=_PAGE,
+    fields={"run": str, "detail": str},
+    about=("run",),
+    meaning="""
+        On the machine of the run {run}: {detail}.
+        """,
+    decided="""
+        Some large files were read through the mount, several at once, for 20 seconds; what its cache had of them before counts too.
+        """,
+    did="""
+        Nothing: the run goes on.
+        """,
+    action="""
+        Where that is less than the storage is to give, look at how its mount is set, and at what rclone says:
+          plexguard-cloud-run logs {run}
         """,
 )
 
@@ -314,6 +363,59 @@ LIBRARY_TROUBLE = Event(
         How far the run is, and what its units tell:
           plexguard-cloud-run status {run}
           plexguard-cloud-run logs {run}
+        """,
+)
+
+APPLIED = Event(
+    name="cloud.applied",
+    message_id="32cf7cce99e74032ad046d4134562bd2",
+    priority=Priority.NOTICE,
+    message="What {run} has brought home is applied on {target}, and Plex is well: {changes}",
+    subject="What a run has brought home is applied",
+    page=_PAGE,
+    fields={"run": str, "target": str, "changes": str, "kept": str},
+    about=("run",),
+    ends=("cloud.apply-failed",),
+    meaning="""
+        Plex on {target} runs on the database that the run {run} has brought home. What became of its libraries: {changes}.
+        """,
+    decided="""
+        Before Plex was stopped it was well, nobody was watching, the archive was whole, was for that server, lacked nothing that is
+        there, and its files are in their places. After, Plex is as well as before, and shows all libraries.
+        """,
+    did="""
+        What was there is kept on {target}, in {kept}. The server kept its identity and its settings.
+        """,
+    action="""
+        To put back what was there, on that machine, with Plex stopped:
+          plexguard-db-export undo --list
+          plexguard-db-export undo
+        """,
+)
+
+APPLY_FAILED = Event(
+    name="cloud.apply-failed",
+    message_id="3139e28565d24fe7a7012d4c73352d6c",
+    priority=Priority.ERR,
+    message="What {run} has brought home is not applied on {target}: {reason}",
+    subject="What a run has brought home is not applied",
+    page=_PAGE,
+    fields={"run": str, "target": str, "reason": str, "hint": str},
+    about=("run",),
+    meaning="""
+        Plex on {target} does not run on what the run {run} has brought home: {reason}.
+        """,
+    decided="""
+        plexguard-db-export says so, which looks before it stops Plex, and puts back what was there unless Plex is well after.
+        """,
+    did="""
+        Nothing, or what was there before was put back; the reason tells which. The archive stays where it is.
+        """,
+    action="""
+        {hint}
+        Then apply it again:
+          plexguard-cloud-run status {run}
+          systemctl start plexguard-cloud-apply@{run}.service
         """,
 )
 

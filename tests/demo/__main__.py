@@ -48,6 +48,7 @@ _SCENES: tuple[tuple[str, Callable[[Machine, Show], str]], ...] = (
     ("the database is damaged, and repaired without a row lost", database.mend_database),
     ("a library is gone, and comes back from the archive", database.put_back_database),
     ("a machine is rented, home loses its power, and nothing is left", cloud.rent_machine),
+    ("a library is scanned and analysed on a rented machine, and Plex at home gets it", cloud.run_and_apply),
     ("one screen shows how it is, before a fault and in it", scenes.show_status),
     ("what an operator sees", scenes.look_around),
 )

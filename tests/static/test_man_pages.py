@@ -202,9 +202,11 @@ def test_environment_variables_of_the_options_are_described():
     variables = {
         option.environment for section in SECTIONS.values() for option, _ in options(section).values() if option.environment
     }
-    assert variables == {"MEDIA_ROOTS", "MTIME_HOURS", "DRY_RUN", "PLEX_CONTAINER"}
+    of_apply = {"PLEX_REMOTE_HOST", "PLEX_REMOTE_PATH"}
+    assert variables == {"MEDIA_ROOTS", "MTIME_HOURS", "DRY_RUN", "PLEX_CONTAINER"} | of_apply
     for variable in variables:
-        assert variable in page_section(MAN / "plexguard-perms-audit.8", "ENVIRONMENT")
+        program = "cloud-run" if variable in of_apply else "perms-audit"
+        assert variable in page_section(MAN / f"plexguard-{program}.8", "ENVIRONMENT")
         assert variable in page_section(CONFIGURATION, "DESCRIPTION")
 
 

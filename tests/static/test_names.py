@@ -14,7 +14,7 @@ EACH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.
 # Units that act for a program have a stem of their own and call that program's command.
 ACTS_FOR = {
     "plexguard-alert": "plexguard-notify",
-    **{f"plexguard-cloud-{what}": "plexguard-cloud-run" for what in (*PHASES, "hold", "reaper", "resume")},
+    **{f"plexguard-cloud-{what}": "plexguard-cloud-run" for what in (*PHASES, "apply", "hold", "reaper", "resume")},
     "plexguard-mail": "plexguard-notify",
     "plexguard-perms-guard": "plexguard-perms-audit",
     "plexguard-perms-request": "plexguard-perms-audit",
@@ -26,7 +26,7 @@ ACTS_FOR = {
     "plexguard-reboot": "plexguard-net-recover",
 }
 # Folders of state that several units write to.
-SHARED = {"plexguard-rclone-watchdog": ("plex-hold",)}
+SHARED = {"plexguard-rclone-watchdog": ("plex-hold",), "plexguard-cloud-apply": ("db-export",)}
 
 
 def owner_of(stem: str) -> Program | None:

@@ -97,7 +97,12 @@ def read_rules():
         (
             2,
             "plexguard-cloud",
-            {"plexguard-cloud-run@.service", "plexguard-rclone-watchdog@.service", "plexguard-db-export.service"},
+            {
+                "plexguard-cloud-run@.service",
+                "plexguard-cloud-apply@.service",
+                "plexguard-rclone-watchdog@.service",
+                "plexguard-db-export.service",
+            },
             "plexguard-cloud-instance",
         ),
     ],

@@ -50,7 +50,9 @@ MOST_EXPOSED = 20
 # What runs sendmail, whose set-id bits have no effect behind anything that implies NoNewPrivileges=yes. It runs as user plexguard.
 # What rclone mounts with, fusermount3, has such a bit too; and most of the rest would hide the mount from everybody else.
 # What covers a mount point has to be seen by all too; and what looks through a container as Plex's user enters it.
+# What puts a database in place of Plex's is root, asks Plex, and may reach another machine.
 EXPOSED = {
+    "plexguard-cloud-apply@.service": 29,
     "plexguard-mail@.service": 67,
     "plexguard-rclone@.service": 70,
     "plexguard-rclone-cover@.service": 36,

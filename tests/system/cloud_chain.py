@@ -13,7 +13,7 @@ UNIT = run_unit(RUN)
 FILE = f"/etc/plexguard/cloud-run/{RUN}.toml"
 UNITS = tuple(phase_unit(phase, RUN) for phase in PHASES)
 # A run in which nobody is asked anything.
-EMPTY = 'claim = "never"\nscan = false\n'
+EMPTY = 'claim = "never"\nscan = false\nanalyze = false\n'
 UPTIME_S = 600
 # Drop-ins there are forgotten by a boot.
 _DROP_INS = "/run/systemd/system"
@@ -143,8 +143,8 @@ def prove_failure(machine: Machine, phase: str) -> None:
     start(machine, check=False)
 
     (told,) = events(machine, "cloud.run-failed", since_cursor=cursor)
-    assert (told["PLEXGUARD_PHASE"], told["PLEXGUARD_REASON"]) == (phase, "the service manager ended it: exit-code")
-    assert events(machine, "unit.failed", since_cursor=cursor) == []
+    assert (told["PLEXGUARD_PHASE"], told["PLEXGUARD_REASON"]) == (phase, "the service manager ended it: exit-code"), told
+    assert (failed := events(machine, "unit.failed", since_cursor=cursor)) == [], failed
     assert stopped_phases(machine, since_cursor=cursor) == list(reversed(PHASES[: PHASES.index(phase) + 1]))
     assert (state(machine)["phase"], state(machine)["failure"]) == ("failed", f"{phase}: {told['PLEXGUARD_REASON']}")
     assert machine.failed_units() == [phase_unit(phase, RUN)]

@@ -59,10 +59,12 @@ def docker_machine(deb: Path) -> Iterator[Machine]:
         yield machine
 
 
-def with_native_plex(deb: Path, suite: str = "bookworm") -> Layer:
+def with_native_plex(deb: Path, suite: str = "bookworm", *packages: str) -> Layer:
     simulator = [*sorted(native_plex.SIMULATOR.glob("*")), Path(native_plex.__file__)]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in simulator if file.is_file())).hexdigest()
-    return Layer(installed(READY.on(suite), deb), key=f"native plex {digest}", prepare=_prepare_native_plex)
+    return Layer(
+        installed(READY.on(suite).with_packages(*packages), deb), key=f"native plex {digest}", prepare=_prepare_native_plex
+    )
 
 
 def _prepare_native_plex(machine: Machine) -> None:

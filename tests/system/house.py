@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.fakes.scaleway import PROJECT, SECRET_KEY, FakeScaleway, Timing
 from tests.machine import READY, Machine, installed
+from tests.machine.machine import Source
 from tests.machine.network import InSwitch, Lan
 from tests.machine.rented import API, Rented
 from tests.system.conftest import configure
@@ -44,16 +45,25 @@ class House:
 
 @contextlib.contextmanager
 def house(
-    deb: Path, *, run: str = 'instance = "lite"\nmedia = ""\n', uptime_s: int | None = None, **options: Any
+    deb: Path,
+    *,
+    run: str = 'instance = "lite"\nmedia = ""\n',
+    uptime_s: int | None = None,
+    source: Source | None = None,
+    **options: Any,
 ) -> Iterator[House]:
-    """Give a home that is configured, with the run `delta`. run: its file. uptime_s: of the home. options: of FakeScaleway."""
+    """Give a home that is configured, with the run `delta`. run: its file, "" for none. uptime_s: of the home. source: of the home, not
+    the package alone. options: of FakeScaleway."""
     options = {"timing": Timing().scaled(0.05), **options}
     with contextlib.ExitStack() as stack:
         lan = stack.enter_context(Lan())
         rented = stack.enter_context(Rented(lan))
         cloud = stack.enter_context(rented.cloud(**options))
-        machine = stack.enter_context(Machine(installed(READY, deb), network=InSwitch(lan), name="house", uptime_s=uptime_s))
+        machine = stack.enter_context(
+            Machine(source or installed(READY, deb), network=InSwitch(lan), name="house", uptime_s=uptime_s)
+        )
         machine.write(KEY, SECRET_KEY + "\n", mode=0o600)
-        machine.write(RUN, run)
+        if run:
+            machine.write(RUN, run)
         configure(machine, CONFIG)
         yield House(machine=machine, cloud=cloud, rented=rented)

@@ -17,7 +17,7 @@ from tests.system.test_cloud_plex import INIT
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("cloud-rented")]
 
 # An engine in a machine in a machine cannot limit a container.
-RUN = 'instance = "lite"\nclaim = "never"\nlimited = false\nmedia = ""\nscan = false\n'
+RUN = 'instance = "lite"\nclaim = "never"\nlimited = false\nmedia = ""\n'
 OWN = "/opt/image"
 # There is no registry here: the image is made at boot, before the machine is ready.
 MAKE_IMAGE = """\
@@ -63,6 +63,8 @@ def test_run_on_a_rented_machine_comes_to_its_end_whatever_becomes_of_home(home:
     cloud_chain.start(machine, check=False)
     assert cloud_chain.done_phases(machine, since_cursor=cursor) == list(PHASES), machine.journal_text("-n", "60")
     assert home.cloud.left() == []
+    (brought,) = events(machine, "cloud.exported")
+    assert machine.run(["plexguard-db-export", "verify", brought["PLEXGUARD_PATH"]]).returncode == 0
     # Nobody is told of an orphan that is none, and nothing has failed on the way.
     assert events(machine, "cloud.orphan-found") == [] and machine.failed_units() == []
     assert cloud_chain.state(machine)["phase"] == "done"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from plexguard.cloud_run.commands import begin
-from plexguard.cloud_run.life.run_file import check_name, read_kept
+from plexguard.cloud_run.life.runs import check_name, read_kept
 from plexguard.core import program
 from plexguard.core.program import Ports
 

@@ -7,7 +7,7 @@ import click
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.life.chain import run_unit
-from plexguard.cloud_run.life.run_file import check_name
+from plexguard.cloud_run.life.runs import check_name
 from plexguard.core.program import Ports
 
 

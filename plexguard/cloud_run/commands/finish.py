@@ -6,7 +6,7 @@ import click
 
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life.run_file import check_name
+from plexguard.cloud_run.life.runs import check_name, read_kept
 from plexguard.core.program import Ports
 
 
@@ -21,6 +21,7 @@ def finish(config_path: Path, name: str) -> int:
 
 def run(config: Config, ports: Ports, name: str) -> int:
     from plexguard.cloud_run import events
+    from plexguard.cloud_run.life.chain import apply_unit
     from plexguard.cloud_run.life.state import DONE, Book
     from plexguard.cloud_run.life.summary import make_summary, show_libraries, show_seconds
     from plexguard.core.state import state_directory
@@ -39,4 +40,6 @@ def run(config: Config, ports: Ports, name: str) -> int:
         phases=show_seconds(summary),
         cost_euros=f"{summary.cost_euros:.2f}",
     )
+    if summary.result and read_kept(name, book.folder).apply:
+        ports.manager.start(apply_unit(name))
     return 0

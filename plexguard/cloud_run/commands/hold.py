@@ -7,7 +7,7 @@ import click
 
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life.run_file import check_name
+from plexguard.cloud_run.life.runs import check_name
 from plexguard.core.program import Ports
 from plexguard.core.spans import show_span
 
@@ -26,7 +26,7 @@ def hold(config_path: Path, name: str) -> int:
 
 def run(config: Config, ports: Ports, name: str) -> int:
     from plexguard.cloud_run import events
-    from plexguard.cloud_run.life.run_file import read_run
+    from plexguard.cloud_run.life.runs import read_run
     from plexguard.cloud_run.reap.world import open_world
     from plexguard.core.errors import TryAgain
 

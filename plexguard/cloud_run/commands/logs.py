@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from plexguard.cloud_run.life.run_file import check_name
+from plexguard.cloud_run.life.runs import check_name
 
 
 @click.command()

@@ -8,8 +8,8 @@ import click
 
 from plexguard.cloud_run.commands import begin
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life.chain import HOLDING_PHASES, LASTING_PHASES, PHASES, PREPARED_PHASES
-from plexguard.cloud_run.life.run_file import check_name, read_kept, read_run
+from plexguard.cloud_run.life.chain import FOLLOWING_PHASES, HOLDING_PHASES, LASTING_PHASES, PHASES, PREPARED_PHASES
+from plexguard.cloud_run.life.runs import check_name, read_kept, read_run
 from plexguard.core.program import Ports
 
 if TYPE_CHECKING:  # --help needs none of it
@@ -20,6 +20,9 @@ if TYPE_CHECKING:  # --help needs none of it
 
 # For how long a line may be lost again and again.
 _LOST_S, _PAUSE_S = 4 * 3600.0, 10.0
+_FULL_S = 1800.0
+# How often a machine may be booted in the midst of one phase.
+_MOST_BOOTS = 3
 
 
 @click.command(hidden=True)
@@ -87,9 +90,40 @@ def _do(phase: str, work: "Work") -> None:
     if phase != PHASES[0] and not work.book.begin(phase):
         work.tell("done before")
         return
-    _insist(work, lambda: find_phase(phase).work(work))
-    seconds = work.book.end(phase, is_done=phase in LASTING_PHASES)
+    _insist(work, lambda: _work(phase, work))
+    seconds = _end(work, phase)
     work.ports.journal.send(events.PHASE_DONE, run=work.name, phase=phase, seconds=seconds, line=work.book.state.line)
+
+
+def _work(phase: str, work: "Work") -> None:
+    """Do a phase; one whose machine was booted in its midst has lost what is in memory there, and gets it anew."""
+    from plexguard.cloud_run.there.jobs import JobGone
+
+    for attempt in range(_MOST_BOOTS + 1):
+        try:
+            find_phase(phase).work(work)
+            return
+        except JobGone as error:
+            if attempt == _MOST_BOOTS or phase not in FOLLOWING_PHASES:
+                raise
+            work.tell(f"setting up again: {error}")
+            for before in ("mount", "plex"):
+                find_phase(before).work(work)
+
+
+def _end(work: "Work", phase: str) -> float:
+    """Note that a phase has ended, for as long as a disk may be full. Raises IoFailed."""
+    from plexguard.core.errors import IoFailed
+
+    clock = work.ports.clock
+    until_s = clock.monotonic_s() + _FULL_S
+    while True:
+        try:
+            return work.book.end(phase, is_done=phase in LASTING_PHASES)
+        except IoFailed:
+            if clock.monotonic_s() >= until_s:
+                raise
+            clock.sleep(_PAUSE_S)
 
 
 def _insist(work: "Work", do: Callable[[], object]) -> None:

@@ -35,7 +35,7 @@ def plan(config_path: Path, name: str, output: str) -> int:
 def run(config: Config, ports: Ports, name: str, *, output: str, settings: Settings) -> int:
     """settings: of this machine, with its mounts."""
     from plexguard.cloud_run.choosing.planning import plan_run, tell_choice
-    from plexguard.cloud_run.life.run_file import read_run
+    from plexguard.cloud_run.life.runs import read_run
     from plexguard.cloud_run.phases.mount import read_storages
     from plexguard.cloud_run.providers.open import open_provider
     from plexguard.cloud_run.storage.choose import choose_media

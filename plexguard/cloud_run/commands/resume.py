@@ -26,7 +26,7 @@ _PAUSE_S = 10.0
 @click.pass_obj
 def resume(config_path: Path) -> int:
     """Take up the runs that a boot has cut off."""
-    return run(*begin.load(config_path))
+    return run(*begin.load_to_return(config_path))
 
 
 def run(config: Config, ports: Ports) -> int:
@@ -59,7 +59,7 @@ def run(config: Config, ports: Ports) -> int:
 def _take_up(name: str, world: "World") -> bool:
     """Start a run again, and return whether it was. Its first phase makes the lease one of this boot; until then the reaper leaves
     it alone. What is past its deadline the reaper gives back, by the provider's clock: this one may be wrong after a boot."""
-    from plexguard.cloud_run.life.run_file import find_runs
+    from plexguard.cloud_run.life.runs import find_runs
     from plexguard.core.errors import PlexguardError
 
     if name not in find_runs():

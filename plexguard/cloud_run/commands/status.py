@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plexguard.cloud_run.commands import begin
-from plexguard.cloud_run.life.run_file import NO_RUNS, check_name, find_runs
+from plexguard.cloud_run.life.runs import check_name, find_runs
 from plexguard.core import program
 from plexguard.core.program import FOUND_PROBLEMS, Ports
 
@@ -37,8 +37,6 @@ def status(config_path: Path, name: str | None, output: str) -> int:
 
     for one in found:
         click.echo("\n".join(show_whole(one)) if name else show(one))
-    if not found:
-        click.echo(NO_RUNS, err=True)
     return 0
 
 

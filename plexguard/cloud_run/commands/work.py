@@ -8,7 +8,7 @@ from plexguard.core import program
 
 
 @click.command(hidden=True)
-@click.argument("task", type=click.Choice(["scan", "export"]))
+@click.argument("task", type=click.Choice(["scan", "analyze", "export", "sign-out"]))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_obj
 def work(config_path: Path, task: str, folder: Path) -> int:

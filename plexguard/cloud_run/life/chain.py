@@ -5,12 +5,20 @@ PHASES = ("preflight", "instance", "mount", "database", "plex", "scan", "analyze
 HOLDING_PHASES = ("preflight", "instance", "mount", "plex")
 # Something comes first in these, and then somebody may be asked: `prepare`, by ExecStartPre= of their units.
 PREPARED_PHASES = ("plex",)
+# These work on the run's machine.
+WORKING_PHASES = ("database", "plex", "scan", "analyze", "export")
+# Of these the work is the machine's own, which is followed.
+FOLLOWING_PHASES = ("scan", "analyze", "export")
 # What these have done stays done: a run that is taken up again passes them by.
 LASTING_PHASES = ("database", "scan", "analyze", "export")
 
 
 def phase_unit(phase: str, run: str) -> str:
     return f"plexguard-cloud-{phase}@{run}.service"
+
+
+def apply_unit(run: str) -> str:
+    return phase_unit("apply", run)
 
 
 def run_unit(run: str) -> str:

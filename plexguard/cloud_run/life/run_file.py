@@ -1,27 +1,19 @@
-"""What a run is to be: /etc/plexguard/cloud-run/NAME.toml, one file a run, without sections."""
+"""What the file of a run says: options without sections. `runs.py` knows where these files are."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import ClassVar
 
 from plexguard.cloud_run.choosing.profiles import MONITORING, PROFILES, Limits, Profile
 from plexguard.cloud_run.config import EUROS, ZONE, Config
-from plexguard.core import config
-from plexguard.core.errors import IoFailed, MissingInput, UsageError
-from plexguard.core.events import show_path
 from plexguard.core.folders import is_system_folder
-from plexguard.core.options import BOOLEAN, TEXT, THING_NAME, Kind, choice, count, option, quote, show_list, size, span
+from plexguard.core.options import BOOLEAN, FOLDERS, TEXT, THING_NAME, Kind, choice, count, option, quote, show_list, size, span
 from plexguard.core.options import FOLDER as PLACE
+from plexguard.core.plex import NewLibrary
 from plexguard.core.spans import show_size
-from plexguard.core.state import PUBLISHED, write_atomic
 
-FOLDER = Path("/etc/plexguard/cloud-run")
-NO_RUNS = f"There is no run yet: write {FOLDER}/NAME.toml"
-# In the folder of a run's state: its file as it was when it began.
-_KEPT = "run.toml"
 _MIN_MEMORY = "256M"
 # A name as Docker has them: a registry, parts, a tag, a digest. No option, whatever is typed: it begins with a letter or digit.
 _IMAGE = re.compile(
@@ -52,6 +44,7 @@ MOUNT: Kind[str] = Kind('the name of a mount, such as "media"', _mount, quote)
 
 
 NEWEST, NONE = "newest", "none"
+HOME = "home"
 
 
 def _database(value: object) -> str:
@@ -72,6 +65,58 @@ def _titles(value: object) -> tuple[str, ...]:
 
 
 TITLES: Kind[tuple[str, ...]] = Kind('a list of titles, such as ["Films", "Music"]', _titles, show_list)
+
+
+# What Plex itself takes for a library of that kind.
+_USUAL = {
+    "movie": ("tv.plex.agents.movie", "Plex Movie"),
+    "show": ("tv.plex.agents.series", "Plex TV Series"),
+    "artist": ("tv.plex.agents.music", "Plex Music"),
+    "photo": ("com.plexapp.agents.none", "Plex Photo Scanner"),
+}
+_LANGUAGE = "en-US"
+_OF_LIBRARY = {"title", "type", "agent", "scanner", "language", "paths"}
+
+
+def _library(value: object) -> NewLibrary:
+    if not isinstance(value, dict) or not {"title", "type", "paths"} <= value.keys() <= _OF_LIBRARY or value["type"] not in _USUAL:
+        raise ValueError
+    agent, scanner = _USUAL[value["type"]]
+    folders = FOLDERS.parse(value["paths"])
+    made = NewLibrary(
+        title=TEXT.parse(value["title"]),
+        type=value["type"],
+        agent=TEXT.parse(value.get("agent", agent)),
+        scanner=TEXT.parse(value.get("scanner", scanner)),
+        language=TEXT.parse(value.get("language", _LANGUAGE)),
+        folders=folders,
+    )
+    if not (made.title and made.agent and made.scanner and made.language and folders):
+        raise ValueError
+    return made
+
+
+def _libraries(value: object) -> tuple[NewLibrary, ...] | str:
+    if value == HOME:
+        return HOME
+    if not isinstance(value, list):
+        raise ValueError
+    made = tuple(map(_library, value))
+    if len({library.title for library in made}) < len(made):
+        raise ValueError
+    return made
+
+
+def _show_libraries(libraries: tuple[NewLibrary, ...] | str) -> str:
+    return quote(libraries) if isinstance(libraries, str) else show_list(tuple(library.title for library in libraries))
+
+
+LIBRARIES: Kind[tuple[NewLibrary, ...] | str] = Kind(
+    f'"{HOME}", or [[libraries]] with title, type (movie, show, artist or photo) and paths; where they are not the usual ones also '
+    "agent, scanner and language",
+    _libraries,
+    _show_libraries,
+)
 
 
 def _trees(value: object) -> tuple[str, ...]:
@@ -97,7 +142,7 @@ class RunFile:
     swap: int = option(size("0", "4T"), 0, "The most swap beside it.")
     cpus: int = option(count(0, 1024), 0, "The most processors.")
     mount: str = option(
-        MOUNT, "", "Which mount of this machine, by its name in [rclone.NAME], the run has on its own. Empty: none."
+        MOUNT, "", "Which mount of this machine, by its name in [rclone.NAME], the run has on its own. Empty: the only one."
     )
     media: str = option(PLACE, "/Media", "Where it is mounted there. Empty: Plex sees no media.")
     mount_timeout: timedelta = option(
@@ -116,17 +161,30 @@ class RunFile:
         90,
         "How much of each library has to be in the storage, in per cent; with less the run stops before it rents.",
     )
+    libraries: tuple[NewLibrary, ...] | str = option(
+        LIBRARIES,
+        (),
+        "Which libraries are made there, where a run begins without a database: those of this machine's Plex, or a list of them.",
+    )
     scan: bool = option(BOOLEAN, True, "Whether Plex scans its libraries. Without, the run sets all up and goes on to its end.")
     sections: tuple[str, ...] = option(
         TITLES, (), "Which libraries are worked on, by their titles, in that order. Empty: all but those of photos."
     )
+    max_libraries: int = option(count(0, 1000), 0, "How many of these at the most, for a try. 0: all.")
     force_deep_scan: bool = option(BOOLEAN, False, "Whether everything is fetched anew, and not only what has changed.")
     most_loss: int = option(
         count(0, 100), 5, "How much of a library a scan may take, in per cent. With more it is undone, and the run fails."
     )
+    analyze: bool = option(BOOLEAN, True, "Whether Plex analyses its libraries after the scan.")
+    sonic: bool = option(BOOLEAN, True, "Whether that of music has the sonic analysis, which takes days.")
+    force_refresh: bool = option(BOOLEAN, False, "Whether all metadata of music are fetched anew before that.")
+    checkpoint: timedelta = option(
+        span("10min", "7d"), timedelta(hours=6), "How often what was found out is kept and brought home meanwhile."
+    )
     bring: tuple[str, ...] = option(
         TREES, ("metadata", "media"), "What is brought home beside the database: folders of Plex's, metadata and media."
     )
+    measure_storage: bool = option(BOOLEAN, False, "Whether it is measured first how fast the storage gives its files there.")
     bandwidth: int = option(
         size("0", "100G"), 0, "The most that is carried to and from the machine, in bytes a second. 0: no limit."
     )
@@ -147,6 +205,9 @@ class RunFile:
         "Whether Plex is to belong to an account: then a claim token is asked for, or fetched with an account's token.",
     )
     claim_timeout: timedelta = option(span("5s", "10min"), timedelta(minutes=3), "For how long it is asked for.")
+    apply: bool = option(
+        BOOLEAN, False, "Whether what it has brought home is applied at its end, as plexguard-cloud-apply@NAME.service does."
+    )
     keep: bool = option(BOOLEAN, False, "Whether the machine stays after the run until that time is over, to look at.")
     hold: timedelta = option(
         span("10min", "7d"), timedelta(hours=8), "For how long plexguard-cloud-hold@NAME.service keeps the machine, to look at."
@@ -164,6 +225,8 @@ class RunFile:
                 yield f"memory: found {show_size(self.memory)}, allowed is {least.allowed}"
         if is_system_folder(self.media) if self.media else self.mount:
             yield f'media: found "{self.media}", which is no place for media: use one such as "/Media"'
+        if self.libraries and self.database != NONE:
+            yield f'libraries: found with database = "{self.database}", which has libraries of its own: allowed with "{NONE}"'
 
     @property
     def profile(self) -> Profile:
@@ -190,47 +253,3 @@ class RunFile:
 
     def cost_limit_in(self, section: Config) -> float:
         return self.max_cost or section.max_cost
-
-
-def check_name(name: str) -> str:
-    """Return the name of a run if it is one. It becomes part of file names, of unit names and of labels. Raises UsageError."""
-    if not THING_NAME.fullmatch(name):
-        raise UsageError(f"{show_path(name)}: is no name of a run, allowed are a-z, 0-9 and -, at most 31 of them")
-    return name
-
-
-def read_run(name: str, *, folder: Path = FOLDER) -> RunFile:
-    """Return a run's file. Raises UsageError, MissingInput and ConfigError."""
-    path = folder / f"{check_name(name)}.toml"
-    if not path.exists():
-        raise MissingInput(f"{path}: there is no such run", hint=f"echo 'mount = \"NAME\"' | install -m 644 -D /dev/stdin {path}")
-    return _read(path)
-
-
-def keep_run(name: str, kept: Path, *, folder: Path = FOLDER) -> None:
-    """Keep a run's file as it is now, in the folder of its state: whoever prepares the next run in it changes none that works.
-    Raises IoFailed."""
-    path = folder / f"{name}.toml"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise IoFailed(f"Failed to read {path}: {error.strerror}") from error
-    write_atomic(kept / _KEPT, content, mode=PUBLISHED)
-
-
-def read_kept(name: str, kept: Path) -> RunFile:
-    """Return a run's file as it was when the run began. Raises what read_run() does."""
-    path = kept / _KEPT
-    return _read(path) if path.exists() else read_run(name)
-
-
-def _read(path: Path) -> RunFile:
-    settings = config.read_plain(path)
-    made = settings.take(RunFile)
-    settings.check()
-    return made
-
-
-def find_runs(*, folder: Path = FOLDER) -> tuple[str, ...]:
-    """Return the names of all runs that have a file; names that are none are left out."""
-    return tuple(sorted(file.stem for file in folder.glob("*.toml") if THING_NAME.fullmatch(file.stem)))

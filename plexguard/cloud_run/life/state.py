@@ -11,6 +11,7 @@ from plexguard.cloud_run.server.counting import Counted
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import TryAgain
 from plexguard.core.journal import Journal
+from plexguard.core.plex import NewLibrary
 from plexguard.core.state import StateFile, make_folder
 
 SCHEMA = 1
@@ -31,13 +32,13 @@ class Step:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """phase: at which the run is, or "done", "failed", "stopped" at its end. done, total: of what the phase counts, 0 when it
-    counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which
-    phase. deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in
-    all. image: of Plex's container. reference: the archive that it begins with, "" for none; before: what that holds; after: what
-    was brought home, and result: where that is. noted:
-    how many notes of the work on the machine were told. rented:
-    since when it is paid for, None before that. cost_euros: until this was written; the hour that has begun is a whole one.
-    steps: by phase. resumed: how often it was taken up again."""
+    counts nothing. line: how far it is, in words. eta: when the run is expected to end. failure: why it failed, in which phase.
+    deadline: of what it rents. choice: the machine it gets, None before that is known; hourly_euros: what it costs in all.
+    image: of Plex's container. reference: the archive that it begins with, "" for none; libraries: that are made where it
+    begins without; before: what the reference holds; after: what was brought home, and result: where that is. server: the id of
+    the one whose reference it is, "" for none. checkpoint: the last that was brought home while it worked. noted: how many
+    notes of the work on the machine were told. rented: since when it is paid for, None before that. cost_euros: until this was
+    written; the hour that has begun is a whole one. steps: by phase. resumed: how often it was taken up again."""
 
     phase: str
     began: datetime
@@ -53,9 +54,12 @@ class State:
     choice: Choice | None = None
     image: str = ""
     reference: str = ""
+    libraries: tuple[NewLibrary, ...] = ()
     before: tuple[Counted, ...] = ()
     after: tuple[Counted, ...] = ()
     result: str = ""
+    server: str = ""
+    checkpoint: str = ""
     noted: dict[str, int] = field(default_factory=dict)
     hourly_euros: float = 0.0
     rented: datetime | None = None

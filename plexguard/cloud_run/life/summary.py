@@ -37,10 +37,10 @@ class Summary:
 
 
 def make_summary(state: State) -> Summary:
-    before = {one.title: one for one in state.before}
+    before = {one.section: one for one in state.before}
     libraries = []
     for one in state.after:
-        earlier = before.get(one.title)
+        earlier = before.get(one.section)
         libraries.append(
             Change(
                 title=one.title,

@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life.run_file import find_runs, read_run
+from plexguard.cloud_run.life.runs import find_runs, read_run
 from plexguard.cloud_run.providers.open import open_provider
 from plexguard.cloud_run.providers.provider import Provider
 from plexguard.cloud_run.reap.observe import Observation, observe

@@ -26,10 +26,11 @@ class BadReference(DataError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """made: when, as its manifest says it, "" for one that has none."""
+    """made: when, and server: the id of whose it is, as its manifest says it, "" for one that has none."""
 
     path: str
     made: str
+    server: str = ""
 
 
 def find_reference(wanted: str, home: Commands, manager: Manager) -> Reference | None:
@@ -65,11 +66,11 @@ def read_newest(listed: Any) -> str | None:
 
 def _verify(path: str, home: Commands) -> Reference:
     """Return an archive that is what was written, of a database that was sound. Raises BadReference, Refused."""
-    fault, made = verify(path, home)
+    fault, said = verify(path, home)
     if fault:
         raise BadReference(
             f"{path}: {fault}",
             hint="name another archive in the run's file, see: plexguard-db-export list; or make one: "
             f"systemctl start {_EXPORT_UNIT}",
         )
-    return Reference(path=path, made=made)
+    return Reference(path=path, made=said["made"], server=said["server"])

@@ -20,42 +20,48 @@ _OF_STORAGE = ("remote", "canary", "extra_flags")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """A mount for a run. remote: as rclone names it, "" for one that others make. point: where, on the run's machine. options: what
-    [rclone.NAME] there says."""
+    """A mount for a run. remote: as rclone names it, "" for one that others make. point: where, on the run's machine; home: where
+    on this one. options: what [rclone.NAME] there says."""
 
     name: str
     remote: str
     point: str
+    home: str
     options: Mapping[str, object]
 
 
 def choose_media(run: RunFile, settings: Settings, config: Config) -> Media | None:
-    """Return the mount of a run, None where its file names none. settings: of this machine. config: of runs; one that works here
-    has the mount as home has it.
+    """Return the mount of a run: the one that its file names, or the only one there is; None where it wants none, or has its media
+    on its machine anyway. settings: of this machine. config: of runs; one that works here has the mount as home has it.
 
     Raises ConfigError, also for one that is no mount of home's, or that rclone does not make, and where there is none for a machine
     that is rented, which has no media of its own.
     """
     is_local = config.provider == "local"
-    if not run.mount and not (config.is_rented and run.media):
+    if not run.media:
         return None
     mounts: Mapping[str, Any] = settings.take(suite.section_of("rclone")).mount
     settings.check()
     able = sorted(name for name, mount in mounts.items() if is_local or mount.is_ours)
-    if not run.mount:
+    name = run.mount or (able[0] if len(able) == 1 else "")
+    if not name and not config.is_rented:
+        return None
+    if not name:
         allowed = f'one of [rclone.NAME]: {", ".join(able) or "none"}; or media = "", and Plex sees none'
         raise ConfigError((f"mount: missing, allowed is {allowed}",))
-    if run.mount not in able:
-        what = "which somebody else mounts" if run.mount in mounts else "and there is no such mount"
-        raise ConfigError((f'mount: found "{run.mount}", {what}; allowed is one of [rclone.NAME]: {", ".join(able) or "none"}',))
-    mount = mounts[run.mount]
+    if name not in able:
+        what = "which somebody else mounts" if name in mounts else "and there is no such mount"
+        raise ConfigError((f'mount: found "{name}", {what}; allowed is one of [rclone.NAME]: {", ".join(able) or "none"}',))
+    mount = mounts[name]
     given = {
         **{name: getattr(mount, name) for name in _OF_STORAGE},
         **{"mount_point": run.media, "profile": run.instance, "read_only": True, "uid": UID, "gid": GID},
         # Nobody watches there.
         "restart_container": True,
     }
-    return Media(name=run.mount, remote=mount.remote, point=mount.mount_point if is_local else run.media, options=given)
+    return Media(
+        name=name, remote=mount.remote, point=mount.mount_point if is_local else run.media, home=mount.mount_point, options=given
+    )
 
 
 def render_config(media: Media) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plexguard.cloud_run import __main__ as cloud_run
-from plexguard.cloud_run.life import run_file
+from plexguard.cloud_run.life import runs
 from plexguard.cloud_run.rent.acquire import acquire
 from plexguard.core import program
 from plexguard.core.program import run
@@ -43,7 +43,7 @@ class Bench:
         monkeypatch.setenv("STATE_DIRECTORY", str(self.state))
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder / "credentials"))
         monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-        for function in (run_file.read_run, run_file.find_runs, run_file.keep_run):
+        for function in (runs.read_run, runs.find_runs, runs.keep_run):
             monkeypatch.setitem(function.__kwdefaults__, "folder", self.runs)
         real = program.open_ports
         monkeypatch.setattr(program, "open_ports", lambda name: replace(real(name), manager=self.unit, clock=QuickClock()))

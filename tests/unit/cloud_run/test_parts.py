@@ -1,6 +1,5 @@
 """The small parts: whose machines, what there is in words, amounts, units, what is around."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from plexguard.cloud_run import around
 from plexguard.cloud_run.choosing.estimate import Prices
-from plexguard.cloud_run.config import Config
+from plexguard.cloud_run.config import Apply, Config
 from plexguard.cloud_run.rent.lease import Leases
 from plexguard.cloud_run.rent.money import find_spent, show_euros
 from plexguard.cloud_run.rent.owner import find_owner
@@ -64,8 +63,8 @@ def test_cost_of_a_machine_is_that_of_its_hours_and_its_disk():
 
 
 def test_reaper_is_wanted_only_where_something_may_be_rented():
-    assert drop_ins(Config(), SITE) == {}
-    assert drop_ins(Config(provider="scaleway"), SITE) == {
+    assert drop_ins(Config(), Apply(), SITE) == {}
+    assert drop_ins(Config(provider="scaleway"), Apply(), SITE) == {
         "plexguard.target.d/50-cloud.conf": "[Unit]\nWants=plexguard-cloud-reaper.timer plexguard-cloud-resume.service\n"
     }
 
@@ -75,28 +74,27 @@ def test_lease_without_a_provider_is_found_around(tmp_path, monkeypatch):
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     Leases(tmp_path, FakeJournal()).save(LEASE)
 
-    found = around.look_around(Config(), FakeHost())
+    found = around.look_around(Config(), Apply(), FakeHost())
 
     assert found.faults == ("[cloud-run] provider: missing, and something may be rented for delta",)
-    assert around.look_around(Config(provider="ssh", ssh="nas"), FakeHost()).faults == ()
+    assert around.look_around(Config(provider="ssh", ssh="nas"), Apply(), FakeHost()).faults == ()
 
 
 def test_runs_on_this_machine_need_its_docker(tmp_path, monkeypatch):
     monkeypatch.setattr(around, "FOLDER", tmp_path)
     monkeypatch.setattr(around, "_has_docker", lambda: False)
 
-    assert "apt install docker.io" in " ".join(around.look_around(Config(provider="local"), FakeHost()).faults)
+    assert "apt install docker.io" in " ".join(around.look_around(Config(provider="local"), Apply(), FakeHost()).faults)
     monkeypatch.setattr(around, "_has_docker", lambda: True)
-    assert around.look_around(Config(provider="local"), FakeHost()).faults == ()
+    assert around.look_around(Config(provider="local"), Apply(), FakeHost()).faults == ()
 
 
-def test_only_runs_on_this_machine_may_ask_its_docker():
-    name = "plexguard-cloud-plex@.service.d/50-docker.conf"
-    with_docker = replace(SITE, has_docker=True)
+def test_only_what_works_on_this_machine_is_root_here():
+    made = drop_ins(Config(provider="local"), Apply(), SITE)
 
-    assert drop_ins(Config(provider="local"), with_docker)[name] == "[Service]\nSupplementaryGroups=docker\n"
-    assert name not in drop_ins(Config(provider="local"), SITE)
-    assert name not in drop_ins(Config(provider="ssh", ssh="nas"), with_docker)
+    as_root = {name.partition("@")[0].rpartition("-")[2] for name, text in made.items() if "User=root\n" in text}
+    assert as_root == {"database", "plex", "scan", "analyze", "export"}
+    assert not any("User=" in text for text in drop_ins(Config(provider="ssh", ssh="nas"), Apply(), SITE).values())
 
 
 def test_mistakes_in_the_files_of_runs_are_found_around(tmp_path, monkeypatch):
@@ -104,7 +102,7 @@ def test_mistakes_in_the_files_of_runs_are_found_around(tmp_path, monkeypatch):
         (tmp_path / f"{name}.toml").write_text(text)
     monkeypatch.setattr(around, "FOLDER", tmp_path)
 
-    found = around.look_around(Config(), FakeHost())
+    found = around.look_around(Config(), Apply(), FakeHost())
 
     assert [fault.removeprefix(str(tmp_path)) for fault in found.faults] == [
         "/bad.toml: x: unknown option",

@@ -9,12 +9,13 @@ from plexguard.cloud_run.commands import phase as phases
 from plexguard.cloud_run.commands import resume, status
 from plexguard.cloud_run.commands.logs import make_argv
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life import progress, run_file
+from plexguard.cloud_run.life import progress, runs
 from plexguard.cloud_run.life.chain import PHASES, phase_unit, run_unit
 from plexguard.cloud_run.life.run_file import RunFile
 from plexguard.cloud_run.life.state import DONE, FAILED
 from plexguard.cloud_run.phases.settle import settle
 from plexguard.cloud_run.rent.lease import Leases
+from plexguard.cloud_run.there.jobs import JobGone
 from plexguard.core.errors import PeerError, TryAgain
 from plexguard.core.host import Completed
 from plexguard.core.manager import SystemdManager, Unit
@@ -32,7 +33,7 @@ def ports(tmp_path, monkeypatch):
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/delta.toml").write_text("")
-    for function in (run_file.read_run, run_file.find_runs, run_file.keep_run):
+    for function in (runs.read_run, runs.find_runs, runs.keep_run):
         monkeypatch.setitem(function.__kwdefaults__, "folder", tmp_path / "runs")
     host = FakeHost(
         answers={
@@ -145,7 +146,27 @@ def test_file_that_is_changed_changes_no_run_that_has_begun(ports, work, tmp_pat
     (tmp_path / "runs/delta.toml").write_text("colour = 1\n")
 
     assert phases.run(LOCAL, ports, "instance", "delta") == 0
-    assert run_file.read_kept("delta", work.book.folder).monitoring == "local_quick"
+    assert runs.read_kept("delta", work.book.folder).monitoring == "local_quick"
+
+
+def test_machine_that_was_booted_in_the_midst_is_set_up_again(ports, work, monkeypatch):
+    done = []
+
+    class Phase:
+        def __init__(self, name):
+            self.name = name
+
+        def work(self, _work):
+            done.append(self.name)
+            if done == ["scan"]:
+                raise JobGone("booted")
+
+    monkeypatch.setattr(phases, "find_phase", Phase)
+    go_through(work, until="scan")
+
+    phases._work("scan", work)
+
+    assert done == ["scan", "mount", "plex", "scan"]
 
 
 # -- how it has ended ---------------------------------------------------------------------------------------------------

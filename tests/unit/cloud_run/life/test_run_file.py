@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from plexguard.cloud_run.config import Config
-from plexguard.cloud_run.life.run_file import RunFile, check_name, find_runs, read_run
+from plexguard.cloud_run.life.run_file import RunFile
+from plexguard.cloud_run.life.runs import check_name, read_run
 from plexguard.core.errors import ConfigError, MissingInput, UsageError
 
 GIB = 1 << 30
@@ -81,13 +82,41 @@ def test_name_that_could_be_no_unit_is_refused(name, tmp_path):
         read_run(name, folder=tmp_path)
 
 
-def test_runs_are_found_by_their_files(tmp_path):
-    for name in ("delta", "full", "Bad Name"):
-        write(tmp_path, "", name)
-    (tmp_path / "notes.txt").touch()
+FILMS = '[[libraries]]\ntitle = "Films"\ntype = "movie"\npaths = ["/Media/Films"]\n'
 
-    assert find_runs(folder=tmp_path) == ("delta", "full")
-    assert find_runs(folder=tmp_path / "gone") == ()
+
+def test_libraries_that_a_run_makes_are_those_of_home_or_listed_with_what_is_usual(tmp_path):
+    assert read_run("delta", folder=write(tmp_path, 'libraries = "home"\n')).libraries == "home"
+    (films, own) = read_run(
+        "delta",
+        folder=write(
+            tmp_path,
+            FILMS + '[[libraries]]\ntitle = "Own"\ntype = "artist"\npaths = ["/Media/a", "/Media/b"]\nlanguage = "fr-FR"\n'
+            'agent = "tv.plex.agents.none"\nscanner = "Plex Music"\n',
+        ),
+    ).libraries
+    assert (films.title, films.agent, films.scanner, films.language) == ("Films", "tv.plex.agents.movie", "Plex Movie", "en-US")
+    assert (own.folders, own.agent, own.language) == (("/Media/a", "/Media/b"), "tv.plex.agents.none", "fr-FR")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILMS + FILMS,
+        FILMS.replace("movie", "film"),
+        FILMS.replace("title", "name"),
+        FILMS.replace('["/Media/Films"]', "[]"),
+        FILMS.replace('["/Media/Films"]', '["Films"]'),
+        FILMS.replace('"Films"', '""'),
+        FILMS + 'more = "x"\n',
+        'libraries = "cloud"\n',
+        "libraries = [1]\n",
+        'libraries = "home"\ndatabase = "newest"\n',
+    ],
+)
+def test_libraries_that_could_not_be_made_are_a_mistake(text, tmp_path):
+    with pytest.raises(ConfigError, match="libraries: found"):
+        read_run("delta", folder=write(tmp_path, text))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ STATE = State(
     rented=BEGIN,
     hourly_euros=0.2,
     before=(FILMS, MUSIC),
-    after=(replace(FILMS, items=351), replace(MUSIC, analysed=456_534), replace(FILMS, title="Kids", items=5)),
+    after=(replace(FILMS, items=351), replace(MUSIC, analysed=456_534), replace(FILMS, section=5, title="Kids", items=5)),
     steps={"instance": Step(began=MADE, seconds=95.4), "scan": Step(began=MADE, seconds=3_600.2)},
 )
 

@@ -44,13 +44,28 @@ def told(**run) -> Mount:
     return mounts[name]
 
 
-def test_run_without_a_mount_has_none():
-    assert media(mount="") is media(mount="", provider="local") is None
+ONE_MORE = '[rclone.films]\nremote = "s3:films"\nmount_point = "/mnt/films"\n'
+
+
+def test_run_that_names_no_mount_has_the_only_one_there_is():
+    for provider in ("ssh", "scaleway"):
+        found = media(mount="", provider=provider)
+        assert found is not None and (found.name, found.point, found.home) == ("media", "/Media", "/mnt/media")
+
+
+def test_run_whose_machine_has_its_media_anyway_needs_no_mount():
+    # Of this machine's two either may be meant, and none.
+    assert media(mount="", provider="local") is None
+    assert media(HOME + ONE_MORE, mount="", provider="ssh") is None
+    assert media("", mount="", provider="ssh") is None
+    assert media(mount="", media="", provider="ssh") is None
 
 
 def test_machine_that_is_rented_has_no_media_of_its_own():
-    with pytest.raises(ConfigError, match=r"mount: missing, allowed is one of \[rclone.NAME\]: media; or media = \"\""):
-        media(mount="", provider="scaleway")
+    with pytest.raises(ConfigError, match=r"mount: missing, allowed is one of \[rclone.NAME\]: films, media; or media = \"\""):
+        media(HOME + ONE_MORE, mount="", provider="scaleway")
+    with pytest.raises(ConfigError, match=r"mount: missing, allowed is one of \[rclone.NAME\]: none; or media = \"\""):
+        media("", mount="", provider="scaleway")
     assert media(mount="", media="", provider="scaleway") is None
 
 

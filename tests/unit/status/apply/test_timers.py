@@ -1,6 +1,7 @@
 """Applying a changed configuration to the timers that it has the target want."""
 
 from plexguard.cloud_run import units as cloud_units
+from plexguard.cloud_run.config import Apply
 from plexguard.cloud_run.config import Config as CloudConfig
 from plexguard.core.manager import Unit
 from plexguard.core.units import Site
@@ -43,7 +44,7 @@ def test_what_is_masked_stays_off_and_is_told() -> None:
 
 def test_reaper_is_started_with_the_provider_and_stopped_with_it() -> None:
     reaper, site = "plexguard-cloud-reaper.timer", Site(folders=(), mounts=())
-    on, off = (cloud_units.drop_ins(CloudConfig(provider=name), site) for name in ("local", "none"))
+    on, off = (cloud_units.drop_ins(CloudConfig(provider=name), Apply(), site) for name in ("local", "none"))
     manager = FakeManager()
 
     assert apply_timers(off, on, manager) == (f"{reaper}: started",)
