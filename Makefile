@@ -72,7 +72,7 @@ bench: $(DEB) build/pypi/installed
 	$(PYTHON) -m tests.bench
 
 # Every fault many times, in hours; build/soak.md says what became of it. In minutes: make soak SOAK="--times 1 --slow-s 60 --calm-s 60"; only
-# the exports: SOAK="--times 0 --slow-s 0 --calm-s 0 --no-kills".
+# the exports: SOAK="--times 0 --slow-s 0 --calm-s 0 --no-kills --no-scans".
 SOAK :=
 soak: $(DEB) build/pypi/installed
 	$(PYTHON) -m tests.soak $(SOAK)

@@ -1,5 +1,5 @@
-"""Make every fault of mounts, exports of a library at work, and kills of whoever rents, many times; build/soak.md says what became
-of them, for people, and build/soak.json for programs.
+"""Make every fault of mounts and of scans on a run's machine, exports of a library at work, and kills of whoever rents; build/soak.md
+says what became of them, for people, and build/soak.json for programs.
 
 Several machines are at it side by side, each with its own faults. One that did not come through is put away with what it told, and a
 fresh one goes on. Ends with 0 only if everything was right each time.
@@ -17,10 +17,11 @@ from pathlib import Path
 
 from plexguard.core.errors import PlexguardError
 from tests.machine import Machine, MachineError, can_run
-from tests.soak import exports, kills
+from tests.soak import exports, kills, scans
 from tests.soak.exports import Exports, export_while_written
 from tests.soak.kills import Kills, kill_all
 from tests.soak.reading import Calm, read_slowly
+from tests.soak.scans import Scanned, scan_all
 from tests.system.conftest import DEB
 from tests.system.mount_faults import ALL, CACHE_MB, OF_CONTENT, OF_RCLONE, OF_STORAGE, SLOW, Fault, Met, find_wrongs, meet
 from tests.system.mounting import Stand, watch, with_storage
@@ -45,6 +46,7 @@ class Soak:
     calm: list[Calm] = field(default_factory=list)
     exports: list[Exports] = field(default_factory=list)
     kills: list[Kills] = field(default_factory=list)
+    scans: list[Scanned] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, what: Met | Failed | Calm) -> None:
@@ -114,6 +116,17 @@ def soak_kills(soak: Soak) -> None:
         soak.note(Failed("kills of whoever rents", str(error) or "something is left"))
 
 
+def soak_scans(soak: Soak) -> None:
+    try:
+        for scanned in scan_all():
+            soak.scans.append(scanned)
+            print("".join(scans.describe(scanned)).strip(), flush=True)
+            if scanned.wrong:
+                soak.note(Failed(f"scan: {scanned.fault}", scanned.wrong))
+    except (MachineError, AssertionError) as error:
+        soak.note(Failed("scans on a run's machine", str(error)))
+
+
 def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = ALL) -> Soak:
     soak = Soak()
     parts = [[fault for fault in group if fault in faults] for group in (OF_RCLONE, OF_STORAGE, OF_CONTENT)]
@@ -131,7 +144,9 @@ def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = A
 
 def _write(soak: Soak) -> None:
     _BUILD.mkdir(exist_ok=True)
-    found = {name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports", "kills")}
+    found = {
+        name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports", "kills", "scans")
+    }
     (_BUILD / "soak.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (_BUILD / "soak.md").write_text("\n".join(make_report(soak)) + "\n", encoding="utf-8")
 
@@ -152,6 +167,8 @@ def make_report(soak: Soak) -> Iterator[str]:
         yield from exports.describe(exported)
     for killed in soak.kills:
         yield from kills.describe(killed)
+    for scanned in soak.scans:
+        yield from scans.describe(scanned)
     for what in soak.failed:
         yield f"\n## {what.fault}: did not come through\n\n```\n{what.reason}\n```"
 
@@ -184,6 +201,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--calm-s", type=float, default=3600, help="how long many read slowly (default: an hour)")
     parser.add_argument("--exports", type=int, default=200, help="how many exports are made of a library at work (default: 200)")
     parser.add_argument("--no-kills", action="store_true", help="whoever rents is not killed")
+    parser.add_argument("--no-scans", action="store_true", help="nothing happens in the midst of scans on a run's machine")
     parser.add_argument("--fault", action="append", choices=[fault.name for fault in ALL], help="only this one; repeatable")
     given = parser.parse_args(argv)
     reason = can_run()
@@ -196,6 +214,8 @@ def main(argv: Sequence[str]) -> int:
     soak_exports(soak, times=given.exports)
     if not given.no_kills:
         soak_kills(soak)
+    if not given.no_scans:
+        soak_scans(soak)
     _write(soak)
     print("\n".join(make_report(replace(soak, failed=[]))))
     is_right = not soak.failed and not any(map(find_wrongs, soak.met)) and not any(calm.remounts for calm in soak.calm)

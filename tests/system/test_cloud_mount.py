@@ -1,5 +1,6 @@
 """The storage on a run's machine, which is a real one that is reached by ssh: mounted and proven there, told, and taken away."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,6 +89,12 @@ class Pair:
 
 @pytest.fixture
 def pair(deb: Path) -> Iterator[Pair]:
+    with open_pair(deb) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def open_pair(deb: Path) -> Iterator[Pair]:
     with (
         Lan() as lan,
         Machine(guest_source(), network=AtSwitch(lan), name="guest", allow_degraded=True) as guest,
@@ -165,20 +172,20 @@ def test_storage_is_mounted_and_proven_for_the_container_and_nothing_stays(pair:
     assert not events(pair.house, "cloud.mount-left")
 
 
-def start_plex(pair: Pair) -> None:
-    """Have Plex run there, with a library of films."""
+def start_plex(pair: Pair, run: str = "") -> None:
+    """Have Plex run there. run: what its file has beside."""
     guest = pair.guest
     guest.push(SIMULATOR, "/opt/image/usr/lib/plexmediaserver/simulator")
     guest.run(["cp", "/opt/image/usr/lib/plexmediaserver/simulator/plex-media-server", f"/opt/image{docker_plex.PROGRAM}"])
     guest.write("/opt/image/init", CLAIMED, mode=0o755)
     docker_plex.make_image(guest, own="/opt/image")
-    assert pair.start(PLEX, unit=PLEX_UNIT) == 0, told(pair)
-    add_library(guest, "Films", "/Media/Films")
+    assert pair.start(PLEX + run, unit=PLEX_UNIT) == 0, told(pair)
 
 
 def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is_made_anew(pair: Pair) -> None:
     stand, guest = Stand(pair.guest), pair.guest
     start_plex(pair)
+    add_library(guest, "Films", "/Media/Films")
     assert empties_trash(guest)
     assert guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"]).stdout
 

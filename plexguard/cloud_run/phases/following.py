@@ -19,7 +19,6 @@ from plexguard.cloud_run.there.jobs import Job, JobFailed
 from plexguard.cloud_run.there.remote_files import put
 from plexguard.core.errors import DataError, IoFailed, PlexguardError
 from plexguard.core.host import Commands
-from plexguard.core.notify import one_line
 from plexguard.core.program import FOUND_PROBLEMS
 from plexguard.core.records import decode, encode
 from plexguard.core.zipped import zip_suite
@@ -103,8 +102,10 @@ class Following:
         if note.kind == "measured":
             self.run.ports.journal.send(events.STORAGE_MEASURED, run=self.run.name, detail=note.text)
             return
-        kind = _DONE.get(self.task, events.LIBRARY_TROUBLE) if note.kind == "done" else events.LIBRARY_TROUBLE
-        self.run.ports.journal.send(kind, run=self.run.name, library=note.about, detail=note.text)
+        if note.kind == "done" and self.task in _DONE:
+            self.run.ports.journal.send(_DONE[self.task], run=self.run.name, library=note.about, detail=note.text)
+        else:
+            self.run.tell_trouble(note.text, library=note.about)
 
     def _bring(self, checkpoint: Packed) -> None:
         try:
@@ -112,8 +113,7 @@ class Following:
             self.run.book.change(checkpoint=checkpoint.path)
         except PlexguardError as error:
             self.refused = checkpoint.path
-            detail = f"what was found out cannot be brought home just now: {one_line(str(error))}"
-            self.run.ports.journal.send(events.LIBRARY_TROUBLE, run=self.run.name, library="", detail=detail)
+            self.run.tell_trouble(f"what was found out cannot be brought home just now: {error}")
 
     def _read(self, file: str) -> Told | None:
         done = self.machine.run(["cat", "--", file], timeout_s=_CALL_S, check=False)

@@ -13,6 +13,8 @@ from plexguard.core.state import make_folder
 
 # Beside the newest, for who finds out late what it lacks.
 _MOST_KEPT = 3
+# How often a file is fetched that arrives as another than was packed.
+_MOST_FETCHED = 3
 # What a disk has to have left.
 _SPARE_BYTES = 1 << 30
 
@@ -27,16 +29,24 @@ def open_results(run: Work) -> Path:
 
 
 def bring(run: Work, packed: Packed, folder: Path) -> Path:
-    """Return where a file is here, which is what was packed. Raises NotWhole, and what carrying raises."""
-    here = Path(fetch(run, packed.path, str(folder / Path(packed.path).name), total=packed.size_bytes))
-    try:
-        with here.open("rb") as file:
-            is_same = hashlib.file_digest(file, "sha256").hexdigest() == packed.sha256
-    except OSError as error:
-        raise IoFailed(f"Failed to read {here}: {error.strerror}") from error
-    if not is_same:
-        raise NotWhole(f"{here}: is not what was packed there", hint="look at the disk here: dmesg; smartctl")
-    return here
+    """Return where a file is here, which is what was packed: days of work are in it, and one that is not is fetched anew. Raises
+    NotWhole, and what carrying raises."""
+    here = folder / Path(packed.path).name
+    for attempt in range(1, _MOST_FETCHED + 1):
+        fetch(run, packed.path, str(here), total=packed.size_bytes)
+        try:
+            with here.open("rb") as file:
+                is_same = hashlib.file_digest(file, "sha256").hexdigest() == packed.sha256
+            if is_same:
+                return here
+            here.unlink()
+        except OSError as error:
+            raise IoFailed(f"Failed to read {here}: {error.strerror}") from error
+        if attempt < _MOST_FETCHED:
+            run.tell_trouble(f"{here.name} has arrived as another than was packed: it is fetched anew")
+    raise NotWhole(
+        f"{here}: is not what was packed there, {_MOST_FETCHED} times in a row", hint="look at the disk here: dmesg; smartctl"
+    )
 
 
 def refuse_full(folder: Path, packed: tuple[Packed, ...]) -> None:

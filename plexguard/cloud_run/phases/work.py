@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from plexguard.cloud_run import events
 from plexguard.cloud_run.config import Config
 from plexguard.cloud_run.life.run_file import RunFile
 from plexguard.cloud_run.life.state import Book
@@ -41,6 +42,10 @@ class Work:
         self.ports.notifier.tell(f"STATUS={one_line(line)}")
         with contextlib.suppress(IoFailed):  # a disk that is full for a minute ends no work of days
             self.book.change(line=one_line(line), done=done, total=total)
+
+    def tell_trouble(self, detail: str, *, library: str = "") -> None:
+        """Have it known that the work on a library has trouble; "" for one that is not of a single one."""
+        self.ports.journal.send(events.LIBRARY_TROUBLE, run=self.name, library=library or "all libraries", detail=one_line(detail))
 
     @property
     def is_shut_down(self) -> bool:

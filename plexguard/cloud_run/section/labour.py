@@ -23,6 +23,8 @@ CALL_S = 30.0
 LOOK_S = 5.0
 # For how long a storage may be away in the midst of it.
 _AWAY_S = 2 * 3600.0
+# What its engine starts by itself is there again by then; what somebody has stopped or killed stays so.
+_GONE_S = 60.0
 # How long Plex may be away: it was killed, and is started anew.
 _SILENT_S = 900.0
 # It takes a while to know its own token; who is a stranger to it after that stays one.
@@ -56,6 +58,10 @@ class Tools(Protocol):
 
     def forget(self, library: Library) -> None:
         """Remove what was kept."""
+        ...
+
+    def start_plex(self) -> None:
+        """Start Plex where it does not run."""
         ...
 
 
@@ -107,13 +113,16 @@ class Labour:
 
     def find_restart(self, server: "Server") -> str:
         """Return that Plex was started anew since it was looked at first, "" when it was not. Raises LabourFailed when it is
-        gone for longer than a start takes."""
+        gone for longer than a start takes. One that was stopped or killed is started."""
         now_s, started_s = self.clock.monotonic_s(), self.signals.started()
         server.is_there = started_s is not None
         if started_s is not None:
             server.seen_s = now_s
             server.started_s = started_s if server.started_s is None else server.started_s
             return "Plex was started anew in its midst" if started_s != server.started_s else ""
+        if now_s - server.seen_s >= _GONE_S:
+            with contextlib.suppress(CommandError):  # it is tried again
+                self.tools.start_plex()
         if now_s - server.seen_s >= _SILENT_S:
             raise LabourFailed(f"Plex is gone for {show_span(timedelta(seconds=_SILENT_S))}", hint="docker logs plex, there")
         return ""
@@ -135,7 +144,7 @@ class Labour:
             self.clock.sleep(LOOK_S)
 
     def insist(self, ask: Callable[[], T]) -> T:
-        return insist(self.clock, ask)
+        return insist(self.clock, ask, bear=lambda error: self.tell(f"trying again: {error}"))
 
     def tell(self, line: str, *, done: int | None = None, total: int | None = None) -> None:
         told = self.told
@@ -147,8 +156,9 @@ class Labour:
         self.save(self.told)
 
 
-def insist(clock: Clock, ask: Callable[[], T]) -> T:
-    """Ask until there is an answer, for as long as Plex may be away. Raises what it raised last, and at once what it declines."""
+def insist(clock: Clock, ask: Callable[[], T], *, bear: Callable[[PlexguardError], object] = lambda _: None) -> T:
+    """Ask until there is an answer, for as long as Plex may be away. bear: is given what it raised, each time before it is asked
+    again. Raises what it raised last, and at once what it declines."""
     began_s = clock.monotonic_s()
     while True:
         try:
@@ -159,6 +169,7 @@ def insist(clock: Clock, ask: Callable[[], T]) -> T:
             patience_s = _REFUSED_S if isinstance(error, PlexUnauthorized) else _SILENT_S
             if clock.monotonic_s() - began_s >= patience_s:
                 raise
+            bear(error)
             clock.sleep(LOOK_S)
 
 

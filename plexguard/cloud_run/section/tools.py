@@ -69,7 +69,7 @@ class MachineTools:
         try:
             ask(self.machine, [*self.plan.export, "restore", f"--data={self.plan.data}", str(archive)], timeout_s=_RESTORE_S)
         finally:
-            self.machine.run(["docker", "start", NAME], timeout_s=_ASK_S)
+            self.start_plex()
         self._await_plex()
 
     def warm(self, library: Library, tell: Callable[[str], object]) -> str:
@@ -111,6 +111,9 @@ class MachineTools:
 
     def forget(self, library: Library) -> None:
         shutil.rmtree(self._folder(library), ignore_errors=True)
+
+    def start_plex(self) -> None:
+        self.machine.run(["docker", "start", NAME], timeout_s=_ASK_S)
 
     def _folder(self, library: Library) -> Path:
         return self.kept / library.key

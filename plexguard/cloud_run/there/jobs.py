@@ -14,7 +14,8 @@ from plexguard.core.host import CommandError, CommandFailed, Commands
 from plexguard.core.program import FOUND_PROBLEMS
 
 _COMMAND_S = 60.0
-_LOOK_S = 5.0
+# A job of a second is seen to have ended within one; one of hours is asked every few seconds.
+_FIRST_LOOK_S, _LOOK_S, _SLOWING = 0.5, 5.0, 0.2
 # For how long a machine may be away while a job runs there: a line that is down for a night is no reason to give up paid work.
 _AWAY_S = 12 * 3600.0
 _LAST_LINES = 12
@@ -112,7 +113,7 @@ class Job:
 
         Raises JobFailed with its last lines, JobGone, and what reaching the machine raises when that has failed for away_s.
         """
-        seen_s = clock.monotonic_s()
+        began_s = seen_s = clock.monotonic_s()
         while True:
             try:
                 standing = self.look()
@@ -127,7 +128,7 @@ class Job:
                     raise JobGone(f"{self.name}: the job is not there any more: its machine was booted anew")
                 if standing.has_ended:
                     break
-            clock.sleep(_LOOK_S)
+            clock.sleep(min(_LOOK_S, max(_FIRST_LOOK_S, _SLOWING * (clock.monotonic_s() - began_s))))
         if not (standing.is_good or (standing.result == "exit-code" and standing.code in goods)):
             lines = " / ".join(self.read_lines()) or "it printed nothing"
             raise JobFailed(f"{self.name}: {standing.result}, exit code {standing.code}: {lines}")

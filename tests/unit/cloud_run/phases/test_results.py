@@ -28,17 +28,42 @@ def test_disk_without_room_is_told_before_anything_is_carried(tmp_path):
     assert "plexguard-cloud-hold@delta" in refused.value.hint
 
 
-@pytest.mark.parametrize("content", [b"archive", b"archivf"])
-def test_file_is_held_against_what_was_packed(tmp_path, monkeypatch, content):
-    here = tmp_path / "plex.tar.zst"
-    here.write_bytes(content)
-    monkeypatch.setattr(results, "fetch", lambda run, source, target, total: target)
+class Run:
+    """What comes of each attempt to fetch a file."""
 
-    if content == b"archive":
-        assert results.bring(None, packed(Path("/there/plex.tar.zst")), tmp_path) == here
-    else:
-        with pytest.raises(NotWhole, match="is not what was packed there"):
-            results.bring(None, packed(Path("/there/plex.tar.zst")), tmp_path)
+    def __init__(self, *contents: bytes) -> None:
+        self.contents = list(contents)
+        self.troubles: list[str] = []
+
+    def fetch(self, _run: object, _source: str, target: str, *, total: int) -> str:
+        # As rsync does: what is there already and has its size is not carried again.
+        if not Path(target).exists() or Path(target).stat().st_size != total:
+            Path(target).write_bytes(self.contents.pop(0))
+        return target
+
+    def tell_trouble(self, detail: str) -> None:
+        self.troubles.append(detail)
+
+
+@pytest.mark.parametrize("damaged", [(), (b"arch",), (b"archivf", b"")], ids=["at once", "cut off", "damaged, then empty"])
+def test_file_that_is_not_what_was_packed_is_fetched_anew(tmp_path, monkeypatch, damaged):
+    run = Run(*damaged, b"archive")
+    monkeypatch.setattr(results, "fetch", run.fetch)
+
+    here = results.bring(run, packed(Path("/there/plex.tar.zst")), tmp_path)
+
+    assert here.read_bytes() == b"archive" and run.contents == []
+    assert len(run.troubles) == len(damaged)
+
+
+def test_file_that_never_arrives_whole_is_not_taken(tmp_path, monkeypatch):
+    run = Run(*(b"archivf",) * 9)
+    monkeypatch.setattr(results, "fetch", run.fetch)
+
+    with pytest.raises(NotWhole, match="is not what was packed there, 3 times"):
+        results.bring(run, packed(Path("/there/plex.tar.zst")), tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_last_three_stay(tmp_path):

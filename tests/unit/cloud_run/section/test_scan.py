@@ -170,6 +170,14 @@ def test_plex_that_crashes_in_the_midst_scans_again_and_nothing_is_lost(down: tu
     assert any("Plex was started anew in its midst" in note.text for note in scan.told.notes)
 
 
+def test_plex_that_was_killed_is_started_and_scans_again() -> None:
+    made = world(takes_s=300.0, faults={"killed": [(60.0, 1e9)]})
+    scan = made.make()
+    scan.run()
+    assert (made.shelves["1"].items, made.shelves["1"].trashed) == (1_100, 0)
+    assert len(verbs(made, "scanned")) == 2 and len(verbs(made, "started")) == 1
+
+
 def test_plex_that_stays_away_ends_it_in_minutes_and_not_in_hours() -> None:
     made = world(takes_s=300.0, faults={"down": [(60.0, 1e9)]})
     with pytest.raises(LabourFailed, match="Plex is gone for 15min"):

@@ -31,7 +31,7 @@ class Shelf:
 class World:
     """takes_s: a scan; per_s: how many items it comes to in a second. A fault is a set of spans of seconds since the beginning: of what cannot be asked
     ("api", "database", "cpu"), and of the media ("gone": nothing is there, and said to be so; "lying": nothing is there, and
-    nobody says so)."""
+    nobody says so), and of Plex ("down": it is away; "killed": from the beginning of it on, until somebody starts it)."""
 
     shelves: dict[str, Shelf]
     clock: FakeClock = field(default_factory=FakeClock)
@@ -112,7 +112,7 @@ class World:
     def _answer(self) -> None:
         self.live()
         self.clock.pass_time(0.01)
-        if self.has("api") or self.has("down"):
+        if self.has("api") or self.has("down") or self.has("killed"):
             raise PlexBroken("500")
 
     # -- what it asks of the machine
@@ -143,10 +143,16 @@ class World:
     def started(self) -> float | None:
         """A crash takes what runs with it, and a fault "down" is the time until Plex is there again."""
         self.live()
-        if self.has("down"):
+        if self.has("down") or self.has("killed"):
             self.running = ""
             return None
-        return float(sum(end <= self.clock.monotonic_s() - self.origin_s for _, end in self.faults.get("down", ())))
+        now_s = self.clock.monotonic_s() - self.origin_s
+        return float(sum(end <= now_s for fault in ("down", "killed") for _, end in self.faults.get(fault, ())))
+
+    def start_plex(self) -> None:
+        self.done.append(("started", "Plex"))
+        now_s = self.clock.monotonic_s() - self.origin_s
+        self.faults["killed"] = [(begin, min(end, now_s)) for begin, end in self.faults.get("killed", ())]
 
     def find_fault(self, since: Moment | None = None) -> str:
         self.live()
