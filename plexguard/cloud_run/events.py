@@ -709,7 +709,7 @@ PLEX_LEFT = Event(
     fields={**_PLACE, "reason": str},
     about=_ABOUT,
     meaning="""
-        The run {run} has ended, and the container called plex on its machine may still run: {reason}.
+        The run {run} has ended, and the container called plexguard-run on its machine may still run: {reason}.
         """,
     decided="""
         The machine, or its Docker engine, did not do what it was asked.
@@ -719,6 +719,6 @@ PLEX_LEFT = Event(
         """,
     action="""
         Where the machine is not rented, stop it there:
-          docker stop plex
+          docker stop plexguard-run
         """,
 )

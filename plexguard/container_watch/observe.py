@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from plexguard.core.errors import PeerError
-from plexguard.core.found import FoundContainer, Mount
+from plexguard.core.found import LEASE_LABEL, FoundContainer, Mount
 from plexguard.core.host import CommandFailed, Host
 
 _INSPECT_TIMEOUT_S = 15.0
@@ -21,7 +21,8 @@ FOLLOW = (
     *("docker", "events", '--format={{.Action}} {{.Actor.ID}} {{index .Actor.Attributes "signal"}}', "--filter=type=container"),
     *(f"--filter=event={event}" for event in EVENTS),
 )
-_LIST_FORMAT = "--format=[{{json .Id}}, {{json .Name}}, {{json .Config.Image}}]"
+_LEASE = f'(index .Config.Labels "{LEASE_LABEL}")'
+_LIST_FORMAT = f"--format=[{{{{json .Id}}}}, {{{{json .Name}}}}, {{{{json .Config.Image}}}}, {{{{json {_LEASE}}}}}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def parse_event(line: str) -> ContainerEvent | None:
 
 
 def list_containers(host: Host) -> tuple[Listed, ...]:
-    """Return all containers, also those that do not run. Raises CommandError and PeerError.
+    """Return all containers but those of runs, also those that do not run. Raises CommandError and PeerError.
 
     `docker ps` tells the image, but only its id once a newer one took the name: after each pull.
     """
@@ -61,13 +62,13 @@ def list_containers(host: Host) -> tuple[Listed, ...]:
     # One that was removed in between is no fault: the others are told all the same.
     if done.code != 0 and not _is_absent(done.stderr):
         raise CommandFailed(f"docker container inspect: exit code {done.code}: {done.stderr.strip()}")
-    return tuple(_parse_listed(line) for line in done.stdout.splitlines() if line.strip())
+    return tuple(listed for line in done.stdout.splitlines() if line.strip() and (listed := _parse_listed(line)) is not None)
 
 
-def _parse_listed(line: str) -> Listed:
+def _parse_listed(line: str) -> Listed | None:
     try:
-        container_id, name, image = json.loads(line)
-        return Listed(id=str(container_id), name=str(name).removeprefix("/"), image=str(image))
+        container_id, name, image, lease = json.loads(line)
+        return None if lease else Listed(id=str(container_id), name=str(name).removeprefix("/"), image=str(image))
     except (TypeError, ValueError, RecursionError) as error:
         raise PeerError(f"docker container inspect: {error}") from error
 

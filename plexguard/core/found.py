@@ -91,6 +91,10 @@ class Mount:
     destination: str
 
 
+# Of a container that a run of plexguard-cloud-run has started: never home's Plex.
+LEASE_LABEL = "org.plexguard.lease"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundContainer:
     """The state of Plex's container.

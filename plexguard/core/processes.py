@@ -34,14 +34,9 @@ def find_plex() -> tuple[Process, ...]:
     return tuple(process for process in _processes(with_command=False) if is_plex(process))
 
 
-def find_server_start() -> float | None:
-    """Return when the oldest Plex Media Server process on the machine was started, in seconds of CLOCK_BOOTTIME; None for none."""
-    return min((start for process in find_plex() if (start := _read_start_s(process.pid)) is not None), default=None)
-
-
-def find_scanners() -> tuple[Process, ...]:
-    """Return every Plex Media Scanner process on the machine, with its arguments, those in containers included."""
-    return tuple(process for process in _processes() if process.name.startswith(_SCANNER_COMM))
+def is_scanner(process: Process) -> bool:
+    """Tell whether a process is a Plex Media Scanner."""
+    return process.name.startswith(_SCANNER_COMM)
 
 
 def find_in_container(container_id: str) -> tuple[Process, ...]:

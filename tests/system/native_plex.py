@@ -39,10 +39,10 @@ def install_plex(machine: Machine, *, claimed: bool = True) -> None:
     machine.wait_for(lambda: len(list_films(machine)) == 3, timeout_s=20, what="Plex scans its library")
 
 
-def add_library(machine: Machine, name: str, folder: str) -> None:
+def add_library(machine: Machine, name: str, folder: str, *, url: str = URL) -> None:
     """Add a library of films; folder as a URL has it."""
     query = f"name={name}&type=movie&agent=tv.plex.agents.movie&scanner=Plex%20Movie&language=en-US&location={folder}"
-    curl(machine, "-X", "POST", f"{URL}/library/sections?{query}")
+    curl(machine, "-X", "POST", f"{url}/library/sections?{query}")
 
 
 def set_plex(machine: Machine, **settings: str) -> None:
@@ -59,10 +59,10 @@ def curl(machine: Machine, *arguments: str, check: bool = True) -> str:
     return machine.run(["curl", "-sS", "-f", "--max-time", "5", *headers, *arguments], check=check).stdout
 
 
-def ask_plex(machine: Machine, path: str) -> dict[str, object] | None:
+def ask_plex(machine: Machine, path: str, *, url: str = URL) -> dict[str, object] | None:
     """Return an answer of Plex, or None when it gives none."""
     try:
-        return dict(json.loads(curl(machine, URL + path, check=False))["MediaContainer"])
+        return dict(json.loads(curl(machine, url + path, check=False))["MediaContainer"])
     except ValueError:
         return None
 

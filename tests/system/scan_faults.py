@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from plexguard.cloud_run.server.container import NAME, URL
 from tests.machine import Machine
 from tests.system import cloud_chain
 from tests.system.conftest import events
 from tests.system.mounting import Stand
-from tests.system.native_plex import URL, add_library, ask_plex, curl
+from tests.system.native_plex import add_library, ask_plex, curl
 from tests.system.test_cloud_mount import Pair, kill_mount, start_plex, told
 
 SCAN = "plexguard-cloud-scan@delta.service"
@@ -66,7 +67,7 @@ def fail_storage(strike: Callable[[Stand], object]) -> Fault:
 
 
 def kill_plex(pair: Pair) -> None:
-    pair.guest.run(["kill", "-KILL", pair.guest.run(["docker", "inspect", "-f", "{{.State.Pid}}", "plex"]).stdout.strip()])
+    pair.guest.run(["kill", "-KILL", pair.guest.run(["docker", "inspect", "-f", "{{.State.Pid}}", NAME]).stdout.strip()])
 
 
 def cut_line(pair: Pair, *, seconds: int) -> None:
@@ -85,7 +86,7 @@ def be_strange(pair: Pair) -> None:
     """A line that is lost, a Plex that crashes meanwhile, and somebody who holds its database as long as Plex can wait."""
     cut_line(pair, seconds=60)
     kill_plex(pair)
-    pair.guest.wait_for(lambda: ask_plex(pair.guest, "/identity"), timeout_s=60, what="the engine has started Plex again")
+    pair.guest.wait_for(lambda: ask_plex(pair.guest, "/identity", url=URL), timeout_s=60, what="the engine has started Plex again")
     lock_database(pair, seconds=5)
 
 
@@ -103,7 +104,7 @@ FAULTS: Mapping[str, Fault] = {
     "Storage is silent": fail_storage(lambda stand: stand.faults.set("all", "hang")),
     "Storage is empty": fail_storage(Stand.empty),
     "Plex crashes": Fault(strike=kill_plex, told=_RESTARTED),
-    "Container is killed": Fault(strike=lambda pair: pair.guest.run(["docker", "kill", "plex"]), told=_RESTARTED),
+    "Container is killed": Fault(strike=lambda pair: pair.guest.run(["docker", "kill", NAME]), told=_RESTARTED),
     "Line is lost": Fault(strike=lambda pair: cut_line(pair, seconds=600), lasts_s=630.0),
     "Database is locked": Fault(strike=lambda pair: lock_database(pair, seconds=_STRANGE_S), lasts_s=_STRANGE_S),
     "API is slow": answer_badly("slow", delay_s=25.0),
@@ -121,7 +122,7 @@ def begin(pair: Pair, *names: str) -> None:
     guest.run(["rm", "-f", "/usr/bin/sqlite3"])
     start_plex(pair, f"sections = {json.dumps(names)}\n")
     for name in names:
-        add_library(guest, name.replace(" ", "%20"), "/Media/Films")
+        add_library(guest, name.replace(" ", "%20"), "/Media/Films", url=URL)
     for key in keys(guest).values():
         curl(guest, f"{URL}/library/sections/{key}/refresh")
     guest.wait_for(lambda: {count(guest, name) for name in names} == {FILMS}, timeout_s=120, what="Plex has scanned its films")
@@ -183,7 +184,7 @@ def done(house: Machine, name: str) -> list[str]:
 
 
 def sections(guest: Machine) -> list[dict[str, object]]:
-    listed = (ask_plex(guest, "/library/sections") or {}).get("Directory", [])
+    listed = (ask_plex(guest, "/library/sections", url=URL) or {}).get("Directory", [])
     return list(listed) if isinstance(listed, list) else []
 
 
@@ -199,7 +200,7 @@ def is_scanning(guest: Machine, name: str) -> bool:
 def count(guest: Machine, name: str) -> int:
     """Return how many films a library shows, -1 when Plex does not say."""
     page = f"/library/sections/{keys(guest).get(name, 0)}/all?type=1&X-Plex-Container-Start=0&X-Plex-Container-Size=0"
-    return int(str((ask_plex(guest, page) or {}).get("totalSize", -1)))
+    return int(str((ask_plex(guest, page, url=URL) or {}).get("totalSize", -1)))
 
 
 def set_plex(guest: Machine, **switches: object) -> None:

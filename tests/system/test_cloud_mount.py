@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from plexguard.cloud_run.server.container import NAME, URL
 from tests.fakes import fault_proxy, storage
 from tests.fakes.storage import BUCKET, SECRET_KEY, find_newest_rclone, remote_of
 from tests.machine import READY, Layer, Machine, installed
@@ -185,9 +186,9 @@ def start_plex(pair: Pair, run: str = "") -> None:
 def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is_made_anew(pair: Pair) -> None:
     stand, guest = Stand(pair.guest), pair.guest
     start_plex(pair)
-    add_library(guest, "Films", "/Media/Films")
+    add_library(guest, "Films", "/Media/Films", url=URL)
     assert empties_trash(guest)
-    assert guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"]).stdout
+    assert guest.run(["docker", "exec", NAME, "cat", f"/Media/{FILM}"]).stdout
 
     stand.faults.set("all", "answer", status=403)
     await_event(guest, "plex.held", timeout_s=60)
@@ -199,7 +200,7 @@ def test_plex_there_is_held_while_its_storage_is_sick_and_sees_the_mount_that_is
     # A mount that is made anew is another one, which the container was not given.
     kill_mount(guest)
     guest.wait_for(
-        lambda: guest.run(["docker", "exec", "plex", "cat", f"/Media/{FILM}"], check=False).returncode == 0,
+        lambda: guest.run(["docker", "exec", NAME, "cat", f"/Media/{FILM}"], check=False).returncode == 0,
         timeout_s=120,
         what="the container sees the mount that lives",
     )
@@ -213,7 +214,7 @@ def kill_mount(guest: Machine) -> None:
 
 
 def empties_trash(machine: Machine) -> bool:
-    found = ask_plex(machine, "/:/prefs") or {}
+    found = ask_plex(machine, "/:/prefs", url=URL) or {}
     return next(bool(entry["value"]) for entry in found["Setting"] if entry["id"] == "autoEmptyTrash")
 
 

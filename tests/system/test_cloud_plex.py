@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from plexguard.cloud_run.server.container import NAME
 from tests.machine import Machine
 from tests.system import cloud_chain, docker_plex
 from tests.system.conftest import configure, events
@@ -128,7 +129,7 @@ def typed(machine: Machine) -> str:
 
 def identity(machine: Machine) -> str:
     return machine.run(
-        ["docker", "exec", "plex", "curl", "-s", "-H", "Accept: application/json", "http://127.0.0.1:32400/identity"]
+        ["docker", "exec", NAME, "curl", "-s", "-H", "Accept: application/json", "http://127.0.0.1:32400/identity"]
     ).stdout
 
 
@@ -139,7 +140,7 @@ def assert_no_trace(machine: Machine) -> None:
     search = "grep -alsF -f /srv/pattern /proc/[0-9]*/cmdline /proc/[0-9]*/environ; "
     search += "grep -rlsF -f /srv/pattern /var/lib/plexguard /run/plexguard /run/systemd /run/credentials /tmp /var/tmp; true"
     assert machine.run(["sh", "-c", search]).stdout == ""
-    assert TOKEN not in machine.run(["docker", "inspect", "plex"]).stdout
-    assert TOKEN not in machine.run(["docker", "logs", "plex"]).stdout
+    assert TOKEN not in machine.run(["docker", "inspect", NAME]).stdout
+    assert TOKEN not in machine.run(["docker", "logs", NAME]).stdout
     assert TOKEN not in machine.run(["journalctl", "--no-pager", "-o", "export"]).stdout
     assert TOKEN not in typed(machine)

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from plexguard.cloud_run.server.container import NAME
 from tests.system import scan_faults
 from tests.system.conftest import events
 from tests.system.native_plex import TOKEN
@@ -54,7 +55,7 @@ def test_what_happens_in_the_midst_of_a_scan_costs_nothing_and_all_comes_home(pa
     # What was brought home meanwhile is in it.
     assert house.run(["ls", folder]).stdout.split() == ["logs.tar.zst", archive.rpartition("/")[2]]
     # Plex there was set as it was, and stopped.
-    assert guest.run(["docker", "inspect", "-f", "{{.State.Running}}", "plex"]).stdout == "false\n"
+    assert guest.run(["docker", "inspect", "-f", "{{.State.Running}}", NAME]).stdout == "false\n"
     pair.end()
 
 

@@ -16,6 +16,7 @@ from plexguard.cloud_run.section.labour import CALL_S, Labour, LabourFailed
 from plexguard.cloud_run.section.quiet import MUSIC, OFF, find_changes
 from plexguard.cloud_run.section.signals import Step
 from plexguard.cloud_run.section.told import Done, Packed
+from plexguard.cloud_run.server.container import NAME
 from plexguard.cloud_run.server.counting import Counted
 from plexguard.core.clock import Moment
 from plexguard.core.errors import PlexguardError
@@ -130,7 +131,7 @@ class Analysis(Labour):
                 raise AnalysisFailed(f"{library.title}: {words} was broken off {attempt} times: {fault}")
         if watch.outcome is not Outcome.DONE:
             raise AnalysisFailed(
-                f"{library.title}: {words} did not end: {watch.why}", hint=f"docker logs plex, there; {watch.outcome.value}"
+                f"{library.title}: {words} did not end: {watch.why}", hint=f"docker logs {NAME}, there; {watch.outcome.value}"
             )
 
     def _watch(self, library: Library, words: str, word: str, patience: Patience, began: Moment) -> tuple[str, Watch]:

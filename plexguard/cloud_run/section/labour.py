@@ -10,6 +10,7 @@ from plexguard.cloud_run.reference.own import Refused
 from plexguard.cloud_run.section.order import choose_sections
 from plexguard.cloud_run.section.signals import Signals
 from plexguard.cloud_run.section.told import Plan, Told
+from plexguard.cloud_run.server.container import NAME
 from plexguard.cloud_run.server.counting import Counted
 from plexguard.core.clock import Clock, Moment
 from plexguard.core.errors import PeerError, PlexguardError, Unavailable
@@ -124,7 +125,7 @@ class Labour:
             with contextlib.suppress(CommandError):  # it is tried again
                 self.tools.start_plex()
         if now_s - server.seen_s >= _SILENT_S:
-            raise LabourFailed(f"Plex is gone for {show_span(timedelta(seconds=_SILENT_S))}", hint="docker logs plex, there")
+            raise LabourFailed(f"Plex is gone for {show_span(timedelta(seconds=_SILENT_S))}", hint=f"docker logs {NAME}, there")
         return ""
 
     def await_plex(self) -> None:

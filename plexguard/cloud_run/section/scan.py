@@ -13,6 +13,7 @@ from plexguard.cloud_run.section.idle import Outcome, Rules
 from plexguard.cloud_run.section.labour import CALL_S, LOOK_S, Labour, LabourFailed, bear_decline
 from plexguard.cloud_run.section.signals import Step, find_library
 from plexguard.cloud_run.section.told import Done
+from plexguard.cloud_run.server.container import NAME
 from plexguard.cloud_run.server.counting import Counted
 from plexguard.core.errors import PlexguardError
 from plexguard.core.plex import Library, PlexError
@@ -125,7 +126,7 @@ class Scan(Labour):
         if watch.outcome is not Outcome.DONE:
             self._cancel(library)
             raise ScanFailed(
-                f"{library.title}: its scan did not end: {watch.why}", hint=f"docker logs plex, there; {watch.outcome.value}"
+                f"{library.title}: its scan did not end: {watch.why}", hint=f"docker logs {NAME}, there; {watch.outcome.value}"
             )
         return ""
 

@@ -1,23 +1,21 @@
 """How Plex's work on a library shows on the machine that it runs on: by its API, its processes, its database and its processor."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from plexguard.cloud_run.reference.own import ask
 from plexguard.cloud_run.section.idle import Look
+from plexguard.cloud_run.section.inside import Inside
 from plexguard.cloud_run.server.counting import Counted, read_counts
 from plexguard.core.clock import Clock
 from plexguard.core.errors import PlexguardError, Unavailable
 from plexguard.core.host import Commands
 from plexguard.core.plex import Library, Plex
-from plexguard.core.processes import Process, find_plex, find_scanners, find_server_start, read_cgroup
 
 T = TypeVar("T")
 _ASK_S = 20.0
 _COUNT_S = 120.0
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +31,14 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Signals:
-    """machine: this one. export: the command of plexguard-db-export. database: the library's file. scanners, started,
-    cpu: see core/processes.py and read_cpu_s()."""
+    """machine: this one. export: the command of plexguard-db-export. database: the library's file. inside: of Plex's container."""
 
     machine: Commands
     plex: Plex
     clock: Clock
     export: tuple[str, ...]
     database: str
-    scanners: Callable[[], Iterable[Process]] = find_scanners
-    started: Callable[[], float | None] = field(default_factory=lambda: find_server_start)
-    cpu: Callable[[], float] = field(default_factory=lambda: read_cpu_s)
+    inside: Inside
     _cpu: tuple[float, float] | None = None
 
     def count(self, library: Library) -> Counted:
@@ -54,12 +49,16 @@ class Signals:
             raise Unavailable(f"{library.title}: its database does not know it yet")
         return found
 
+    def started(self) -> float | None:
+        """Return when Plex was started, in seconds of CLOCK_BOOTTIME, None while it does not run."""
+        return self.inside.started_s()
+
     def look(self, step: Step) -> Look:
         library, scanned_at = step.library, step.scanned_at
         return Look(
             at_s=self.clock.monotonic_s(),
             activities=_or_none(lambda: self._count_activities(library)),
-            processes=_or_none(lambda: sum(step.word in process.command for process in self.scanners())),
+            processes=_or_none(lambda: sum(step.word in process.command for process in self.inside.scanners())),
             count=_or_none(lambda: step.grows(self.count(library))),
             cpu_percent=_or_none(self._read_cpu_percent),
             ended=True if scanned_at is None else _or_none(lambda: self._has_scanned(library, scanned_at)),
@@ -75,7 +74,7 @@ class Signals:
 
     def _read_cpu_percent(self) -> float | None:
         """Return how busy Plex has kept one processor since the last look, None at the first."""
-        before, now = self._cpu, (self.clock.monotonic_s(), self.cpu())
+        before, now = self._cpu, (self.clock.monotonic_s(), self.inside.cpu_s())
         self._cpu = now
         if before is None or now[0] <= before[0] or now[1] < before[1]:
             return None
@@ -85,20 +84,6 @@ class Signals:
 def find_library(plex: Plex, key: str) -> Library | None:
     """Return a library as it is now, None where it is not. Raises PlexError."""
     return next((one for one in plex.libraries(timeout_s=_ASK_S) if one.key == key), None)
-
-
-def read_cpu_s() -> float:
-    """Return the processor time that all of Plex's container has taken, in seconds. Raises Unavailable when that cannot be told."""
-    for process in find_plex():
-        path = read_cgroup(process.pid).strip().rpartition("::")[2]
-        try:
-            rows = dict(
-                line.split() for line in (_CGROUPS / path.lstrip("/") / "cpu.stat").read_text(encoding="ascii").splitlines()
-            )
-            return int(rows["usage_usec"]) / 1e6
-        except (OSError, ValueError, KeyError) as error:
-            raise Unavailable(f"the processor time of Plex's container cannot be told: {error}") from error
-    raise Unavailable("no Plex runs there")
 
 
 def _or_none(read: Callable[[], T]) -> T | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plexguard.cloud_run.reference.own import ask
+from plexguard.cloud_run.section.inside import Inside
 from plexguard.cloud_run.section.leave import describe
 from plexguard.cloud_run.section.told import Packed, Plan
 from plexguard.cloud_run.section.warm import warm
@@ -16,7 +17,6 @@ from plexguard.core.errors import IoFailed, PeerError
 from plexguard.core.host import Commands
 from plexguard.core.mounts import is_below
 from plexguard.core.plex import Library, Plex, PlexError
-from plexguard.core.processes import find_scanners
 from plexguard.core.state import STATE_ROOT
 
 _EXPORT_S, _RESTORE_S = 4 * 3600.0, 6 * 3600.0
@@ -38,11 +38,13 @@ _SCANNER_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineTools:
-    """machine: this one. kept: the folder for databases as they were. root: of what is published here."""
+    """machine: this one. inside: of Plex's container. kept: the folder for databases as they were. root: of what is published
+    here."""
 
     plan: Plan
     machine: Commands
     plex: Plex
+    inside: Inside
     clock: Clock
     kept: Path
     root: Path = STATE_ROOT
@@ -103,7 +105,7 @@ class MachineTools:
 
     def begin_sonic(self, library: Library) -> None:
         section = ("--section", library.key)
-        if any("sonic" in process.command and library.key in process.command for process in find_scanners()):
+        if any("sonic" in process.command and library.key in process.command for process in self.inside.scanners()):
             return
         given = (f"--env={name}={value}" for name, value in _SCANNER_ENVIRONMENT.items())
         words = ("--analyze", *section, "--server-action", "sonic")

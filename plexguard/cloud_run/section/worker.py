@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plexguard.cloud_run.section import told
 from plexguard.cloud_run.section.analyze import Analysis
+from plexguard.cloud_run.section.inside import Inside
 from plexguard.cloud_run.section.labour import insist
 from plexguard.cloud_run.section.leave import Leaving
 from plexguard.cloud_run.section.libraries import add_libraries
@@ -18,6 +19,7 @@ from plexguard.cloud_run.section.scan import Scan
 from plexguard.cloud_run.section.signals import Signals
 from plexguard.cloud_run.section.told import Former, Plan, Told
 from plexguard.cloud_run.section.tools import MachineTools
+from plexguard.cloud_run.server.container import NAME, URL
 from plexguard.core.errors import IoFailed, MissingInput, PlexguardError, TryAgain
 from plexguard.core.plex import PlexControl, PlexDeclined
 from plexguard.core.plex_http import HttpPlex
@@ -28,7 +30,6 @@ from plexguard.core.state import StateFile, make_folder
 from plexguard.core.token import find_token
 
 PLAN, TOLD, FORMER = "plan.json", "told.json", "settings.json"
-_URL = "http://127.0.0.1:32400"
 _CALL_S = 30.0
 # The token appears in Preferences.xml some seconds after the claim.
 _TOKEN_S, _PAUSE_S = 180.0, 10.0
@@ -63,7 +64,8 @@ def scan(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
         telling.tell("measuring how fast the storage is")
         telling.save(telling.told.note("measured", "", measure(plan.point, ports.clock)))
     add_libraries(plan.libraries, plex, ports.clock)
-    signals, tools = open_signals(plan, plex, ports), open_tools(plan, plex, folder, ports)
+    inside = find_inside(ports)
+    signals, tools = open_signals(plan, plex, inside, ports), open_tools(plan, plex, inside, folder, ports)
     Scan(plan=plan, plex=plex, signals=signals, tools=tools, clock=ports.clock, told=telling.told, save=telling.save).run()
 
 
@@ -72,12 +74,14 @@ def analyze(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None:
     plex = open_plex(plan, ports)
     # The settings as they were before the scan, where there was one.
     hold_back(plex, make_folder(Path(plan.former).parent), ports)
+    inside = find_inside(ports)
+    tools = open_tools(plan, plex, inside, folder, ports)
     Analysis(
         plan=plan,
         plex=plex,
-        signals=open_signals(plan, plex, ports),
-        tools=open_tools(plan, plex, folder, ports),
-        around=open_tools(plan, plex, folder, ports),
+        signals=open_signals(plan, plex, inside, ports),
+        tools=tools,
+        around=tools,
         clock=ports.clock,
         told=telling.told,
         save=telling.save,
@@ -109,20 +113,26 @@ def sign_out(plan: Plan, telling: "Telling", folder: Path, ports: Ports) -> None
     except FileNotFoundError:
         return
     if token is not None:
-        HttpPlex(_URL, token).sign_out(timeout_s=_CALL_S)
+        HttpPlex(URL, token).sign_out(timeout_s=_CALL_S)
 
 
 def open_plex(plan: Plan, ports: Ports) -> HttpPlex:
-    return HttpPlex(_URL, await_token(Path(plan.data) / "Preferences.xml", ports, is_claimed=plan.is_claimed))
+    return HttpPlex(URL, await_token(Path(plan.data) / "Preferences.xml", ports, is_claimed=plan.is_claimed))
 
 
-def open_signals(plan: Plan, plex: HttpPlex, ports: Ports) -> Signals:
+def find_inside(ports: Ports) -> Inside:
+    """Return what runs in Plex's container. Raises CommandError when the engine does not tell of it for long."""
+    argv = ["docker", "container", "inspect", "--format={{.Id}}", "--", NAME]
+    return Inside(insist(ports.clock, lambda: ports.host.run(argv, timeout_s=_CALL_S)).stdout.strip())
+
+
+def open_signals(plan: Plan, plex: HttpPlex, inside: Inside, ports: Ports) -> Signals:
     database = f"{plan.data}/Plug-in Support/Databases/com.plexapp.plugins.library.db"
-    return Signals(machine=ports.host, plex=plex, clock=ports.clock, export=plan.export, database=database)
+    return Signals(machine=ports.host, plex=plex, clock=ports.clock, export=plan.export, database=database, inside=inside)
 
 
-def open_tools(plan: Plan, plex: HttpPlex, folder: Path, ports: Ports) -> MachineTools:
-    return MachineTools(plan=plan, machine=ports.host, plex=plex, clock=ports.clock, kept=folder / "kept")
+def open_tools(plan: Plan, plex: HttpPlex, inside: Inside, folder: Path, ports: Ports) -> MachineTools:
+    return MachineTools(plan=plan, machine=ports.host, plex=plex, inside=inside, clock=ports.clock, kept=folder / "kept")
 
 
 class Telling:

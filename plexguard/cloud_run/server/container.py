@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from plexguard.cloud_run.choosing.profiles import Limits
 from plexguard.cloud_run.rent.labels import Label, read_label
 from plexguard.core.errors import PeerError, SystemRefused
+from plexguard.core.found import LEASE_LABEL
 from plexguard.core.plex import Identity, PlexError
 from plexguard.core.plex_answers import interpret_answer
 
-NAME = "plex"
+# Neither the name nor the port of a Plex at home, beside which it runs where the machine is home's own.
+NAME = "plexguard-run"
+PORT = 32440
+URL = f"http://127.0.0.1:{PORT}"
 OFFICIAL = "plexinc/pms-docker"
 # Where the data of runs are, on the run's machine; a folder for each lease, named like all that the lease has.
 ROOT = "/var/lib/plexguard-run"
 MEDIA = "/Media"
 # Whom Plex runs as, and the mount below it: a container's own user 1000 is the one that every image has.
 UID = GID = 1000
-_LEASE_LABEL = "org.plexguard.lease"
 # In the container. A folder and not the file: then the token is gone when the file is, and a container that starts again after a
 # reboot misses nothing. The image reads the file when there is no PLEX_CLAIM (plexinc/pms-docker#79, of February 2023).
 _CLAIM_FOLDER = "/claim"
@@ -95,10 +98,10 @@ def start_argv(wanted: Wanted) -> list[str]:
     limits, folder = wanted.limits, data_folder(wanted.label)
     return [
         *("docker", "run", "--detach", "--pull=never", f"--name={NAME}", "--restart=unless-stopped"),
-        *(f"--label={_LEASE_LABEL}={wanted.label.name}", f"--hostname=plexguard-{wanted.label.run}"),
+        *(f"--label={LEASE_LABEL}={wanted.label.name}", f"--hostname=plexguard-{wanted.label.run}"),
         *(_limit_words(limits) if limits is not None else ()),
         # Nobody but who is on that machine.
-        "--publish=127.0.0.1:32400:32400",
+        f"--publish=127.0.0.1:{PORT}:32400",
         *(f"--env={name}={value}" for name, value in _environment(wanted).items()),
         f"--volume={folder}/config:/config",
         f"--volume={folder}/transcode:/transcode",
@@ -161,7 +164,7 @@ def parse_found(text: str) -> Found:
     """Return the container in an answer to INSPECT. Raises PeerError."""
     try:
         status, labels, image = json.loads(text)
-        lease = (labels or {}).get(_LEASE_LABEL, "")
+        lease = (labels or {}).get(LEASE_LABEL, "")
         return Found(status=str(status), label=read_label((), str(lease)), image=str(image))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise PeerError(f"docker inspect: not as Docker writes it: {error}") from error
@@ -176,8 +179,8 @@ _REFUSALS = (
     ),
     (
         re.compile(r"port is already allocated|address already in use"),
-        "something else has port 32400 there",
-        "stop what runs there, such as another Plex",
+        f"something else has port {PORT} there",
+        f"ss --listening --tcp --processes 'sport = {PORT}', there",
     ),
     (re.compile(r"bind source path does not exist"), "the media are not there", "see whether the storage is mounted there"),
     (re.compile(r"permission denied.*docker"), "it may not be asked", "docker is for root and the group docker"),

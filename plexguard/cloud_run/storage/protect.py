@@ -15,7 +15,6 @@ from plexguard.cloud_run.there.remote_files import put
 from plexguard.core.clock import Clock
 from plexguard.core.found import (
     CONTAINER_FILE,
-    DEFAULT_URL,
     PLEX_FILE,
     PREFERENCES_LINK,
     SCHEMA,
@@ -33,7 +32,7 @@ _CALL_S = 30.0
 def make_published(place: Place, media: Media) -> dict[str, bytes]:
     """Return the files with the server of a run, by their paths."""
     plex = FoundPlex(
-        server=Server.CONTAINER, name=container.NAME, url=DEFAULT_URL, uid=UID, gids=(GID,), preferences=place.preferences
+        server=Server.CONTAINER, name=container.NAME, url=container.URL, uid=UID, gids=(GID,), preferences=place.preferences
     )
     seen = FoundContainer(
         name=container.NAME,

@@ -11,6 +11,7 @@ from plexguard.cloud_run import __main__ as cloud_run
 from plexguard.cloud_run.commands.phase import open_book
 from plexguard.cloud_run.life import runs
 from plexguard.cloud_run.phases import plex, preflight
+from plexguard.cloud_run.server.container import NAME
 from plexguard.core import program
 from plexguard.core.clock import SystemClock
 from plexguard.core.found import FoundPlex, Server
@@ -202,7 +203,7 @@ def test_run_that_is_taken_up_again_finds_plex_and_asks_nobody(phase: Phase) -> 
 
 @pytest.mark.parametrize("labels", ["{}", '{"org.plexguard.lease": "plexguard.home.other.20260101T000000Z"}'])
 def test_container_of_others_is_left_alone(phase: Phase, labels: str) -> None:
-    others = f'{{"Id": "c9", "Name": "/plex", "Config": {{"Image": "i", "Labels": {labels}}}, "State": {{"Status": "running"}}}}'
+    others = f'{{"Id": "c9", "Name": "/{NAME}", "Config": {{"Image": "i", "Labels": {labels}}}, "State": {{"Status": "running"}}}}'
     (phase.engine / "container.json").write_text(others)
 
     assert phase.do() == [71]
@@ -272,7 +273,7 @@ def test_release_stops_and_removes_what_this_run_has_started(phase: Phase) -> No
 
     assert phase("release", "plex") == 0
     assert not (phase.engine / "container.json").exists()
-    assert ["stop", "-t", "60", "plex"] in phase.commands
+    assert ["stop", "-t", "60", NAME] in phase.commands
 
 
 def test_release_on_a_shutdown_leaves_plex_at_work(phase: Phase) -> None:

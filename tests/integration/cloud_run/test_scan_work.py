@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from plexguard.cloud_run import __main__ as cloud_run
-from plexguard.cloud_run.section import signals, worker
+from plexguard.cloud_run.section import worker
+from plexguard.cloud_run.section.inside import Inside
 from plexguard.cloud_run.section.told import Plan
 from plexguard.core import program
 from plexguard.core.clock import SystemClock
+from plexguard.core.processes import Process
 from plexguard.core.program import run
 from plexguard.core.published import HoldSeen, Reading
 from plexguard.core.records import encode
@@ -36,6 +38,19 @@ class HastyClock(SystemClock):
         self.slept_s += seconds
 
 
+class Ours(Inside):
+    """The simulator's process, which is ours."""
+
+    def scanners(self) -> tuple[Process, ...]:
+        return ()
+
+    def started_s(self) -> float:
+        return 1.0
+
+    def cpu_s(self) -> float:
+        return 0.0
+
+
 class Machine:
     """The run's machine, which is this one: Plex, its media, and a folder for the work."""
 
@@ -48,10 +63,8 @@ class Machine:
         own.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m plexguard.db_export "$@"\n', encoding="ascii")
         own.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
-        monkeypatch.setattr(worker, "_URL", plex.url)
-        # The simulator is a thread of ours: it takes no time that could be told from that of the tests, and was started with them.
-        monkeypatch.setattr(signals, "read_cpu_s", lambda: 0.0)
-        monkeypatch.setattr(signals, "find_server_start", lambda: 1.0)
+        monkeypatch.setattr(worker, "URL", plex.url)
+        monkeypatch.setattr(worker, "find_inside", lambda _ports: Ours(""))
         real = program.open_ports
         monkeypatch.setattr(program, "open_ports", lambda name: replace(real(name), clock=HastyClock()))
 

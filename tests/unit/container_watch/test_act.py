@@ -55,7 +55,7 @@ class Docker:
         return Completed(code=0, stdout="".join(one["Id"] + "\n" for one in self._all), stderr="")
 
     def _list(self, argv: Sequence[str]) -> Completed:
-        lines = [json.dumps([one["Id"], one["Name"], one["Config"]["Image"]]) for one in self._all if one["Id"] in argv]
+        lines = [json.dumps([one["Id"], one["Name"], one["Config"]["Image"], ""]) for one in self._all if one["Id"] in argv]
         return Completed(code=0, stdout="\n".join(lines), stderr="")
 
     def cycle(self, *lines: str, ends: bool = False) -> FoundContainer:
@@ -512,6 +512,6 @@ def test_several_for_good_are_not_guessed_among(docker: Docker) -> None:
 def test_a_container_that_goes_while_it_is_chosen_is_absent(docker: Docker) -> None:
     docker.container = None
     docker.host.answers["docker ps"] = Completed(code=0, stdout="a1\n", stderr="")
-    docker.host.answers["docker container inspect --format"] = Completed(code=0, stdout='["a1", "/one", "hotio/plex"]\n', stderr="")
+    docker.host.answers["docker container inspect --format"] = Completed(code=0, stdout='["a1", "/one", "hotio/plex", ""]\n', stderr="")
 
     assert docker.cycle().status == "absent"

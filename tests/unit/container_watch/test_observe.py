@@ -235,7 +235,11 @@ def test_a_line_is_an_event_or_nothing(line: str, event: ContainerEvent | None) 
 
 # -- the list of all --------------------------------------------------------------------------------------------------
 
-LIST = '["a1", "/plex-server", "plexinc/pms-docker"]\n["b2", "/db", "postgres:16"]\n'
+LIST = """\
+["a1", "/plex-server", "plexinc/pms-docker", ""]
+["b2", "/db", "postgres:16", ""]
+["c3", "/plexguard-run", "plexinc/pms-docker", "plexguard.home.delta.20261101T000000Z"]
+"""
 
 
 def list_all(ids: str, inspected: Completed | None = None) -> tuple[FakeHost, tuple[Listed, ...]]:
@@ -245,7 +249,7 @@ def list_all(ids: str, inspected: Completed | None = None) -> tuple[FakeHost, tu
     return host, list_containers(host)
 
 
-def test_all_containers_are_listed_with_the_image_they_were_made_from() -> None:
+def test_all_containers_but_those_of_runs_are_listed_with_the_image_they_were_made_from() -> None:
     host, found = list_all("a1\nb2\n", Completed(code=0, stdout=LIST, stderr=""))
 
     assert found == (
@@ -274,7 +278,7 @@ def test_an_engine_that_goes_while_all_are_listed_is_no_empty_list() -> None:
         list_all("a1\n", Completed(code=1, stdout="", stderr="Cannot connect to the Docker daemon"))
 
 
-@pytest.mark.parametrize("line", ["<html>", "5", "null", '["a1"]', '["a1", "/plex", "image", "more"]', "[" * 100_000])
+@pytest.mark.parametrize("line", ["<html>", "5", "null", '["a1"]', '["a1", "/plex", "image"]', "[" * 100_000])
 def test_a_list_that_is_not_dockers_is_a_fault_of_the_peer(line: str) -> None:
     with pytest.raises(PeerError):
         list_all("a1\n", Completed(code=0, stdout=line, stderr=""))

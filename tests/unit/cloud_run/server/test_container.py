@@ -24,7 +24,7 @@ def test_container_is_started_as_the_image_documents_it_and_within_its_limits():
     assert argv[:3] == ["docker", "run", "--detach"] and argv[-1] == WANTED.image
     assert {f"--memory={24 * GIB}", f"--memory-swap={26 * GIB}", "--cpus=8", "--restart=unless-stopped"} <= set(argv)
     assert {"--env=TZ=Europe/Paris", "--env=PLEX_UID=1000", "--env=PLEX_GID=1000"} <= set(argv)
-    assert "--publish=127.0.0.1:32400:32400" in argv
+    assert "--publish=127.0.0.1:32440:32400" in argv
     assert "--mount=type=bind,source=/Media,target=/Media,readonly,bind-propagation=rslave" in argv
     assert not any("claim" in word for word in argv)
 
@@ -62,7 +62,7 @@ def test_what_earlier_runs_of_the_name_left_is_tidied_and_nothing_else():
     ("said", "words", "hint"),
     [
         ("docker: Error response from daemon: NanoCPUs can not be set, as your kernel ...", "cannot limit", "limited = false"),
-        ("driver failed: Bind for 127.0.0.1:32400 failed: port is already allocated.", "port 32400", "stop what runs"),
+        ("driver failed: Bind for 127.0.0.1:32440 failed: port is already allocated.", "port 32440", "ss --listening"),
         ("invalid mount config for type: bind source path does not exist: /Media", "media are not there", "storage"),
         ("manifest for plexinc/pms-docker:9 not found: manifest unknown: manifest unknown", "no such image", "another image"),
         ("Got permission denied while trying to connect to the Docker daemon socket", "may not be asked", "group docker"),

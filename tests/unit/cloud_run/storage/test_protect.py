@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from plexguard.cloud_run.server.container import NAME
 from plexguard.cloud_run.server.place import Place
 from plexguard.cloud_run.storage.protect import make_published, protect
 from plexguard.core.found import FoundContainer, FoundPlex, read_container, read_plex
@@ -43,4 +44,4 @@ def test_watchdog_is_started_anew_after_it_can_know():
 
     verbs = [" ".join(argv[:2]) for argv in machine.ran]
     assert verbs.index("systemctl stop") < verbs.index("ln --symbolic") < verbs.index("systemctl start")
-    assert json.loads(machine.files["/run/plexguard/plex.json"])["name"] == "plex"
+    assert json.loads(machine.files["/run/plexguard/plex.json"])["name"] == NAME
