@@ -17,7 +17,7 @@ _THERE, _HERE = "/etc/plexguard/there.json", "/etc/plexguard/here.json"
 
 def rent_machine(_machine: Machine, _show: Show) -> str:
     with house(scenes.DEB, run=RUN, uptime_s=cloud_chain.UPTIME_S) as home:
-        home.rented.image = WITH_PLEX
+        home.rented.use(WITH_PLEX)
         machine, show = home.machine, Show(home.machine)
         cloud_chain.show_boots(machine)
         show.say("another home; what it rents from is played by us, and what it rents is a machine that really boots")

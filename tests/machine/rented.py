@@ -68,11 +68,11 @@ IMAGE = Layer(CLOUD, key=f"cloud image {_RECIPE} {sorted(_FILES.items())}", prep
 
 
 class Rented:
-    """lan: where they are joined. image: what they start from, those that are made from now on."""
+    """lan: where they are joined."""
 
-    def __init__(self, lan: Lan, *, image: Source = IMAGE) -> None:
+    def __init__(self, lan: Lan) -> None:
         self._lan = lan
-        self.image = image
+        self.use(IMAGE)
         self._machines: dict[str, Machine] = {}
         self._numbers = itertools.count(_FIRST_HOST)
         self._lock = threading.Lock()
@@ -86,6 +86,11 @@ class Rented:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             for machine in self._machines.values():
                 stack.callback(machine.__exit__, None, None, None)
+
+    def use(self, image: Source) -> None:
+        """Have those that are made from now on start from an image. It is built here: where the fake is, nothing can be fetched."""
+        image.lowers()
+        self._image = image
 
     @contextlib.contextmanager
     def cloud(self, **options: Any) -> Iterator[scaleway.FakeScaleway]:
@@ -142,7 +147,7 @@ class Rented:
         self._tell(server)
         binds = {self._seed(server.id): _SEED}
         # Whoever switches a server on hears that it runs long before its system is up.
-        return Machine(self.image, network=AtSwitch(self._lan), name=f"rented-{number}", binds=binds, is_awaited=False)
+        return Machine(self._image, network=AtSwitch(self._lan), name=f"rented-{number}", binds=binds, is_awaited=False)
 
     def _tell(self, server: scaleway.Machine) -> None:
         """Give a machine what it is told at its next boot, as its metadata service would."""

@@ -37,11 +37,10 @@ def _prepare(machine: Machine) -> None:
 @contextlib.contextmanager
 def full_house(deb: Path, **more: str) -> Iterator[House]:
     """Give a home whose Plex has scanned the storage. more: what the shipped runs of these names have beside DROP_IN."""
-    WITH_PLEX.path()
     digest = hashlib.sha256(find_newest_rclone().read_bytes()).hexdigest()
     source = Layer(with_native_plex(deb), key=f"home with a storage {digest}", prepare=_prepare)
     with house(deb, run="", source=source, uptime_s=cloud_chain.UPTIME_S) as home:
-        home.rented.image = WITH_PLEX
+        home.rented.use(WITH_PLEX)
         machine = home.machine
         await_found(machine)
         with tempfile.TemporaryDirectory(prefix="plexguard-library-") as folder:

@@ -137,7 +137,7 @@ def begin(pair: Pair, *names: str) -> None:
 def meet_full_disk(pair: Pair) -> str:
     """Have the disk there take nothing of what is kept of a library before its scan, until that is seen in the run's status."""
     house = pair.house
-    house.wait_for(lambda: "No space left" in cloud_chain.state(house)["line"], timeout_s=_LIBRARY_S, what="a full disk is told")
+    house.wait_for(lambda: "free are" in cloud_chain.state(house)["line"], timeout_s=_LIBRARY_S, what="a full disk is told")
     pair.guest.run(["umount", _kept(pair.guest, FULL)])
     return _await_done(pair, FULL)
 
@@ -151,7 +151,7 @@ def _kept(guest: Machine, name: str) -> str:
 def meet(pair: Pair, name: str, fault: Fault) -> str:
     """Have it happen to the library of its name, and return what is told when that is scanned after all."""
     house, guest = pair.house, pair.guest
-    guest.wait_for(lambda: is_scanning(guest, name), timeout_s=180, what=f"Plex scans {name} ({told(pair)})")
+    guest.wait_for(lambda: is_scanning(guest, name), timeout_s=180, what=f"Plex scans {name}")
     set_plex(guest, file_s=fault.film_s)
     fault.strike(pair)
     if fault.told:
@@ -165,11 +165,11 @@ def meet(pair: Pair, name: str, fault: Fault) -> str:
 
 def _await_done(pair: Pair, name: str) -> str:
     house, guest = pair.house, pair.guest
-    set_plex(guest, file_s=0.0, scans_shown=True)
-    house.wait_for(lambda: done(house, name), timeout_s=_LIBRARY_S, what=f"{name} is scanned ({told(pair)})")
+    # Its scan alone: that of the next library may begin before we hear of this one's end.
+    set_plex(guest, file_s=_LONG_FILM_S, quick_library=name, scans_shown=True)
+    house.wait_for(lambda: done(house, name), timeout_s=_LIBRARY_S, what=f"{name} is scanned")
     assert not is_scanning(guest, name)
     assert count(guest, name) == FILMS, told(pair)
-    set_plex(guest, file_s=_LONG_FILM_S)
     (found,) = done(house, name)
     assert f"{FILMS} items, +0" in found, found
     return found

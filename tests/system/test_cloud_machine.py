@@ -180,7 +180,7 @@ def test_what_cannot_work_stops_before_anything_is_rented_and_what_goes_wrong_la
     configure(machine, CONFIG + 'zones = ["fr-par-1", "nl-ams-1"]\n')
     cloud.set(mishaps=(Mishap(kind="out-of-stock", method="POST", path="fr-par-1/servers$", times=1),))
     WITHOUT_ZSTD.path()
-    home.rented.image = WITHOUT_ZSTD
+    home.rented.use(WITHOUT_ZSTD)
     assert start(home, check=False).returncode != 0
 
     machine.wait_for(lambda: not cloud.left(), timeout_s=60, what="all is given back")

@@ -27,7 +27,7 @@ if [ -f "${{PLEX_CLAIM_FILE:-}}" ]; then
     cp "$PLEX_CLAIM_FILE" /config/exchanged
     echo '{{"claimed": true, "token": "token-of-the-server"}}' > /config/simulator.json
 else
-    echo '{{"claimed": false}}' > /config/simulator.json
+    [ -e /config/simulator.json ] || echo '{{"claimed": false}}' > /config/simulator.json
 fi
 preferences='/config/{docker_plex.PMS}/Preferences.xml'
 if [ -n "${{ALLOWED_NETWORKS:-}}" ]; then

@@ -49,9 +49,8 @@ WITH_PLEX = Layer(IMAGE, key=f"with Plex {INIT}{MAKE_IMAGE}{docker_plex.image_sc
 
 @pytest.fixture
 def home(deb: Path) -> Iterator[House]:
-    WITH_PLEX.path()
     with house(deb, run=RUN, uptime_s=cloud_chain.UPTIME_S) as home:
-        home.rented.image = WITH_PLEX
+        home.rented.use(WITH_PLEX)
         cloud_chain.show_boots(home.machine)
         yield home
 

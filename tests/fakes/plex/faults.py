@@ -54,6 +54,8 @@ class Switches:
     butler_s: float = 1.0
     # How long a scan takes over each media file, from its first to its last; an analysis over each item, and a sonic one over a track.
     file_s: float = 0.0
+    # The title of a library whose scan takes none of that time.
+    quick_library: str = ""
     analyze_s: float = 0.0
     sonic_s: float = 0.0
     # What becomes of a scan that is cancelled, which is always answered as if it worked: "ignored", as in the one incident that is

@@ -183,7 +183,8 @@ class Scanner:
             self._logs.scanner.write("DEBUG", f"Processing directory {directory}")
             for name in names:
                 path = os.path.join(directory, name)
-                if self._wait(section.key, self._faults.current().file_s):
+                switches = self._faults.current()
+                if self._wait(section.key, 0.0 if section.title == switches.quick_library else switches.file_s):
                     return None
                 if is_text(path) and Path(name).suffix.lower() in extensions and (file := self._read(section, location, path)):
                     found[path] = file

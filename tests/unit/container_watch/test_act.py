@@ -512,6 +512,8 @@ def test_several_for_good_are_not_guessed_among(docker: Docker) -> None:
 def test_a_container_that_goes_while_it_is_chosen_is_absent(docker: Docker) -> None:
     docker.container = None
     docker.host.answers["docker ps"] = Completed(code=0, stdout="a1\n", stderr="")
-    docker.host.answers["docker container inspect --format"] = Completed(code=0, stdout='["a1", "/one", "hotio/plex", ""]\n', stderr="")
+    docker.host.answers["docker container inspect --format"] = Completed(
+        code=0, stdout='["a1", "/one", "hotio/plex", ""]\n', stderr=""
+    )
 
     assert docker.cycle().status == "absent"
