@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from plexguard.cloud_run.server.container import NAME
+from plexguard.cloud_run.server.container import NAME, URL
 from tests.machine import Machine
 from tests.system import cloud_chain, docker_plex
 from tests.system.conftest import configure, events
-from tests.system.native_plex import SIMULATOR
+from tests.system.native_plex import SIMULATOR, ask_plex
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
@@ -44,8 +44,12 @@ exec '{docker_plex.PROGRAM}' --address 0.0.0.0 --data '/config/{docker_plex.PMS}
 
 @pytest.fixture
 def machine(docker_machine: Machine) -> Machine:
-    """A machine on which runs work, with the image there, and a run whose scan waits for us."""
-    machine = docker_machine
+    prepare(docker_machine)
+    return docker_machine
+
+
+def prepare(machine: Machine) -> None:
+    """Have runs work on a machine, with the image there, and their scans wait for us."""
     machine.push(SIMULATOR, f"{OWN}/usr/lib/plexmediaserver/simulator")
     machine.run(["cp", f"{OWN}/usr/lib/plexmediaserver/simulator/plex-media-server", f"{OWN}{docker_plex.PROGRAM}"])
     machine.write(f"{OWN}/init", INIT, mode=0o755)
@@ -57,7 +61,6 @@ def machine(docker_machine: Machine) -> Machine:
     )
     configure(machine, '[cloud-run]\nprovider = "local"\nowner = "home"\n')
     machine.run(["plexguard-status", "apply"])
-    return machine
 
 
 def write_run(machine: Machine, text: str) -> None:
@@ -115,6 +118,51 @@ def test_claim_token_is_asked_for_on_the_terminal_that_started_the_run_and_leave
     (brought,) = events(machine, "cloud.exported")
     assert machine.run(["plexguard-db-export", "verify", brought["PLEXGUARD_PATH"]]).returncode == 0
     assert not [line for line in machine.run(["find", "/run/plexguard/cloud-plex"]).stdout.splitlines() if "delta" in line]
+
+
+def test_plex_at_home_goes_on_beside_the_run_that_is_tried_on_its_machine(docker_machine: Machine) -> None:
+    machine = docker_machine
+    docker_plex.install_plex(machine)
+    prepare(machine)
+    cloud_chain.show_boots(machine)
+    machine.wait_for(lambda: followed(machine) == ("plex", "running"), timeout_s=60, what="home's container is followed")
+    home = ask_plex(machine, "/identity")
+    began = started(machine)
+    machine.run(["mkdir", "-p", "/etc/plexguard/cloud-run/localtest.toml.d"])
+    machine.write(
+        "/etc/plexguard/cloud-run/localtest.toml.d/50-test.toml",
+        f'limited = false\nmedia = ""\nimage = "{docker_plex.IMAGE}"\nscan = false\nanalyze = false\n',
+    )
+    machine.systemctl("start", "--no-block", "plexguard-cloud-run@localtest")
+    unit = "plexguard-cloud-plex@localtest.service"
+    machine.wait_for(
+        lambda: machine.systemctl("is-active", unit, check=False).strip() == "active" or events(machine, "cloud.run-failed"),
+        timeout_s=120,
+        what="the run's Plex is ready",
+    )
+    assert not events(machine, "cloud.run-failed"), last_failure(machine)
+
+    other = ask_plex(machine, "/identity", url=URL)
+    assert home is not None and other is not None and home["machineIdentifier"] != other["machineIdentifier"]
+    # What watches home's container does not take the run's for one that might be it.
+    machine.systemctl("restart", "plexguard-container-watch.service")
+    machine.wait_for(lambda: followed(machine) == ("plex", "running"), timeout_s=60, what="home's container is followed")
+
+    machine.write(GO_ON, "")
+    machine.wait_for(lambda: events(machine, "cloud.run-done"), timeout_s=120, what="the run is over")
+    names = ["docker", "ps", "--all", "--format={{.Names}}"]
+    machine.wait_for(lambda: machine.run(names).stdout.split() == ["plex"], timeout_s=60, what="the run's container is gone")
+    assert ask_plex(machine, "/identity") == home and started(machine) == began
+    assert not events(machine, "container.ambiguous") and not events(machine, "cloud.run-failed")
+
+
+def followed(machine: Machine) -> tuple[str, str]:
+    found = json.loads(machine.run(["cat", "/run/plexguard/container.json"], check=False).stdout or "{}")
+    return found.get("name", ""), found.get("status", "")
+
+
+def started(machine: Machine) -> str:
+    return machine.run(["docker", "inspect", "-f", "{{.State.StartedAt}}", "plex"]).stdout
 
 
 def await_released(machine: Machine) -> None:

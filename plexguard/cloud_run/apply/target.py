@@ -1,7 +1,6 @@
 """Where an archive is applied: on this machine, or on another by ssh, as a job there that goes on when the line is lost."""
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import Any, Protocol
 
 from plexguard.cloud_run.config import SSH_CREDENTIAL, Apply
 from plexguard.cloud_run.reference.own import in_words
-from plexguard.cloud_run.there.jobs import Job, JobFailed
+from plexguard.cloud_run.there.jobs import Job, JobFailed, read_answer
 from plexguard.cloud_run.there.remote_files import put
 from plexguard.core import rsync
 from plexguard.core.clock import Clock
-from plexguard.core.errors import ConfigError, PeerError, PlexguardError, TryAgain, Unavailable
+from plexguard.core.errors import ConfigError, PlexguardError, TryAgain, Unavailable
 from plexguard.core.host import Host
 from plexguard.core.program import FOUND_PROBLEMS
 from plexguard.core.secret import find_credential
@@ -75,7 +74,7 @@ class Here:
         )
         if done.code != 0:
             _refuse(done.code, done.stderr.splitlines())
-        return _read(done.stdout.splitlines())
+        return read_answer("plexguard-db-export apply", done.stdout.splitlines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ class There:
                 job.begin([*program, *arguments, *given, "--", f"{self._folder}/{archive.name}"], limit_s=_LIMIT_S)
             try:
                 job.wait(self.clock, away_s=_AWAY_S)
-                answer = _read(job.read_lines())
+                answer = job.await_answer(self.clock)
                 # What was carried stays where it was not applied: the next attempt needs it.
                 machine.run(["rm", "-rf", "--", self._folder], timeout_s=_CALL_S)
                 return answer
@@ -160,10 +159,3 @@ def _refuse(code: int, lines: Sequence[str], cause: Exception | None = None) -> 
     if code == TryAgain.exit_code:
         raise TryAgain(said) from cause
     raise ApplyFailed(said) from cause
-
-
-def _read(lines: Sequence[str]) -> Any:
-    try:
-        return json.loads([line for line in lines if line.startswith("{")][-1])
-    except (IndexError, ValueError, RecursionError) as error:
-        raise PeerError(f"plexguard-db-export apply: its answer is no JSON: {error}") from error

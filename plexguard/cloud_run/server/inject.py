@@ -3,7 +3,6 @@
 Each step may be done again: what was carried stays, a job that was begun is found, and a Plex that runs is never written under.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,12 +90,6 @@ class Injection:
         job = Job(host=self.machine, name=self._place.job(name))
         job.begin([*self._program, name, *arguments], limit_s=_JOB_S)
         job.wait(self.clock, goods=goods)
-        lines = job.read_lines()
+        answer = job.await_answer(self.clock) if is_answered else None
         job.forget()
-        if not is_answered:
-            return None
-        answers = [line for line in lines if line.startswith("{")]
-        try:
-            return json.loads(answers[-1])
-        except (IndexError, ValueError, RecursionError) as error:
-            raise PeerError(f"{name}: its answer is no JSON: {' / '.join(lines[-3:])}") from error
+        return answer

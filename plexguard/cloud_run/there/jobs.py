@@ -5,17 +5,21 @@ any machine, this one included; it takes root there.
 """
 
 import contextlib
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from plexguard.core.clock import Clock
-from plexguard.core.errors import PlexguardError, TryAgain, Unavailable
+from plexguard.core.errors import PeerError, PlexguardError, TryAgain, Unavailable
 from plexguard.core.host import CommandError, CommandFailed, Commands
 from plexguard.core.program import FOUND_PROBLEMS
 
 _COMMAND_S = 60.0
 # A job of a second is seen to have ended within one; one of hours is asked every few seconds.
 _FIRST_LOOK_S, _LOOK_S, _SLOWING = 0.5, 5.0, 0.2
+# Within which the journal has what a job has printed.
+_ANSWER_S = 20.0
 # For how long a machine may be away while a job runs there: a line that is down for a night is no reason to give up paid work.
 _AWAY_S = 12 * 3600.0
 _LAST_LINES = 12
@@ -59,6 +63,14 @@ def read_standing(text: str) -> Standing:
     )
 
 
+def read_answer(name: str, lines: Sequence[str]) -> Any:
+    """Return the last of the lines that are JSON. name: of who has printed them. Pure. Raises PeerError."""
+    try:
+        return json.loads([line for line in lines if line.startswith("{")][-1])
+    except (IndexError, ValueError, RecursionError) as error:
+        raise PeerError(f"{name}: its answer is no JSON: {' / '.join(lines[-3:]) or 'nothing'}") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """name: of a-z, 0-9 and -, one job at a time of each. host: where it runs."""
@@ -95,10 +107,24 @@ class Job:
 
     def read_lines(self, count: int = _LAST_LINES) -> list[str]:
         """Return the last lines that it has printed. Raises CommandError, ConnectionLost."""
+        # What a job printed just before its end may not have been taken in yet.
+        self.host.run(("journalctl", "--sync"), timeout_s=_COMMAND_S, check=False)
         # Not --unit=, with which the service manager has the last word.
         where = (f"_SYSTEMD_UNIT={self.unit}", "--boot", f"--lines={count}")
         argv = ("journalctl", *where, "--output=cat", "--no-pager", "--quiet")
         return [line for line in self.host.run(argv, timeout_s=_COMMAND_S).stdout.splitlines() if line.strip()]
+
+    def await_answer(self, clock: Clock) -> Any:
+        """Return what it has printed as JSON; its end is known before the journal has its last line. Raises PeerError, CommandError
+        and ConnectionLost."""
+        until_s = clock.monotonic_s() + _ANSWER_S
+        while True:
+            try:
+                return read_answer(self.name, self.read_lines())
+            except PeerError:
+                if clock.monotonic_s() >= until_s:
+                    raise
+            clock.sleep(_FIRST_LOOK_S)
 
     def wait(
         self,
