@@ -366,6 +366,57 @@ LIBRARY_TROUBLE = Event(
         """,
 )
 
+LINE_LOST = Event(
+    name="cloud.line-lost",
+    message_id="16672859643c4e18b3e1203a57829631",
+    priority=Priority.WARNING,
+    message="The machine of {run} is out of reach for {span}: {reason}",
+    subject="A run's machine is out of reach",
+    page=_PAGE,
+    fields={"run": str, "span": str, "reason": str},
+    about=("run",),
+    meaning="""
+        The run {run} has not reached its machine for {span}: {reason}.
+        """,
+    decided="""
+        Each attempt to connect has failed, at the address that the provider gives for it.
+        """,
+    did="""
+        What works there goes on by itself. The machine is tried every few seconds; it is given back when it stays out of reach for
+        hours, or at the run's deadline.
+        """,
+    action="""
+        Where it lasts, look whether the line here is up, and whether the machine is still there:
+          plexguard-net-recover --dry-run
+          plexguard-cloud-run orphans
+        """,
+)
+
+LINE_BACK = Event(
+    name="cloud.line-back",
+    message_id="c8ecdbbb6cdf4fe784e56a755a01d4a9",
+    priority=Priority.NOTICE,
+    message="The machine of {run} is reached again, after {span}",
+    subject="A run's machine is reached again",
+    page=_PAGE,
+    fields={"run": str, "span": str},
+    about=("run",),
+    ends=("cloud.line-lost",),
+    meaning="""
+        The run {run} has its machine again, which was out of reach for {span}.
+        """,
+    decided="""
+        A connection was made, to a machine with the same host key.
+        """,
+    did="""
+        What was worked on there meanwhile is told now.
+        """,
+    action="""
+        How far the run is:
+          plexguard-cloud-run status {run}
+        """,
+)
+
 APPLIED = Event(
     name="cloud.applied",
     message_id="32cf7cce99e74032ad046d4134562bd2",

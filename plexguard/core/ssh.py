@@ -256,13 +256,16 @@ class Reconnecting:
         clock: Clock,
         patience_s: float,
         bears: tuple[type[PlexguardError], ...] = (Unavailable, TryAgain),
+        tell: Callable[[float, str], object] = lambda _away_s, _why: None,
     ) -> None:
         """find: asks how the machine is reached, which may be another address after a while. patience_s: for how long a connection
-        is tried. bears: what it is tried again after."""
+        is tried. bears: what it is tried again after. tell: is told after each attempt for how many seconds the machine is out of
+        reach, and why; "" once it is reached."""
         self._find = find
         self._clock = clock
         self._patience_s = patience_s
         self._bears = bears
+        self._tell = tell
         self._open = contextlib.ExitStack()
         self._host: SshHost | None = None
 
@@ -281,15 +284,18 @@ class Reconnecting:
         if self._host is not None and self._host.is_connected:
             return self._host
         self.close()
-        deadline_s = self._clock.monotonic_s() + self._patience_s
+        began_s = self._clock.monotonic_s()
+        deadline_s = began_s + self._patience_s
         login, asked_s = None, 0.0
         while True:
             try:
                 if login is None or self._clock.monotonic_s() - asked_s >= _ASK_ANEW_S:
                     login, asked_s = self._find(), self._clock.monotonic_s()
                 self._host = self._open.enter_context(connect(login))
+                self._tell(self._clock.monotonic_s() - began_s, "")
                 return self._host
-            except self._bears:
+            except self._bears as error:
+                self._tell(self._clock.monotonic_s() - began_s, str(error))
                 if self._clock.monotonic_s() >= deadline_s:
                     raise
             self._clock.sleep(_AGAIN_S)

@@ -22,7 +22,7 @@ class Scanned:
 
 def scan_all() -> Iterator[Scanned]:
     """Yield what became of each. After one that does not come through the others are not tried."""
-    names = (*FAULTS, FULL)
+    names = (FULL, *FAULTS)
     with open_pair(DEB.resolve()) as pair:
         scan_faults.begin(pair, *names)
         for name in names:

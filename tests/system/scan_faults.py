@@ -38,11 +38,12 @@ with sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None) as connectio
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """strike: makes it, once Plex scans the library. told: what the operator is told meanwhile, "" for what is borne in silence;
-    without a word it lasts for lasts_s. mend: ends it. film_s: how long the scan of a film takes until then."""
+    without a word it lasts for lasts_s. events: beside that, of the run alone. mend: ends it. film_s: how long the scan of a film takes until then."""
 
     strike: Callable[[Pair], object]
     told: str = ""
     lasts_s: float = 0.0
+    events: tuple[str, ...] = ()
     mend: Callable[[Pair], object] = lambda _: None
     film_s: float = _FILM_S
 
@@ -105,7 +106,6 @@ FAULTS: Mapping[str, Fault] = {
     "Storage is empty": fail_storage(Stand.empty),
     "Plex crashes": Fault(strike=kill_plex, told=_RESTARTED),
     "Container is killed": Fault(strike=lambda pair: pair.guest.run(["docker", "kill", NAME]), told=_RESTARTED),
-    "Line is lost": Fault(strike=lambda pair: cut_line(pair, seconds=600), lasts_s=630.0),
     "Database is locked": Fault(strike=lambda pair: lock_database(pair, seconds=_STRANGE_S), lasts_s=_STRANGE_S),
     "API is slow": answer_badly("slow", delay_s=25.0),
     "API fails": answer_badly("error"),
@@ -113,6 +113,10 @@ FAULTS: Mapping[str, Fault] = {
     "API is stale": Fault(strike=lambda pair: set_plex(pair.guest, scans_shown=False), lasts_s=_STRANGE_S, film_s=_LONG_FILM_S),
     "Butler works": Fault(strike=start_butler, lasts_s=_STRANGE_S),
     "All at once": ALL_AT_ONCE,
+    # The last one: what is scanned meanwhile, nobody here sees.
+    "Line is lost": Fault(
+        strike=lambda pair: cut_line(pair, seconds=600), lasts_s=630.0, events=("cloud.line-lost", "cloud.line-back")
+    ),
 }
 
 
@@ -160,7 +164,9 @@ def meet(pair: Pair, name: str, fault: Fault) -> str:
         )
     time.sleep(fault.lasts_s)
     fault.mend(pair)
-    return _await_done(pair, name)
+    found = _await_done(pair, name)
+    assert all(events(house, event) for event in fault.events), told(pair)
+    return found
 
 
 def _await_done(pair: Pair, name: str) -> str:

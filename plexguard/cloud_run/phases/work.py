@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from plexguard.cloud_run import events
 from plexguard.cloud_run.config import Config
@@ -16,11 +17,13 @@ from plexguard.core.errors import IoFailed, NoPermission, PlexguardError, TryAga
 from plexguard.core.host import Commands
 from plexguard.core.notify import one_line
 from plexguard.core.program import Ports
+from plexguard.core.spans import show_span
 from plexguard.core.ssh import Login, Reconnecting
 
 # For how long a connection that was lost is tried anew: a router at home that restarts is no reason to give a machine back.
 _PATIENCE_S = 3600.0
 _PAUSE_S = 20.0
+_TOLD_S = 60.0
 # After these: also a refusal, which a machine may give that has just booted.
 _BORNE = (Unavailable, TryAgain, NoPermission)
 
@@ -81,7 +84,7 @@ class Work:
             assert found is not None
             return found
 
-        host = Reconnecting(find, clock=self.ports.clock, patience_s=patience_s, bears=_BORNE)
+        host = Reconnecting(find, clock=self.ports.clock, patience_s=patience_s, bears=_BORNE, tell=Reach(self).note)
         with contextlib.closing(host):
             yield host
 
@@ -103,3 +106,23 @@ class Work:
         if server is None:
             raise TryAgain(f"{self.name}: its machine is not known")
         return server
+
+
+@dataclass(slots=True)
+class Reach:
+    """Whether a run's machine is in reach, as far as people were told."""
+
+    run: Work
+    is_away: bool = False
+
+    def note(self, away_s: float, why: str) -> None:
+        """See Reconnecting. A line that is back within a minute is nobody's trouble."""
+        span = show_span(timedelta(seconds=round(away_s)))
+        if why:
+            self.run.tell(f"its machine is out of reach for {span}: {why}")
+        if why and not self.is_away and away_s >= _TOLD_S:
+            self.is_away = True
+            self.run.ports.journal.send(events.LINE_LOST, run=self.run.name, span=span, reason=one_line(why))
+        elif not why and self.is_away:
+            self.is_away = False
+            self.run.ports.journal.send(events.LINE_BACK, run=self.run.name, span=span)

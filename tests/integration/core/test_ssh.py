@@ -129,7 +129,8 @@ def test_a_command_that_was_under_way_is_lost_and_the_next_one_finds_the_machine
             asked.append(sshd.login)
             return sshd.login
 
-        there = Reconnecting(find, clock=SystemClock(), patience_s=30)
+        told: list[str] = []
+        there = Reconnecting(find, clock=SystemClock(), patience_s=30, tell=lambda _, why: told.append(why))
         assert there.run(("echo", "one"), timeout_s=20).stdout == "one\n"
         threading.Timer(0.5, sshd.kill).start()
         with pytest.raises(ConnectionLost):
@@ -138,6 +139,8 @@ def test_a_command_that_was_under_way_is_lost_and_the_next_one_finds_the_machine
         assert there.run(("echo", "two"), timeout_s=20).stdout == "two\n"
         there.close()
 
+    # Reached, away for a second, and reached again.
+    assert (told[0], told[-1]) == ("", "") and all(told[1:-1]) and len(told) > 2
     # Once for each connection, and the command that was lost was not run again.
     assert len(asked) == 2
     assert (tmp_path / "begun").read_text() == "begun\n"
@@ -145,8 +148,12 @@ def test_a_command_that_was_under_way_is_lost_and_the_next_one_finds_the_machine
 
 def test_a_machine_that_stays_away_is_tried_for_so_long_and_one_that_is_another_not_at_all(sshd: Sshd, tmp_path: Path) -> None:
     away = Login(name="away", address="127.0.0.1", user="root", port=1)
+    told: list[str] = []
     with pytest.raises(Unavailable, match="port 1"):
-        Reconnecting(lambda: away, clock=SystemClock(), patience_s=0.1).run(("true",), timeout_s=5)
+        Reconnecting(lambda: away, clock=SystemClock(), patience_s=0.1, tell=lambda _, why: told.append(why)).run(
+            ("true",), timeout_s=5
+        )
+    assert told and all("port 1" in why for why in told)
     asked: list[int] = []
     unknown = sshd.login.__class__(name="x", address="127.0.0.1", user="root", port=sshd.port, keys=sshd.login.keys)
     with pytest.raises(HostKeyRefused):
