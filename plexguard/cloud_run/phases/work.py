@@ -119,7 +119,8 @@ class Reach:
         """See Reconnecting. A line that is back within a minute is nobody's trouble."""
         span = show_span(timedelta(seconds=round(away_s)))
         if why:
-            self.run.tell(f"its machine is out of reach for {span}: {why}")
+            with contextlib.suppress(PlexguardError):  # what cannot be told is no reason to give it up
+                self.run.tell(f"its machine is out of reach for {span}: {why}")
         if why and not self.is_away and away_s >= _TOLD_S:
             self.is_away = True
             self.run.ports.journal.send(events.LINE_LOST, run=self.run.name, span=span, reason=one_line(why))
