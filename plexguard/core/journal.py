@@ -1,7 +1,13 @@
 """The port to the journal: an event becomes one entry with typed fields, or one line on stderr outside of it."""
 
+import atexit
+import fcntl
+import functools
 import os
+import socket
 import sys
+import termios
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,6 +17,11 @@ from typing import Any, Protocol, TextIO
 
 from plexguard.core.events import Event, show_path
 from plexguard.core.secret import mask
+
+# sd_journal_send(3); a packet there is taken at once by a journald that is not overloaded.
+_SOCKET = "/run/systemd/journal/socket"
+_TAKEN_TIMEOUT_S = 5.0
+_TAKEN_STEP_S = 0.001
 
 
 class Journal(Protocol):
@@ -29,6 +40,7 @@ class SystemdJournal:
         # Imported where it is used: a healthy probe tick sends nothing, and 30 of them run for every event.
         from systemd import journal
 
+        _await_at_exit()
         caller: FrameType = sys._getframe(1)
         fields = {name: _clean(value) if isinstance(value, str) else value for name, value in event.journal_fields(values).items()}
         try:
@@ -46,6 +58,30 @@ class SystemdJournal:
             # journald's socket is stopped or broken: who guards goes on all the same. Standard error may lead there too.
             with suppress(OSError):
                 StderrJournal().send(event, **values)
+
+
+@functools.cache
+def _await_at_exit() -> None:
+    atexit.register(await_journald)
+
+
+def await_journald(socket_path: str = _SOCKET, *, timeout_s: float = _TAKEN_TIMEOUT_S) -> None:
+    """Wait until journald has taken what was sent before, by any socket: it learns an entry's unit from the process that sent it,
+    so that the last words of one that has ended meanwhile are in no `journalctl -u`.
+
+    An empty packet is sent, which journald drops, and is waited for: it takes them one after the other.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as barrier:
+        barrier.settimeout(timeout_s)
+        barrier.sendto(b"", socket_path)
+        while _bytes_not_taken(barrier) and time.monotonic() < deadline_s:
+            time.sleep(_TAKEN_STEP_S)
+
+
+def _bytes_not_taken(sender: socket.socket) -> int:
+    """Return how much of what was sent, with the kernel's own, still waits at its receiver (SIOCOUTQ, unix(7))."""
+    return int.from_bytes(fcntl.ioctl(sender, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 class StderrJournal:

@@ -1,5 +1,6 @@
 """Permission audits under a running service manager, as their timers start them."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,26 @@ def test_a_film_that_plex_cannot_read_plays_again_after_the_timers_run(plex_mach
     assert event["_SYSTEMD_UNIT"] == "plexguard-perms-audit.service"
     assert "told that it is not available" in explain(machine, "perms.repaired")
     assert_clean_journal(machine)
+
+
+def test_events_are_their_units_though_journald_is_behind(plex_machine: Machine) -> None:
+    """journald asks the process that sent an entry for its unit; one that had ended by then is missed by `journalctl -u`."""
+    machine = plex_machine
+    machine.systemctl("stop", "plexguard-log-watch.service")
+    machine.run(["chmod", "000", _FILM])
+    cursor = machine.cursor()
+
+    machine.systemctl("kill", "--signal=STOP", "systemd-journald.service")
+    try:
+        machine.systemctl("start", "--no-block", "plexguard-perms-audit.service")
+        time.sleep(2)
+    finally:
+        machine.systemctl("kill", "--signal=CONT", "systemd-journald.service")
+    machine.wait_for(
+        lambda: machine.unit("plexguard-perms-audit.service")["ActiveState"] == "inactive", timeout_s=60, what="the audit is done"
+    )
+
+    assert [e["_SYSTEMD_UNIT"] for e in events(machine, "perms.repaired", since_cursor=cursor)] == ["plexguard-perms-audit.service"]
 
 
 def test_a_closed_folder_and_what_is_in_it_are_repaired_and_setgid_is_kept(plex_machine: Machine) -> None:
