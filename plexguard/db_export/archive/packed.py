@@ -110,6 +110,7 @@ def _child(argv: list[str], *, stdin: int, stdout: int, expected_bytes: int) -> 
             yield process, cast("BinaryIO", errors)
         finally:
             timer.cancel()
+            timer.join()
             process.kill()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:

@@ -150,11 +150,10 @@ def _pack(
     progress: Progress,
 ) -> tuple[Path, Manifest]:
     """Write the archive. The copies are hashed and their rows counted meanwhile, and so the manifest is its last member."""
-    survey = Survey(copies)
     packed = work / "archive"
     total = sum(copy.stat().st_size for copy in copies) + tree_bytes
     progress.begin("packing", total)
-    with open(packed, "xb", buffering=0) as target:
+    with Survey(copies) as survey, open(packed, "xb", buffering=0) as target:
         os.fchmod(target.fileno(), _find_mode(work.parent, wanted))
         with packing(target.fileno(), expected_bytes=total) as pipe:
             for copy in copies:

@@ -1,23 +1,20 @@
 """Run looks at one copy side by side, each with a connection of its own; SQLite leaves the interpreter to the others meanwhile."""
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Generic, TypeVar
 
 from plexguard.db_export.archive.progress import NoProgress, Progress
 from plexguard.db_export.check.variant import opened
+from plexguard.db_export.database.sqlite import Halt
 
 T = TypeVar("T")
 # Two halves of the indexes: memory is bounded, and what else runs on the machine keeps its share.
 _MOST = 2
-# How often a look asks whether it shall stop, in steps of SQLite's machine.
-_STEPS = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,34 +33,25 @@ def how_many() -> int:
 def take_all(copy: Path, looks: Sequence[Look[T]], *, what: str = "", progress: Progress | None = None) -> list[T]:
     """Take the looks and return what they saw, in order. Ends at once, and all of them, when the first one fails or when a person
     ends the program. what: is looked at, for the progress; each look is one step of it. Raises what they raise."""
-    stop, connections = Event(), list[sqlite3.Connection]()
+    halt = Halt()
     progress = progress or NoProgress()
     progress.begin(f"checking the {what} of {copy.name}", len(looks))
     with ThreadPoolExecutor(how_many()) as pool:
         try:
             # In here too: whoever is interrupted while the first look begins has nothing yet to wait for, and a look that goes on.
-            futures = [pool.submit(_take, copy, look, stop, connections) for look in looks]
+            futures = [pool.submit(_take, copy, look, halt) for look in looks]
             for future in as_completed(futures):
                 future.result()
                 progress.advance(1)
             return [future.result() for future in futures]
         finally:
-            stop.set()
-            for connection in connections:
-                with contextlib.suppress(sqlite3.ProgrammingError):
-                    connection.interrupt()
+            halt.end()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _take(copy: Path, look: Look[T], stop: Event, connections: list[sqlite3.Connection]) -> T:
-    with opened(copy, look.changes) as connection:
-        connections.append(connection)
-        connection.set_progress_handler(lambda: int(stop.is_set()), _STEPS)
-        try:
-            return look.take(connection)
-        finally:
-            with contextlib.suppress(sqlite3.Error):
-                connection.set_progress_handler(None, 0)
+def _take(copy: Path, look: Look[T], halt: Halt) -> T:
+    with opened(copy, look.changes) as connection, halt.ends(connection):
+        return look.take(connection)
 
 
 def raise_if_stopped(error: sqlite3.DatabaseError) -> None:

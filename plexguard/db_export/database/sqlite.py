@@ -5,12 +5,15 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from urllib.parse import quote
 
 from plexguard.core.errors import DataError, IoFailed, MissingInput, NoPermission, PlexguardError, SystemRefused, TryAgain
 
 # As long as Plex itself waits for a busy database.
 BUSY_S = 10.0
+# How often who may be halted asks for it, in steps of SQLite's machine.
+_STEPS = 50_000
 
 
 class DatabaseDamaged(DataError):
@@ -31,6 +34,35 @@ class DiskFull(IoFailed):
     """The file system is full."""
 
     hint = "make room there, and start again"
+
+
+class Halt:
+    """Ends what threads do with their connections, all of them at once."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self._connections: list[sqlite3.Connection] = []
+
+    @property
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    @contextlib.contextmanager
+    def ends(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Have end() end what the connection is at, or begins, here: SQLITE_INTERRUPT is raised there."""
+        self._connections.append(connection)
+        connection.set_progress_handler(lambda: int(self.is_set), _STEPS)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                connection.set_progress_handler(None, 0)
+
+    def end(self) -> None:
+        self._event.set()
+        for connection in self._connections:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed by now
+                connection.interrupt()
 
 
 @contextlib.contextmanager

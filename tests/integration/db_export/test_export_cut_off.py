@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from plexguard.core.errors import PlexguardError
-from plexguard.db_export.archive import write
+from plexguard.db_export.archive import facts, write
 from plexguard.db_export.archive.keep import list_archives
 from plexguard.db_export.archive.read import open_archive
 from plexguard.db_export.database.sqlite import DiskFull
@@ -101,6 +103,27 @@ def test_packer_that_is_missing_is_named(plex, tmp_path, monkeypatch):
     with pytest.raises(PlexguardError, match="zstd: no such command"):
         make_archive(plex, tmp_path / "archives")
     assert names(tmp_path / "archives") == []
+
+
+def test_no_thread_goes_on_beside_an_interpreter_that_ends(plex, tmp_path, monkeypatch):
+    """It would be in SQLite or OpenSSL while these are taken down: a crash, now and then."""
+    began = threading.Event()
+
+    def hash_without_end(copy, halt):
+        began.set()
+        while not halt.is_set:
+            time.sleep(0.01)
+
+    def stop(*_: object) -> None:
+        assert began.wait(20)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(facts, "hash_file", hash_without_end)
+    monkeypatch.setattr(write, "_send_preferences", stop)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        make_archive(plex, tmp_path / "archives")
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["stop", "Ctrl-C", "kill"])
