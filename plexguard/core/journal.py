@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 import termios
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, TextIO
 
+from plexguard.core.clock import SystemClock
 from plexguard.core.events import Event, show_path
 from plexguard.core.secret import mask
 
@@ -71,12 +71,13 @@ def await_journald(socket_path: str = _SOCKET, *, timeout_s: float = _TAKEN_TIME
 
     An empty packet is sent, which journald drops, and is waited for: it takes them one after the other.
     """
-    deadline_s = time.monotonic() + timeout_s
+    clock = SystemClock()
+    deadline_s = clock.monotonic_s() + timeout_s
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as barrier:
         barrier.settimeout(timeout_s)
         barrier.sendto(b"", socket_path)
-        while _bytes_not_taken(barrier) and time.monotonic() < deadline_s:
-            time.sleep(_TAKEN_STEP_S)
+        while _bytes_not_taken(barrier) and clock.monotonic_s() < deadline_s:
+            clock.sleep(_TAKEN_STEP_S)
 
 
 def _bytes_not_taken(sender: socket.socket) -> int:
