@@ -63,7 +63,7 @@ lint: $(DEB) $(VENV)/installed
 	$(VENV)/bin/mypy
 	shellcheck .ci/run packaging/completions/* packaging/libexec/* packaging/needrestart/* packaging/examples/*-hook
 	$(PYTHON) -m tests.verify_units
-	lintian --fail-on error,warning --allow-root $(DEB)
+	! lintian --display-info --pedantic --allow-root $(DEB) | grep .
 
 demo: $(DEB) build/pypi/installed
 	$(PYTHON) -m tests.demo $(DEB)

@@ -1,3 +1,3 @@
 """plexguard keeps a Plex Media Server on Linux playing: small programs, each with one job, joined by systemd."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

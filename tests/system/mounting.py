@@ -263,12 +263,14 @@ def configure_mount(kind: Kind) -> str:
 CONFIGURATION = configure_mount("s3")
 
 
-def with_storage(deb: Path, kind: Kind = "s3", *, suite: str = "bookworm") -> Layer:
+def with_storage(deb: Path, kind: Kind = "s3", *, suite: str = "bookworm", packages: tuple[str, ...] = ()) -> Layer:
     """A machine with the package, a native Plex, and the storage with its library; nothing is mounted yet."""
     parts = [Path(__file__), Path(fault_proxy.__file__), Path(storage.__file__), find_newest_rclone()]
     digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
     return Layer(
-        with_native_plex(deb, suite), key=f"storage {kind} {digest}", prepare=lambda machine: install_storage(machine, kind)
+        with_native_plex(deb, suite, *packages),
+        key=f"storage {kind} {digest}",
+        prepare=lambda machine: install_storage(machine, kind),
     )
 
 

@@ -1,11 +1,13 @@
 """The package: it installs, runs without configuration, is upgraded and purged, on both Debian releases."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.machine import READY, Machine, installed
+from tests.machine import BASE, READY, Machine, installed
 from tests.static.test_units import EXPOSED, MOST_EXPOSED
+from tests.static.tree import ROOT
 from tests.system.conftest import assert_clean_journal, configure, install_again
 
 pytestmark = pytest.mark.machine
@@ -17,6 +19,8 @@ _TIMERS |= {"plexguard-net-recover", "plexguard-speed-test", "plexguard-db-expor
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_a_fresh_install_runs_without_configuration(deb: Path, suite: str) -> None:
     with Machine(READY.on(suite)) as machine:
+        # What only those need who mount a storage.
+        machine.run(["apt-get", "purge", "-y", "rclone", "fuse3"])
         machine.install(deb)
 
         listed = machine.systemctl("list-timers", "plexguard*", "--plain", "--no-legend")
@@ -33,6 +37,22 @@ def test_a_fresh_install_runs_without_configuration(deb: Path, suite: str) -> No
         assert len(machine.journal(matches=["PLEXGUARD_EVENT=discover.not-found"])) == 1
         assert "set roots in [perms-audit]" in machine.journal_text("PLEXGUARD_EVENT=perms.no-roots")
         assert_clean_journal(machine)
+
+        machine.push(ROOT / "debian/tests/smoke", "/tmp/smoke")
+        machine.run(["/tmp/smoke"], timeout_s=120)
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_nobody_gets_what_only_some_need(deb: Path, suite: str) -> None:
+    """By the dependencies that apt works out, with what is recommended: all are Debian's, and none is for mounts or for a cloud."""
+    with Machine(BASE.on(suite)) as machine:
+        machine.push(deb, "/tmp/plexguard.deb")
+        planned = machine.run(["apt-get", "install", "--simulate", "--install-recommends", "/tmp/plexguard.deb"]).stdout
+
+    chosen = dict(re.findall(r"^Inst (\S+) (.*)$", planned, re.MULTILINE))
+    assert {"plexguard", "haproxy", "python3-click"} <= set(chosen)
+    assert {name for name, source in chosen.items() if "Debian" not in source} == {"plexguard"}
+    assert not set(chosen) & {"rclone", "fuse3", "docker.io", "docker-ce", "containerd", "default-mta", "sqlite3"}
 
 
 def test_the_probe_without_plex_speaks_once(machine: Machine) -> None:
