@@ -1,6 +1,5 @@
 """`cover`: have the cover lie over a mount point, or not, as its watchdog says."""
 
-import os
 import pwd
 from functools import partial
 
@@ -24,8 +23,6 @@ _SCHEMA = 1
 
 def run(name: str, mount: Mount, ports: Ports) -> int:
     """Make it so. Raises NoPermission and SystemRefused."""
-    if os.geteuid() != 0:
-        raise NoPermission("Failed to cover a mount point: only root may", hint=f"sudo plexguard-rclone-watchdog cover {name}")
     check_place(mount.mount_point, read_mounts())
     wish = StateFile(STATE_ROOT / "rclone-watchdog" / name / "state.json", Wish, schema=_SCHEMA, journal=ports.journal).peek()
     step = decide(read_lines(mount.mount_point), wish, is_configured=mount.cover)
@@ -40,6 +37,9 @@ def run(name: str, mount: Mount, ports: Ports) -> int:
             ports.journal.send(events.UNCOVERED, mount=name, path=FilePath(mount.mount_point))
     except KeyError as error:
         raise SystemRefused(f"Failed to cover {mount.mount_point}: there is no user {_USER}") from error
+    except PermissionError as error:
+        hint = f"sudo plexguard-rclone-watchdog cover {name}"
+        raise NoPermission(f"Failed to {step.value} {mount.mount_point}: {error.strerror}", hint=hint) from error
     except OSError as error:
         raise SystemRefused(
             f"Failed to {step.value} {mount.mount_point}: {error.strerror}", hint=f"findmnt {mount.mount_point}"
