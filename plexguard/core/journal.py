@@ -42,7 +42,7 @@ class SystemdJournal:
 
         _await_at_exit()
         caller: FrameType = sys._getframe(1)
-        fields = {name: _clean(value) if isinstance(value, str) else value for name, value in event.journal_fields(values).items()}
+        fields = {name: _clean_field(value) for name, value in event.journal_fields(values).items()}
         try:
             journal.send(
                 _clean(event.render(values)),
@@ -104,6 +104,13 @@ def _clean(text: str) -> str:
     journalctl shows a message with any other control character as "blob data" only.
     """
     return "\n".join("\t".join(map(show_path, line.split("\t"))) for line in mask(text).split("\n"))
+
+
+def _clean_field(value: str | bytes) -> str | bytes:
+    """Return a field without secrets; bytes are a path, which is kept as it is but for these."""
+    if isinstance(value, str):
+        return _clean(value)
+    return mask(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def open_journal(identifier: str) -> Journal:

@@ -7,11 +7,12 @@ import socket
 from typing import Protocol
 
 from plexguard.core.errors import UsageError
+from plexguard.core.secret import mask
 
 
 class Notifier(Protocol):
     def tell(self, *assignments: str) -> None:
-        """Send one or more assignments such as "READY=1", together. Does nothing where nobody listens."""
+        """Send one or more assignments such as "READY=1", together, without secrets. Does nothing where nobody listens."""
         ...
 
 
@@ -24,7 +25,7 @@ class SystemdNotifier:
             from systemd import daemon  # only under a manager that listens
 
             with contextlib.suppress(OSError):  # a manager that is gone is no reason to end
-                daemon.notify("\n".join(assignments).encode("utf-8", "replace").decode("utf-8"))
+                daemon.notify(mask("\n".join(assignments)).encode("utf-8", "replace").decode("utf-8"))
 
 
 def take_sockets() -> tuple[socket.socket, ...]:

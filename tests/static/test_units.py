@@ -21,6 +21,8 @@ SANDBOX = {
     "CapabilityBoundingSet": [""],
     # Of others: its own are where $CREDENTIALS_DIRECTORY says.
     "InaccessiblePaths": ["-/etc/plexguard/credentials"],
+    # Memory holds secrets.
+    "LimitCORE": ["0"],
     "LockPersonality": ["yes"],
     "MemoryDenyWriteExecute": ["yes"],
     "NoNewPrivileges": ["yes"],

@@ -1,4 +1,4 @@
-"""Cover a mount point, by the right to mount, with a folder in which there is nothing to be found: for who would look where no mount is."""
+"""Cover a mount point, by the right to mount, with an empty folder: for who would look where no mount is."""
 
 import ctypes
 import os
