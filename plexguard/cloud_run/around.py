@@ -5,7 +5,7 @@ import os
 import shutil
 
 from plexguard.cloud_run.config import Apply, Config
-from plexguard.cloud_run.life.runs import FOLDER, find_own, read_run
+from plexguard.cloud_run.life.runs import FOLDER, find_own, find_runs, read_run
 from plexguard.cloud_run.rent.lease import Leases
 from plexguard.cloud_run.storage.choose import choose_media
 from plexguard.core.config import DEFAULT_PATH, read
@@ -36,6 +36,12 @@ def look_around(config: Config, _apply: Apply, host: Host) -> Around:
     if config.provider == "local" and not _has_docker():
         faults.append("[cloud-run] provider: runs are to work on this machine, which has no Docker: apt install docker.io")
     return Around(faults=tuple(faults))
+
+
+def instances(config: Config, _apply: Apply) -> tuple[str, ...]:
+    """Return what is started by hand with the name of a run, for each that there is, where machines come from somewhere."""
+    runs = find_runs() if config.provider != "none" else ()
+    return tuple(f"plexguard-cloud-{unit}@{name}.service" for unit in ("run", "hold", "apply") for name in runs)
 
 
 def _has_docker() -> bool:

@@ -4,6 +4,7 @@ The generator writes them, `plexguard-status apply` compares them, and `plexguar
 machine has changed: a mount that came after boot, a library folder that was added.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from plexguard.core.plex_config import PlexConfig
 from plexguard.core.units import DropIns, Site
 
 GENERATED = Path("/run/systemd/generator")
+# Where the service manager looks for templates, the first first.
+UNIT_FOLDERS = tuple(map(Path, ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")))
 _GROUPS = Path("/etc/group")
 _HEADER = "# Made by plexguard-generator from plexguard.toml and from what plexguard-discover found.\n"
 _CALENDAR_TIMEOUT_S = 5.0
@@ -51,6 +54,18 @@ def _site(found: FoundPlex | None, mounts: tuple[MountPoint, ...], groups: Mappi
         return Site(folders=(), mounts=mounts)
     known = {gid: groups[gid] for gid in found.gids if gid in groups}
     return Site(folders=found.folders, mounts=mounts, preferences=found.preferences, groups=known)
+
+
+def make_instances(names: Iterable[str], folders: Iterable[Path] = UNIT_FOLDERS) -> DropIns:
+    """Return units that are known by their names before they were ever started, and so offered by completion and list-unit-files:
+    copies of their templates, the administrator's own before the shipped. One without a template is left out. Raises OSError."""
+    made = {}
+    for name in names:
+        template = re.sub("@.*[.]", "@.", name)
+        file = next((folder / template for folder in folders if (folder / template).is_file()), None)
+        if file is not None:
+            made[name] = f"# Made by plexguard-generator: {file}, for a name that there is.\n{file.read_text(encoding='utf-8')}"
+    return made
 
 
 def read_groups(file: Path = _GROUPS) -> dict[int, str]:

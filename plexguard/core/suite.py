@@ -131,6 +131,16 @@ def look_around(settings: Settings, host: "Host") -> Around:
     return Around(faults=tuple(f for one in found for f in one.faults), notes=tuple(n for one in found for n in one.notes))
 
 
+def instances(settings: Settings) -> tuple[str, ...]:
+    """Return the units of templates that are started by hand, with the names that there are. Reads what names them."""
+    return tuple(
+        name
+        for program in PROGRAMS
+        if (module := _find_module(program, "around")) is not None and hasattr(module, "instances")
+        for name in module.instances(*map(settings.take, _sections_of(import_module(f"{program.package}.config"))))
+    )
+
+
 def events() -> tuple[Event, ...]:
     """Return every event that the suite can send, program by program: those in its list, then those in the FURTHER ones."""
     holders = (core_events, *(part for module in modules("events") for part in (module, *getattr(module, "FURTHER", ()))))

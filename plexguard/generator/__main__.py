@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plexguard.core import config, core_events
-from plexguard.core.drop_ins import find_bad_calendars, make_drop_ins, read_groups
+from plexguard.core.drop_ins import find_bad_calendars, make_drop_ins, make_instances, read_groups
 from plexguard.core.errors import ConfigError, PlexguardError
 from plexguard.core.events import Event
 from plexguard.core.found import PLEX_FILE, SCHEMA, FoundPlex
@@ -18,6 +18,7 @@ from plexguard.core.journal import Journal, StderrJournal, SystemdJournal
 from plexguard.core.mounts import read_fstab, read_mounts
 from plexguard.core.secret import mask
 from plexguard.core.state import StateFile
+from plexguard.core.suite import instances
 
 NAME = "plexguard-generator"
 _JOURNAL = Path("/run/systemd/journal/socket")
@@ -38,11 +39,11 @@ class BootJournal:
 
 
 def generate(folder: Path, *, config_path: Path, found_file: Path, host: Host, journal: Journal) -> None:
-    """Write the drop-ins below a folder, or none of them when the configuration has a mistake."""
+    """Write the drop-ins and instances below a folder, or none of them when the configuration has a mistake."""
     settings = config.read(config_path, {})
     try:
         found = StateFile(found_file, FoundPlex, schema=SCHEMA, journal=journal).load()
-        made = make_drop_ins(settings, found, (*read_mounts(), *read_fstab()), read_groups())
+        made = make_drop_ins(settings, found, (*read_mounts(), *read_fstab()), read_groups()) | make_instances(instances(settings))
         mistakes = find_bad_calendars(settings, host)
     except ConfigError as error:
         made, mistakes = {}, error.mistakes

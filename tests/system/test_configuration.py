@@ -95,3 +95,19 @@ def test_a_calendar_that_is_none_is_a_mistake_and_the_default_stands(machine: Ma
 
 def test_found_libraries_become_writable_without_any_configuration(plex_machine: Machine) -> None:
     assert FILMS in plex_machine.unit("plexguard-perms-audit.service")["ReadWritePaths"]
+
+
+def test_a_shell_completes_the_units_of_each_run(machine: Machine) -> None:
+    """As bash does it with systemd's own completion, before any of them was ever started."""
+    script = """
+        . /usr/share/bash-completion/bash_completion; . /usr/share/bash-completion/completions/systemctl
+        COMP_WORDS=(systemctl start plexguard-cloud-run@) COMP_CWORD=2; _systemctl; printf '%s\\n' "${COMPREPLY[@]}"
+        """
+    offered = lambda: machine.run(["bash", "-c", script], check=False).stdout.split()  # noqa: E731
+    before = offered()
+    machine.write("/etc/plexguard/cloud-run/mine.toml", 'database = "newest"\n')
+    configure(machine, '[cloud-run]\nprovider = "ssh"\nssh = "nas"\n')
+
+    assert before == []
+    assert offered() == [f"plexguard-cloud-run@{name}.service" for name in ("delta", "full", "localtest", "mine")]
+    assert "generated" in machine.systemctl("list-unit-files", "plexguard-cloud-apply@mine.service", "--no-legend")

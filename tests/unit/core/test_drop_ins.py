@@ -11,6 +11,7 @@ from plexguard.core.drop_ins import (
     find_mistakes,
     find_running_services,
     make_drop_ins,
+    make_instances,
     read_drop_ins,
     read_groups,
 )
@@ -175,3 +176,19 @@ def test_read_drop_ins_gives_back_what_was_made_and_nothing_of_others(tmp_path: 
 
     assert read_drop_ins(tmp_path / "out") == made != {}
     assert read_drop_ins(tmp_path / "away") == {}
+
+
+def test_an_instance_is_a_copy_of_its_template_the_administrators_own_first(tmp_path: Path) -> None:
+    own, shipped = tmp_path / "etc", tmp_path / "usr"
+    for folder, text in ((own, "[Unit]\nDescription=mine %i\n"), (shipped, "[Unit]\nDescription=theirs %i\n")):
+        folder.mkdir()
+        (folder / "plexguard-x@.service").write_text(text)
+    (shipped / "plexguard-y@.service").write_text("[Unit]\nDescription=y\n")
+
+    made = make_instances(["plexguard-x@a.b.service", "plexguard-y@a.service", "plexguard-gone@a.service"], (own, shipped))
+
+    assert {name: text.partition("\n")[2] for name, text in made.items()} == {
+        "plexguard-x@a.b.service": "[Unit]\nDescription=mine %i\n",
+        "plexguard-y@a.service": "[Unit]\nDescription=y\n",
+    }
+    assert all(text.startswith("# Made by plexguard-generator: ") for text in made.values())
