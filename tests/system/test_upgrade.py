@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.machine import Machine
-from tests.machine.tree import cache_folder, locked
 from tests.static.tree import ROOT
 from tests.system.conftest import events, install_again
 from tests.system.mounting import CONFIGURATION, FILMS, MOUNT_UNIT, WATCHDOG_UNIT, with_storage
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("rclone-mount")]
 
-# The last commit of 0.1.0.
-BEFORE = "52406a0"
 PHASE = "plexguard-cloud-preflight@delta.service"
 # What a phase is to the service manager and to needrestart: a program in Python, at work for hours.
 _PHASE_AT_WORK = """\
@@ -33,26 +30,32 @@ GOES_ON = (MOUNT_UNIT, PHASE, "plexguard-proxy.service", "plexguard-proxy-pictur
 STAYS = ("plexguard-log-watch.service", "plexguard-perms-guard.service", WATCHDOG_UNIT)
 
 
+# The tree before the changelog began with 1.0.0; where its history was not cloned, today's with what the changelog had before.
+_SOURCE_OF_BEFORE = """
+    set -eu
+    rm -rf "$1" && mkdir -p "$1/build"
+    if first=$(git -C "$2" log -1 --format=%H -S"plexguard (1.0.0)" -- debian/changelog) && [ -n "$first" ] &&
+        git -C "$2" cat-file -e "$first^" 2>/dev/null; then
+        git -C "$2" archive "$first^" | tar -x -C "$1"
+    else
+        tar -c -C "$2" --exclude=./build --exclude=./.git . | tar -x -C "$1"
+        sed -i '0,/^plexguard (0.1.0)/{/^plexguard (0.1.0)/!d}' "$1/debian/changelog"
+    fi
+    touch "$1/build/installed"
+    make -C "$1" deb
+    mv "$(readlink -f "$1/build/deb/plexguard_all.deb")" "$3"
+    rm -rf "$1"
+    """
+
+
 @pytest.fixture(scope="session")
-def before() -> Path:
-    """The package as it was, built once from the history."""
-    folder = cache_folder() / "packages"
-    package = folder / f"plexguard-{BEFORE}.deb"
-    with locked(folder / f"{BEFORE}.lock"):
-        if not package.exists():
-            source = folder / f"{BEFORE}.building"
-            script = """
-                set -eu
-                rm -rf "$1" && mkdir -p "$1/build"
-                git -C "$2" archive "$3" | tar -x -C "$1"
-                touch "$1/build/installed"
-                make -C "$1" deb
-                mv "$(readlink -f "$1/build/deb/plexguard_all.deb")" "$4"
-                rm -rf "$1"
-                """
-            argv = ["sh", "-c", script, "sh", str(source), str(ROOT), BEFORE, str(package)]
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as it was, built from the history."""
+    folder = tmp_path_factory.mktemp("before")
+    package = folder / "plexguard.deb"
+    argv = ["sh", "-c", _SOURCE_OF_BEFORE, "sh", str(folder / "source"), str(ROOT), str(package)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return package
 
 
