@@ -12,7 +12,7 @@ PACKAGES := apprise bash-completion chromium chromium-driver curl debhelper dh-p
 	fonts-dejavu-core fuse3 haproxy iproute2 lintian make man-db mmdebstrap nodejs openssh-client openssh-server prometheus pybuild-plugin-pyproject \
 	python3 python3-aiohttp python3-all python3-click python3-dateutil python3-hypothesis python3-paramiko python3-prometheus-client python3-psutil python3-pytest \
 	python3-pytest-xdist python3-requests python3-rich python3-selenium python3-setuptools python3-systemd python3-venv python3-yaml \
-	rclone rsync shellcheck speedtest-cli sqlite3 systemd systemd-container systemd-journal-remote tzdata wrk zstd
+	rclone rsync shellcheck speedtest-cli sqlite3 systemd systemd-container systemd-journal-remote tzdata wrk zsh zstd
 
 .PHONY: all deb check lint demo bench soak machine generate clean unit
 all: deb
@@ -47,7 +47,7 @@ $(DEB): build/installed $(SOURCES)
 	rm -rf build/deb/source
 	cd build/deb && ln -sf plexguard_*_all.deb plexguard_all.deb
 
-# The files that are made from the code: catalog and example configuration. A test fails when they are not up to date.
+# The files that are made from the code: catalog, example configuration and zsh's completion. A test fails when they are not up to date.
 generate:
 	$(PYTHON) -m tests.generate
 

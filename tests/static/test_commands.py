@@ -10,6 +10,7 @@ import pytest
 from plexguard import __version__
 from plexguard.core.program import run
 from plexguard.core.suite import PROGRAMS
+from tests.generate import ZSH
 from tests.static.tree import COMPLETIONS, command_of, commands_below, flags_of
 
 EACH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
@@ -20,6 +21,7 @@ EACH_WITH_SUB = pytest.mark.parametrize(
 )
 BASH_COMPLETION = Path("/usr/share/bash-completion/bash_completion")
 NEEDS_BASH_COMPLETION = pytest.mark.skipif(not BASH_COMPLETION.exists(), reason="bash-completion is not installed")
+NEEDS_ZSH = pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 # Said by completions and not worth a suggestion.
 _SHORT = {"-h"}
 
@@ -151,3 +153,39 @@ def test_completion_starts_no_program(program):
     text = (COMPLETIONS / program.command).read_text(encoding="utf-8")
     assert "python" not in text and f"$({program.command}" not in text
     assert f"complete -F _{program.command.replace('-', '_')} {program.command}\n" in text
+
+
+def complete_in_zsh(*words: str) -> list[str]:
+    """Return what zsh is given to choose from for the last word, which it is that compares."""
+    script = """
+        _describe() { print -rl -- "${(@)${(@P)2}%%:*}" }
+        compadd() { shift; print -rl -- "$@" }
+        _files() { print -r -- "files $*" }
+        file=$1; shift; words=("$@"); CURRENT=$#; . $file
+    """
+    # An empty PATH here too.
+    argv = ["zsh", "-f", "-c", script, "zsh", str(ZSH), *words]
+    done = subprocess.run(
+        argv, env={"PATH": "/nonexistent"}, executable=shutil.which("zsh"), capture_output=True, text=True, timeout=10
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@EACH_WITH_SUB
+@NEEDS_ZSH
+def test_zsh_is_given_every_option_and_every_subcommand_that_people_type(program, sub):
+    command = commands_below(command_of(program))[sub]
+    typed = [program.command, *([sub] if sub else [])]
+    if not command.hidden:
+        assert set(complete_in_zsh(*typed, "--")) >= flags_of(command) - _SHORT
+        below = {name for name, other in commands_below(command).items() if name and not other.hidden}
+        assert below <= set(complete_in_zsh(*typed, ""))
+
+
+@NEEDS_ZSH
+def test_zsh_is_given_what_an_option_or_a_command_takes():
+    assert complete_in_zsh("plexguard-status", "check-config", "--format", "") == ["text", "json"]
+    assert complete_in_zsh("plexguard-status", "--journal", "") == ["files -/"]
+    assert complete_in_zsh("plexguard-db-export", "--config", "x.toml", "restore", "") == ["files "]
+    assert complete_in_zsh("plexguard-notify", "queue", "") == ["list", "clear", "retry"]

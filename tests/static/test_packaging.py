@@ -48,6 +48,10 @@ def test_example_configuration_is_what_the_options_make():
     assert generate.EXAMPLE.read_text(encoding="utf-8") == generate.render_example(), "run `make generate`"
 
 
+def test_completion_of_zsh_is_what_the_commands_make():
+    assert generate.ZSH.read_text(encoding="utf-8") == generate.render_zsh(), "run `make generate`"
+
+
 def test_example_configuration_is_a_working_one(tmp_path):
     # Both as shipped, with every option a comment, and with all of them uncommented.
     text = generate.render_example()
