@@ -1,5 +1,8 @@
-"""Write the files that are made from the code: the message catalog, the example configuration and zsh's completion (`make generate`)."""
+"""Write the files that are made from the code: the message catalog, the example configuration, zsh's completion and the table
+of what each service may do (`make generate`)."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -7,11 +10,14 @@ from pathlib import Path
 import click
 
 from plexguard.core import config, suite
+from tests.static.tree import UnitFile, services
 
 ROOT = Path(__file__).parent.parent
 CATALOG = ROOT / "packaging/catalog/plexguard.catalog"
 EXAMPLE = ROOT / "packaging/config/plexguard.toml"
 ZSH = ROOT / "packaging/zsh/_plexguard"
+README = ROOT / "README.md"
+_TABLE = re.compile(r"(?<=<!-- made by `make generate` -->\n)(?:\|.*\n)*")
 
 _CATALOG_HEAD = "# The runbooks of plexguard's events, shown by journalctl -x. Made from the code by `make generate`.\n\n"
 _EXAMPLE_HEAD = """\
@@ -127,7 +133,33 @@ def _quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+def render_readme() -> str:
+    """Return the README with the table of what each service may do."""
+    rows = [("service", "user", "capabilities at the most", "network", "exposure"), ("---",) * 5, *map(_rights, services())]
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return _TABLE.sub(lambda _: table, README.read_text(encoding="utf-8"))
+
+
+def _rights(unit: UnitFile) -> tuple[str, ...]:
+    capabilities = (unit.value("Service", "CapabilityBoundingSet") or "").replace("CAP_", "").lower()
+    families = unit.value("Service", "RestrictAddressFamilies")
+    is_offline = unit.value("Service", "PrivateNetwork") == "yes" or unit.value("Service", "IPAddressDeny") == "any"
+    network = "no" if is_offline or families == "AF_UNIX" else "yes"
+    name = unit.name.removesuffix(".service")
+    return f"`{name}`", unit.value("Service", "User") or "root", capabilities or "none", network, f"{find_exposure(unit):.1f}"
+
+
+def find_exposure(unit: UnitFile) -> float:
+    """Return what systemd-analyze(1) says of a unit's file alone."""
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit.path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
+    found = re.search(r"Overall exposure level for \S+: (\d+\.\d)", done.stdout)
+    assert found is not None, done.stdout
+    return float(found[1])
+
+
 if __name__ == "__main__":
     CATALOG.write_text(render_catalog(), encoding="utf-8")
     EXAMPLE.write_text(render_example(), encoding="utf-8")
     ZSH.write_text(render_zsh(), encoding="utf-8")
+    README.write_text(render_readme(), encoding="utf-8")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tests.demo.show import Show
+from tests.demo.timeline import PICTURE, draw_hang, read_told
 from tests.machine import Machine
 from tests.system.conftest import await_event
 from tests.system.native_plex import DOOR, TOKEN, URL, ask_plex
@@ -123,6 +124,8 @@ class Viewers:
             raise AssertionError("the front door did not answer while Plex was away")
         if guarded[-1].status != 200 or direct[-1].status != 200:
             raise AssertionError("Plex is back, and somebody gets nothing")
+        draw_hang(read_told(machine, self._since), PICTURE)
+        show.say(f"all of it as a picture: {PICTURE.relative_to(PICTURE.parents[1])}")
         return f"the longest wait: {_longest(direct):.0f} s at Plex, {_longest(guarded):.0f} s at the front door"
 
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from tests.demo.show import Show
+from tests.demo.timeline import mark_fault
 from tests.machine import Machine
 from tests.system.conftest import await_event, await_found, events, mode_of
 from tests.system.fake_package import build_package
@@ -101,6 +102,7 @@ def recover_plex(machine: Machine, show: Show) -> str:
     show.command("plexguard-plex-probe", "--explain")
     since = machine.cursor()
     set_plex(machine, mode="hung")
+    mark_fault(machine, "Plex hangs from now on")
     show.say("Plex hangs now: it takes connections and answers none")
     began = time.monotonic()
     show.command("plexguard-plex-probe", "--explain", check=False)

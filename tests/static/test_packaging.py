@@ -52,6 +52,13 @@ def test_completion_of_zsh_is_what_the_commands_make():
     assert generate.ZSH.read_text(encoding="utf-8") == generate.render_zsh(), "run `make generate`"
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_table_of_rights_is_what_the_units_make():
+    text = generate.README.read_text(encoding="utf-8")
+    assert "| `plexguard-perms-audit` | root |" in text
+    assert text == generate.render_readme(), "run `make generate`"
+
+
 def test_example_configuration_is_a_working_one(tmp_path):
     # Both as shipped, with every option a comment, and with all of them uncommented.
     text = generate.render_example()
