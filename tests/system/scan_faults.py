@@ -160,8 +160,11 @@ def meet(pair: Pair, name: str, fault: Fault) -> str:
     fault.strike(pair)
     if fault.told:
         house.wait_for(
-            lambda: any(fault.told in trouble for trouble in troubles(house, name)), timeout_s=_LIBRARY_S, what=f"{name} is told"
+            lambda: any(fault.told in trouble for trouble in troubles(house, name)) or has_failed(house),
+            timeout_s=_LIBRARY_S,
+            what=f"{name} is told",
         )
+        assert not has_failed(house), told(pair)
     time.sleep(fault.lasts_s)
     fault.mend(pair)
     found = _await_done(pair, name)
@@ -173,12 +176,17 @@ def _await_done(pair: Pair, name: str) -> str:
     house, guest = pair.house, pair.guest
     # Its scan alone: that of the next library may begin before we hear of this one's end.
     set_plex(guest, file_s=_LONG_FILM_S, quick_library=name, scans_shown=True)
-    house.wait_for(lambda: done(house, name), timeout_s=_LIBRARY_S, what=f"{name} is scanned")
+    house.wait_for(lambda: done(house, name) or has_failed(house), timeout_s=_LIBRARY_S, what=f"{name} is scanned")
+    assert done(house, name), told(pair)
     assert not is_scanning(guest, name)
     assert count(guest, name) == FILMS, told(pair)
     (found,) = done(house, name)
     assert f"{FILMS} items, +0" in found, found
     return found
+
+
+def has_failed(house: Machine) -> bool:
+    return bool(events(house, "cloud.run-failed"))
 
 
 def troubles(house: Machine, name: str) -> list[str]:
