@@ -43,7 +43,7 @@ def in_child(work: Callable[[], T], *, timeout_s: float) -> T:
     value = pickle.loads(answer)  # noqa: S301  # our own child wrote it
     if isinstance(value, Exception):
         raise value
-    return value  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]  # our own child pickled a T
 
 
 class Child(Generic[T]):
@@ -76,7 +76,7 @@ class Child(Generic[T]):
         value = pickle.loads(self._heard)  # noqa: S301  # our own child wrote it
         if isinstance(value, Exception):
             raise value
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # our own child pickled a T
 
     def kill(self) -> None:
         """Have it end as soon as the kernel lets it."""

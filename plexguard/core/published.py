@@ -353,7 +353,7 @@ HOLD = Source(file="plex-hold/state.json", record=HoldSeen, schema=1, spare=RUNT
 TRASH = Source(file="trash/state.json", record=TrashSeen, schema=1)
 
 
-# -- what comes with later parts: shown as soon as a file is there --------------------------------------------------------
+# -- backups and runs on rented machines ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

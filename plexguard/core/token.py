@@ -10,7 +10,7 @@ from plexguard.core.found import PREFERENCES_LINK
 from plexguard.core.secret import Secret, read_credential
 
 # Names of LoadCredential= in the units of who asks Plex; both are paired with SetCredential=…:none.
-ADMIN_TOKEN = "plex.token"  # noqa: S105
+ADMIN_TOKEN = "plex.token"  # noqa: S105  # a file's name, no secret
 PREFERENCES = "plex.preferences"
 _MAX_PREFERENCES_BYTES = 1024 * 1024
 _TOKEN = re.compile(r'\sPlexOnlineToken="([^"]*)"')

@@ -196,10 +196,11 @@ class Watcher:
 
     def _save(self) -> None:
         self._saved_s = self._ports.clock.monotonic_s()
-        followed = {"folder": self._folder, "places": self._follower.places} if self._follower is not None else {}
+        state = self._state
+        if self._follower is not None:
+            state = replace(state, folder=self._folder, places=self._follower.places)
         state = replace(
-            self._state,
-            **followed,  # type: ignore[arg-type]
+            state,
             unfinished={name: text.decode("utf-8", "surrogateescape") for name, text in self._parser.unfinished.items()},
             cursor=self._proxy.cursor,
             waiting=self._desk.agenda.waiting,

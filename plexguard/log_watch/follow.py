@@ -94,8 +94,9 @@ class Follower:
         return None
 
     def _forget_all_but(self, inodes: set[int]) -> None:
-        for gone in [inode for inode in self._places or () if inode not in inodes]:
-            self._places.pop(gone, None)  # type: ignore[union-attr]
+        places = self._places or {}
+        for gone in [inode for inode in places if inode not in inodes]:
+            del places[gone]
             self._exhausted.pop(gone, None)
 
     def _begin_at_end(self, folder: Path, file: LogFile) -> Place | None:

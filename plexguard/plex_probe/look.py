@@ -31,7 +31,7 @@ class Level(enum.Enum):
 
     TCP = "tcp"
     IDENTITY = "identity"
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105  # the name of a level, no secret
     DATABASE = "database"
     MEDIA = "media"
 

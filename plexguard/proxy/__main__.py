@@ -172,7 +172,7 @@ def prepare_(config_path: Path, process: str, pid: int | None, runs: bool) -> in
         os.kill(pid, signal.SIGUSR2)
     if runs:
         # Quiet: it says each of its names at each stop and reload; what is wrong was found before.
-        os.execv(prepare.HAPROXY, [prepare.HAPROXY, "-Ws", "-q", "-f", str(folder / MAIN)])  # noqa: S606
+        os.execv(prepare.HAPROXY, [prepare.HAPROXY, "-Ws", "-q", "-f", str(folder / MAIN)])  # noqa: S606  # a list, and HAProxy is this process from now on
     return 0
 
 

@@ -168,7 +168,7 @@ def choose_mount(target: str, mounts: Mapping[str, Mount], *, table: str, runtim
         lines = find_lines(table, mount.mount_point)
         is_ours = bool(lines) and is_expected(lines[-1], mount)
         if is_ours and mount.is_ours and not _may_ask(runtime / name):
-            mount = dataclasses.replace(mount, remote="")  # noqa: PLW2901
+            return dataclasses.replace(mount, remote=""), runtime / name
         return mount, runtime / name
     return Mount(mount_point=target), runtime
 

@@ -1,6 +1,7 @@
 """Who may know whom, who may ask the time, who may catch everything, and that no shell is in between."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +41,7 @@ _TIME_CALLS = {
 # The edge of a program and of a child process, and the generator, whose own bug must not fail a boot.
 BROAD = {"plexguard.core.program", "plexguard.generator.__main__", "plexguard.core.child"}
 _SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "os.spawnlp", "os.execlp"}
+_IGNORE = re.compile(r"# (?:type: ignore(?:\[[a-z, -]+\])?|noqa(?:: [A-Z0-9, ]+)?)(?P<reason>  # .+)?$")
 
 EACH = pytest.mark.parametrize("path", modules(), ids=module_name)
 
@@ -127,3 +129,9 @@ def test_no_command_goes_through_a_shell(path):
 @EACH
 def test_module_opens_with_what_it_is_for(path):
     assert ast.get_docstring(parse(path))
+
+
+@EACH
+def test_what_a_tool_is_told_to_ignore_has_its_reason_beside_it(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if _IGNORE.search(line) and not _IGNORE.search(line)["reason"]]

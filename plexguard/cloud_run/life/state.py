@@ -112,7 +112,7 @@ class Book:
     def change(self, **changes: object) -> State:
         """Raises IoFailed, TryAgain."""
         now = self._clock.now()
-        changed = replace(self.state, **changes, updated=now)  # type: ignore[arg-type]
+        changed = replace(self.state, **changes, updated=now)  # type: ignore[arg-type]  # fields of State, by its names
         changed = replace(changed, cost_euros=cost_at(changed, now))
         self._file.save(changed)
         return changed

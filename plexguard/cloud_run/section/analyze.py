@@ -7,6 +7,7 @@ that is wanted; then Plex settles; then the sonic analysis, without --force, whi
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from plexguard.cloud_run.choosing.profiles import MONITORING, Patience
@@ -199,7 +200,7 @@ class Analysis(Labour):
         """Raises PlexDeclined when Plex does not obey."""
         seen = self.insist(lambda: self.plex.preferences(timeout_s=CALL_S))
         for name, value in find_changes(seen, wanted).items():
-            self.insist(lambda name=name, value=value: self.plex.set_preference(name, value, timeout_s=CALL_S))  # type: ignore[misc]
+            self.insist(partial(self.plex.set_preference, name, value, timeout_s=CALL_S))
         if left := find_changes(self.insist(lambda: self.plex.preferences(timeout_s=CALL_S)), wanted):
             raise PlexDeclined(f"Plex does not hold what it was told to: {', '.join(left)}")
 

@@ -1,6 +1,7 @@
 """Libraries that a run makes because it began without a database: each once, and each seen before the work on them begins."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from plexguard.cloud_run.section.labour import CALL_S, LabourFailed, insist
 from plexguard.core.clock import Clock
@@ -16,7 +17,7 @@ def add_libraries(wanted: Sequence[NewLibrary], plex: PlexControl, clock: Clock)
         if library.title in _list_titles(plex, clock):
             continue
         try:
-            insist(clock, lambda library=library: _add(library, plex))  # type: ignore[misc]
+            insist(clock, partial(_add, library, plex))
         except PlexDeclined as error:
             folders = ", ".join(library.folders)
             raise LabourFailed(f"Plex does not make the library {library.title}, of {folders}: {error}") from error

@@ -6,6 +6,7 @@ is forgotten only after a scan that was right.
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from plexguard.cloud_run.section import idle
 from plexguard.cloud_run.section.brake import find_loss
@@ -144,7 +145,7 @@ class Scan(Labour):
             try:
                 for activity in self.plex.activities(timeout_s=CALL_S):
                     if activity.is_scan and activity.library in ("", library.key):
-                        bear_decline(lambda activity=activity: self.plex.cancel_activity(activity, timeout_s=CALL_S))  # type: ignore[misc]
+                        bear_decline(partial(self.plex.cancel_activity, activity, timeout_s=CALL_S))
                 bear_decline(lambda: self.plex.cancel_scan(library, timeout_s=CALL_S))
                 now = find_library(self.plex, library.key)
                 busy = [one for one in self.plex.activities(timeout_s=CALL_S) if one.library in ("", library.key)]

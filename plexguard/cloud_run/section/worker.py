@@ -5,6 +5,7 @@ It may be begun again at any time: what is done stays done.
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from plexguard.cloud_run.section import told
@@ -202,6 +203,6 @@ def hold_back(plex: PlexControl, folder: Path, ports: Ports) -> None:
     if former.load() is None:
         former.save(Former(settings=find_former(seen, OFF)))
     for name, value in find_changes(seen, OFF).items():
-        insist(ports.clock, lambda name=name, value=value: plex.set_preference(name, value, timeout_s=_CALL_S))  # type: ignore[misc]
+        insist(ports.clock, partial(plex.set_preference, name, value, timeout_s=_CALL_S))
     if left := find_changes(insist(ports.clock, lambda: plex.preferences(timeout_s=_CALL_S)), OFF):
         raise PlexDeclined(f"Plex does not hold what it was told to: {', '.join(left)}")

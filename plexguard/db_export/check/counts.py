@@ -43,6 +43,6 @@ def find_low_sequences(connection: sqlite3.Connection) -> Iterator[Finding]:
         "WHERE m.type = 'table' AND m.sql LIKE '%AUTOINCREMENT%'"
     ).fetchall()
     for name, seq in rows:
-        (highest,) = connection.execute(f"SELECT max(rowid) FROM {quoted(name)}").fetchone()  # noqa: S608
+        (highest,) = connection.execute(f"SELECT max(rowid) FROM {quoted(name)}").fetchone()
         if highest is not None and (not isinstance(seq, int) or seq < highest):
             yield warning(Kind.SEQUENCE, f"sqlite_sequence is at {seq}, the table at {highest}", table=name)

@@ -66,7 +66,7 @@ def _check(entry: Entry, names: frozenset[str], connection: sqlite3.Connection) 
 def _check_tree(connection: sqlite3.Connection, name: str) -> Iterator[Finding]:
     """Yield what is wrong with the segments: blocks that are not there, nodes that lead nowhere."""
     segdir, segments = quoted(f"{name}_segdir"), quoted(f"{name}_segments")
-    rows = connection.execute(f"SELECT level, idx, start_block, leaves_end_block, end_block, root FROM {segdir}").fetchall()  # noqa: S608
+    rows = connection.execute(f"SELECT level, idx, start_block, leaves_end_block, end_block, root FROM {segdir}").fetchall()
     for level, idx, start, leaves_end, _, root in rows:
         where = f"segment {level}/{idx}"
         if not isinstance(root, bytes) or not isinstance(start, int) or not isinstance(leaves_end, int):
@@ -75,7 +75,7 @@ def _check_tree(connection: sqlite3.Connection, name: str) -> Iterator[Finding]:
         if start == 0:
             continue
         there = connection.execute(
-            f"SELECT count(*) FROM {segments} WHERE blockid BETWEEN ? AND ? AND typeof(block) = 'blob'",  # noqa: S608
+            f"SELECT count(*) FROM {segments} WHERE blockid BETWEEN ? AND ? AND typeof(block) = 'blob'",
             (start, leaves_end),
         ).fetchone()[0]
         if there != leaves_end - start + 1:
@@ -104,7 +104,7 @@ def _descend(connection: sqlite3.Connection, segments: str, root: bytes, leaves:
 
 
 def _read_block(connection: sqlite3.Connection, segments: str, block: int) -> bytes:
-    row = connection.execute(f"SELECT block FROM {segments} WHERE blockid = ?", (block,)).fetchone()  # noqa: S608
+    row = connection.execute(f"SELECT block FROM {segments} WHERE blockid = ?", (block,)).fetchone()
     if row is None or not isinstance(row[0], bytes):
         raise BadNode(f"block {block} is not there")
     return row[0]
@@ -121,7 +121,7 @@ def _check_counts(connection: sqlite3.Connection, entry: Entry) -> Iterator[Find
         counted, last = counted + occurrences, term
     lengths = quoted(f"{entry.name}_docsize")
     documents, total = 0, 0
-    for (size,) in connection.execute(f"SELECT size FROM {lengths}"):  # noqa: S608
+    for (size,) in connection.execute(f"SELECT size FROM {lengths}"):
         documents += 1
         total += _add_varints(size if isinstance(size, bytes) else b"")
     if total != counted:
@@ -133,7 +133,7 @@ def _check_counts(connection: sqlite3.Connection, entry: Entry) -> Iterator[Find
         )
     if not is_external(entry):
         content = quoted(f"{entry.name}_content")
-        stored = connection.execute(f"SELECT count(*) FROM {content} NOT INDEXED").fetchone()[0]  # noqa: S608
+        stored = connection.execute(f"SELECT count(*) FROM {content} NOT INDEXED").fetchone()[0]
         if stored != documents:
             yield warning(Kind.FULL_TEXT, f"it holds {stored} documents and the lengths of {documents}", table=entry.name)
 
@@ -161,7 +161,7 @@ def _check_words(connection: sqlite3.Connection, entry: Entry) -> Iterator[Findi
         _register_stand_in(connection, tokenizer_of(entry))
     name = quoted(entry.name)
     try:
-        connection.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")  # noqa: S608
+        connection.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")
     except sqlite3.DatabaseError as error:
         raise_if_stopped(error)
         if known:

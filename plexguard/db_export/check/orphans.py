@@ -44,7 +44,7 @@ def find_orphans(connection: sqlite3.Connection) -> Iterator[Finding]:
             continue
         child, column, parent = quoted(link.table), quoted(link.column), quoted(link.parent)
         (number,) = connection.execute(
-            f"SELECT count(*) FROM {child} AS c WHERE c.{column} > 0 "  # noqa: S608
+            f"SELECT count(*) FROM {child} AS c WHERE c.{column} > 0 "
             f"AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE p.id = c.{column})"
         ).fetchone()
         if number:

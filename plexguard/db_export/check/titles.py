@@ -24,13 +24,11 @@ def check_order_index(index: str, table: str, column: str, connection: sqlite3.C
     """Return what is wrong with an index that is opened as a table of "key" and "row"."""
     name, parent = quoted(index), quoted(table)
     wrong, *held = connection.execute(
-        f"SELECT count(CASE WHEN p.rowid IS NULL OR p.{quoted(column)} COLLATE BINARY IS NOT i.key THEN 1 END), "  # noqa: S608
+        f"SELECT count(CASE WHEN p.rowid IS NULL OR p.{quoted(column)} COLLATE BINARY IS NOT i.key THEN 1 END), "
         + _SUMS.replace("%s", "i.row").replace("%%", "%")
         + f" FROM {name} AS i LEFT JOIN {parent} AS p ON p.rowid = i.row"
     ).fetchone()
-    there = connection.execute(
-        f"SELECT {_SUMS.replace('%s', 'rowid').replace('%%', '%')} FROM {parent} NOT INDEXED"  # noqa: S608
-    ).fetchone()
+    there = connection.execute(f"SELECT {_SUMS.replace('%s', 'rowid').replace('%%', '%')} FROM {parent} NOT INDEXED").fetchone()
     if wrong:
         return (damage(Kind.INDEX, f"{index}: {wrong} of its {held[0]} entries are not those of their rows", table=table),)
     if tuple(held) != tuple(there):
@@ -48,10 +46,10 @@ def find_drift(entries: Sequence[Entry], connection: sqlite3.Connection) -> Iter
             continue
         differs = " OR ".join(f"c.c{n}{name} IS NOT p.{name} COLLATE BINARY" for n, name in enumerate(columns))
         (wrong,) = connection.execute(
-            f"SELECT count(*) FROM {quoted(content)} AS c LEFT JOIN {table} AS p ON p.id = c.docid WHERE p.id IS NULL OR {differs}"  # noqa: S608
+            f"SELECT count(*) FROM {quoted(content)} AS c LEFT JOIN {table} AS p ON p.id = c.docid WHERE p.id IS NULL OR {differs}"
         ).fetchone()
         (absent,) = connection.execute(
-            f"SELECT count(*) FROM {table} AS p WHERE {holds} "  # noqa: S608
+            f"SELECT count(*) FROM {table} AS p WHERE {holds} "
             f"AND NOT EXISTS (SELECT 1 FROM {quoted(content)} AS c WHERE c.docid = p.id)"
         ).fetchone()
         if wrong or absent:

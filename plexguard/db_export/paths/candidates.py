@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from plexguard.core.mounts import MountPoint, mount_of
 from plexguard.db_export.paths.match import Candidate
@@ -68,14 +69,19 @@ def find_candidates(
     def work(task: _Task, tell_alive: Alive) -> _Walked:
         return walk(task.folders, known, kinds, tell_alive)
 
+    def mount_path(task: _Task) -> str:
+        return mount_of(task.folders[0], mounts).path
+
+    def is_same_mount(task: _Task, other: _Task) -> bool:
+        return mount_path(task) == mount_path(other)
+
     with Pool[_Task, _Walked](work, stall_s=stall_s) as pool:
         for number, root in enumerate(every):
             pool.add(_Task(number, (root.here,)))
         for task, walked in pool:
             if walked is None:
-                mount = mount_of(task.folders[0], mounts).path
-                faults.append(f"{mount}: its file system hangs")
-                pool.drop(lambda other, mount=mount: mount_of(other.folders[0], mounts).path == mount)  # type: ignore[misc]
+                faults.append(f"{mount_path(task)}: its file system hangs")
+                pool.drop(partial(is_same_mount, task))
                 continue
             faults += walked.faults
             half = (len(walked.left) + 1) // 2
@@ -96,7 +102,7 @@ def _add(
         return
     sections, before = root.sections, found.get(path)
     if before is not None:
-        sections = None if None in (sections, before.sections) else sections | before.sections  # type: ignore[operator]
+        sections = None if sections is None or before.sections is None else sections | before.sections
     found[path] = Candidate(path, here[len(root.here.rstrip("/")) + 1 :], size, sections)
 
 

@@ -147,7 +147,7 @@ def _find_wrong(
             # Who was found there has the better right.
             yield old if comes[new] in pairs else (mover.move(comes[new]) or ("", ""))[1]
         comes[new] = path
-    yield from (mover.move(comes[path])[1] for path in stays & comes.keys())  # type: ignore[index]
+    yield from (moved[1] for path in stays & comes.keys() if (moved := mover.move(comes[path])))
 
 
 def _describe(

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from plexguard.core.mounts import MountPoint, find_unmounted, mount_of
 from plexguard.db_export.paths.observe import Place
@@ -119,6 +120,10 @@ def find_root_fault(path: str) -> str:
         return "is not there"
 
 
+def _is_same_mount(task: _Task, other: _Task) -> bool:
+    return task.mount == other.mount
+
+
 def _look_at_folders(
     found: Sequence[Seen], folders: Sequence[_Folder], world: World, *, within_s: float | None, stall_s: float
 ) -> None:
@@ -132,7 +137,7 @@ def _look_at_folders(
             pool.add(task)
         for task, answers in pool:
             if answers is None:
-                for lost in (task, *pool.drop(lambda other, mount=task.mount: other.mount == mount)):  # type: ignore[misc]
+                for lost in (task, *pool.drop(partial(_is_same_mount, task))):
                     for number in lost.folders:
                         _note(found, folders[number], (), "its file system hangs")
                 continue

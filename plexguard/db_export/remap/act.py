@@ -126,6 +126,6 @@ def _rewrite_column(connection: sqlite3.Connection, column: Column, mover: Mover
 def _update(column: Column) -> str:
     table, name = quoted(column.table), quoted(column.name)
     return (
-        f"UPDATE {table} NOT INDEXED SET {name} = CAST(plexguard_new(CAST({name} AS BLOB)) AS TEXT) "  # noqa: S608
+        f"UPDATE {table} NOT INDEXED SET {name} = CAST(plexguard_new(CAST({name} AS BLOB)) AS TEXT) "
         f"WHERE {column.filter} AND plexguard_is_moved(CAST({name} AS BLOB))"
     )

@@ -109,7 +109,7 @@ def _can_update(connection: sqlite3.Connection, column: Column) -> bool:
     """Tell whether a column can be changed: what triggers need is looked for when a statement is prepared, and nothing is done."""
     name = quoted(column.name)
     try:
-        connection.execute(f"EXPLAIN UPDATE {quoted(column.table)} SET {name} = {name} WHERE 0")  # noqa: S608
+        connection.execute(f"EXPLAIN UPDATE {quoted(column.table)} SET {name} = {name} WHERE 0")
     except sqlite3.OperationalError:
         return False
     return True

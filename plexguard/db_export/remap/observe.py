@@ -13,7 +13,7 @@ from plexguard.db_export.remap.decide import Mover
 BATCH = 20_000
 _FIRST_ROW = -(2**63)
 # Type by type, so that indexes alone tell it: in a row megabytes stand before the guid.
-LINKED_GUIDS = f"SELECT linked_guid FROM blobs WHERE linked_type IN (SELECT DISTINCT linked_type FROM blobs) AND {LINKED.filter}"  # noqa: S608
+LINKED_GUIDS = f"SELECT linked_guid FROM blobs WHERE linked_type IN (SELECT DISTINCT linked_type FROM blobs) AND {LINKED.filter}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def moves(connection: sqlite3.Connection, column: Column, mover: Mover) -> Itera
 def _read(connection: sqlite3.Connection, column: Column) -> Iterator[list[tuple[int, str]]]:
     """Yield the values of a column that look like paths, in the order of their rows, whatever is done to them meanwhile."""
     name, table = quoted(column.name), quoted(column.table)
-    statement = f"SELECT rowid, {name} FROM {table} NOT INDEXED WHERE rowid > ? AND {column.filter} ORDER BY rowid LIMIT {BATCH}"  # noqa: S608
+    statement = f"SELECT rowid, {name} FROM {table} NOT INDEXED WHERE rowid > ? AND {column.filter} ORDER BY rowid LIMIT {BATCH}"
     last = _FIRST_ROW
     while rows := connection.execute(statement, (last,)).fetchall():
         yield rows
@@ -119,7 +119,7 @@ def find_unknown(connection: sqlite3.Connection, columns: Iterable[Column], move
         examples: dict[str, str] = {}
         names = list(dict.fromkeys(column.name for column in of_table))
         wanted = " OR ".join(column.filter for column in of_table)
-        for row in connection.execute(f"SELECT {', '.join(map(quoted, names))} FROM {quoted(table)} NOT INDEXED WHERE {wanted}"):  # noqa: S608
+        for row in connection.execute(f"SELECT {', '.join(map(quoted, names))} FROM {quoted(table)} NOT INDEXED WHERE {wanted}"):
             for name, value in zip(names, row, strict=True):
                 if isinstance(value, str) and (mover.move(value) or mover.move_url(value)) is not None:
                     counts[name] += 1
@@ -180,13 +180,13 @@ def _folder(path: str) -> str:
 def _read_files(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield the path of each file once: several parts may share one, as two episodes in one file do."""
     name = quoted(FILE.name)
-    rows = connection.execute(f"SELECT DISTINCT {name} FROM {quoted(FILE.table)} WHERE {FILE.filter}")  # noqa: S608
+    rows = connection.execute(f"SELECT DISTINCT {name} FROM {quoted(FILE.table)} WHERE {FILE.filter}")
     return (path for (path,) in rows)
 
 
 def _has_files(connection: sqlite3.Connection, folder: str) -> bool:
     where, ends = _below(folder)
-    return connection.execute(f"SELECT 1 FROM {quoted(FILE.table)} WHERE {where} LIMIT 1", ends).fetchone() is not None  # noqa: S608
+    return connection.execute(f"SELECT 1 FROM {quoted(FILE.table)} WHERE {where} LIMIT 1", ends).fetchone() is not None
 
 
 def _below(folder: str) -> tuple[str, tuple[bytes, ...]]:
@@ -202,9 +202,9 @@ def sample_files(connection: sqlite3.Connection, folders: Iterable[str], *, most
     name, table = quoted(FILE.name), quoted(FILE.table)
     for folder in sorted(set(folders)):
         where, ends = _below(folder)
-        (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}", ends).fetchone()  # noqa: S608
+        (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}", ends).fetchone()
         step = max(1, count // most)
-        rows = connection.execute(f"SELECT {name} FROM {table} WHERE {where} AND rowid % ? = 0", (*ends, step))  # noqa: S608
+        rows = connection.execute(f"SELECT {name} FROM {table} WHERE {where} AND rowid % ? = 0", (*ends, step))
         found += [path for (path,) in rows]
     step = max(1, len(found) // most)
     return tuple(sorted(set(found))[::step][:most])

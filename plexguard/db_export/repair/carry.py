@@ -43,7 +43,7 @@ def _has_these_rows(pages: PageFile, index: Index, table: Table, target: Path) -
                 return False
         name = quoted(table.name)
         found = connection.execute(
-            f"SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM {name} NOT INDEXED), "  # noqa: S608
+            f"SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM {name} NOT INDEXED), "
             f"(SELECT count(*) FROM entries JOIN {name} NOT INDEXED ON {name}.rowid = number AND {column} COLLATE BINARY IS key)"
         ).fetchone()
         connection.execute("ROLLBACK")

@@ -301,7 +301,7 @@ def _has_more(rows: Recovered, there: Path) -> bool:
     """Tell whether one of these rows is not in a database."""
     with reading(there, immutable=True) as connection, contextlib.closing(iter(rows)) as each:
         return any(
-            connection.execute(f"SELECT 1 FROM {quoted(table.name)} WHERE rowid = ?", (rowid,)).fetchone() is None  # noqa: S608
+            connection.execute(f"SELECT 1 FROM {quoted(table.name)} WHERE rowid = ?", (rowid,)).fetchone() is None
             for table, (rowid, _) in each
         )
 

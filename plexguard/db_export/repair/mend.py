@@ -71,7 +71,7 @@ def raise_sequences(connection: sqlite3.Connection) -> None:
     """See that no table gives a number out again that one of its rows has."""
     counting = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'"
     for (name,) in connection.execute(counting).fetchall():
-        last = connection.execute(f"SELECT max(rowid) FROM {quoted(name)}").fetchone()[0]  # noqa: S608
+        last = connection.execute(f"SELECT max(rowid) FROM {quoted(name)}").fetchone()[0]
         if last is not None:
             connection.execute("UPDATE sqlite_sequence SET seq = ?1 WHERE name = ?2 AND seq < ?1", (last, name))
             connection.execute(
@@ -103,7 +103,7 @@ def rebuild_full_text(copy: Path, damaged: Collection[str], plex: PlexSqlite) ->
             continue
         if f"{name}_content" in damaged:
             refill_texts(copy, name)
-        statement = f"INSERT INTO {quoted(name)} ({quoted(name)}) VALUES ('rebuild');"  # noqa: S608
+        statement = f"INSERT INTO {quoted(name)} ({quoted(name)}) VALUES ('rebuild');"
         if is_common:
             with writing(copy) as connection:
                 connection.execute(statement)
@@ -124,7 +124,7 @@ def refill_texts(copy: Path, name: str) -> None:
             # It keeps no copy, or is none that is known.
             return
         connection.execute(
-            f"INSERT INTO {quoted(content)} (docid, {', '.join(map(quoted, own))}) "  # noqa: S608
+            f"INSERT INTO {quoted(content)} (docid, {', '.join(map(quoted, own))}) "
             f"SELECT id, {', '.join(columns)} FROM {table} WHERE {which}id NOT IN (SELECT docid FROM {quoted(content)})"
         )
 
@@ -144,7 +144,7 @@ def _empty(copy: Path, name: str) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for part in _MADE_OF_TEXTS:
             if f"{name}_{part}" in there:
-                connection.execute(f"DELETE FROM {quoted(f'{name}_{part}')}")  # noqa: S608
+                connection.execute(f"DELETE FROM {quoted(f'{name}_{part}')}")
         connection.execute("COMMIT")
 
 

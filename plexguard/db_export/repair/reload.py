@@ -124,7 +124,7 @@ def _copy(connection: sqlite3.Connection, table: Table) -> bool:
     name = quoted(table.name)
     connection.execute("SAVEPOINT copying")
     try:
-        connection.execute(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM old.{name} NOT INDEXED")  # noqa: S608
+        connection.execute(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM old.{name} NOT INDEXED")
     except (sqlite3.DatabaseError, DatabaseDamaged) as error:
         if _is_of_the_disk(error):
             raise
@@ -151,7 +151,7 @@ def _insert(connection: sqlite3.Connection, table: Table, rows: Iterator[Row]) -
             marks = ", ".join(("CAST(? AS TEXT)" if is_raw else "?") for is_raw in shape)
             own = "" if table.has_rowid_column else "?, "
             connection.executemany(
-                f"INSERT OR IGNORE INTO main.{quoted(table.name)} ({_columns(table, len(shape))}) VALUES ({own}{marks})",  # noqa: S608
+                f"INSERT OR IGNORE INTO main.{quoted(table.name)} ({_columns(table, len(shape))}) VALUES ({own}{marks})",
                 (_bound(table, row) for row in alike),
             )
 
@@ -186,7 +186,7 @@ def _remove_doubles(connection: sqlite3.Connection, table: Table, index: str) ->
     are_set = " AND ".join(f"{column} IS NOT NULL" for column in columns)
     name = quoted(table.name)
     return connection.execute(
-        f"DELETE FROM {name} WHERE {are_set} AND rowid NOT IN (SELECT min(rowid) FROM {name} GROUP BY {', '.join(columns)})"  # noqa: S608
+        f"DELETE FROM {name} WHERE {are_set} AND rowid NOT IN (SELECT min(rowid) FROM {name} GROUP BY {', '.join(columns)})"
     ).rowcount
 
 

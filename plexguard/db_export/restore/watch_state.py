@@ -62,7 +62,7 @@ class _Merge:
         self._forked_at = self._find_fork()
 
     def run(self) -> Merged:
-        union = " UNION ".join(f"SELECT guid FROM {table} WHERE guid IS NOT NULL" for table in (_SETTINGS, _VIEWS))  # noqa: S608
+        union = " UNION ".join(f"SELECT guid FROM {table} WHERE guid IS NOT NULL" for table in (_SETTINGS, _VIEWS))
         guids = self._source.execute(union)
         while chunk := [guid for (guid,) in guids.fetchmany(_AT_ONCE)]:
             gained, own = self._add_views(chunk)
@@ -77,7 +77,7 @@ class _Merge:
 
     def _find_fork(self) -> int:
         """Return the time of the newest view that both have: until then they were one database. 0 where there is none."""
-        for row in _rows(self._source, f"SELECT * FROM {_VIEWS} WHERE guid IS NOT NULL ORDER BY viewed_at DESC"):  # noqa: S608
+        for row in _rows(self._source, f"SELECT * FROM {_VIEWS} WHERE guid IS NOT NULL ORDER BY viewed_at DESC"):
             key = _view_key(row, self._accounts)
             if key is not None and key in {_view_key(ours, None) for ours in _select(self._target, _VIEWS, [key.guid])}:
                 return key.viewed_at
@@ -154,14 +154,14 @@ class _Merge:
     def _insert(self, table: str, row: Row, columns: Sequence[str] | None = None) -> int:
         names = [name for name in columns or self._columns[table] if name != "id" and name in row]
         listed = ", ".join(map(quoted, names))
-        sql = f"INSERT INTO {table} ({listed}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+        sql = f"INSERT INTO {table} ({listed}) VALUES ({', '.join('?' * len(names))})"
         return self._target.execute(sql, [row[name] for name in names]).lastrowid or 0
 
     def _update(self, number: object, row: Row) -> None:
         names = [name for name in self._columns[_SETTINGS] if name != "id" and name in row]
         listed = ", ".join(f"{quoted(name)} = ?" for name in names)
         values = [*(row[name] for name in names), number]
-        self._target.execute(f"UPDATE {_SETTINGS} SET {listed} WHERE id = ?", values)  # noqa: S608
+        self._target.execute(f"UPDATE {_SETTINGS} SET {listed} WHERE id = ?", values)
 
 
 def _find_accounts(source: sqlite3.Connection, target: sqlite3.Connection) -> Accounts:
@@ -171,21 +171,21 @@ def _find_accounts(source: sqlite3.Connection, target: sqlite3.Connection) -> Ac
     )
     used: set[int] = set()
     for table in (_SETTINGS, _VIEWS):
-        rows = source.execute(f"SELECT DISTINCT account_id FROM {table} WHERE account_id IS NOT NULL")  # noqa: S608
+        rows = source.execute(f"SELECT DISTINCT account_id FROM {table} WHERE account_id IS NOT NULL")
         used |= {int(number) for (number,) in rows}
     return map_accounts(ours, theirs, used)
 
 
 def _map_rows(source: sqlite3.Connection, target: sqlite3.Connection, table: str, mark: str) -> dict[object, object]:
     """Return our id for each of their rows that bears the same mark."""
-    sql = f"SELECT {mark}, id FROM {table} WHERE {mark} IS NOT NULL AND {mark} <> ''"  # noqa: S608
+    sql = f"SELECT {mark}, id FROM {table} WHERE {mark} IS NOT NULL AND {mark} <> ''"
     ours: Mapping[object, object] = dict(target.execute(sql).fetchall())
     return {number: ours[value] for value, number in source.execute(sql) if value in ours}
 
 
 def _select(connection: sqlite3.Connection, table: str, guids: Sequence[str]) -> Iterator[Row]:
     marks = ", ".join("?" * len(guids))
-    return _rows(connection, f"SELECT * FROM {table} WHERE guid IN ({marks}) ORDER BY id", tuple(guids))  # noqa: S608
+    return _rows(connection, f"SELECT * FROM {table} WHERE guid IN ({marks}) ORDER BY id", tuple(guids))
 
 
 def _rows(connection: sqlite3.Connection, sql: str, values: tuple[str, ...] = ()) -> Iterator[Row]:

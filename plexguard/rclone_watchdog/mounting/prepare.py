@@ -292,7 +292,7 @@ def become(command: list[str], environment: Mapping[str, str]) -> NoReturn:
     """Be that program from here on."""
     # Ours ignores it, and what is ignored stays so.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.execve(command[0], command, dict(environment))  # noqa: S606
+    os.execve(command[0], command, dict(environment))  # noqa: S606  # a list, and rclone is this process from now on
 
 
 def _read(path: Path) -> str:
