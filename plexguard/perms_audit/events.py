@@ -661,7 +661,7 @@ UNWATCHED = Event(
     decided="""
         By the table of mounts, and by whether its file system can be watched. A network or FUSE mount (fuse.rclone, nfs4)
         raises no events for what happens behind it and is not touched, overlay refuses, and what is not mounted or not there
-        is waited for.
+        is waited for. Each reason is told once, until {path} is watched again.
         """,
     did="""
         The other roots are watched. Recent changes are audited every 30 minutes, everything every night. When it can be

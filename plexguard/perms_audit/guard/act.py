@@ -139,6 +139,7 @@ class Guard:
         self._walks = False
         self._watched: frozenset[str] | None = None
         self._unwatched: dict[str, str] = {}
+        self._told = set[tuple[str, str]]()
         self._mounts = Mounts()
         self._flush_due_s = math.inf
         self._checked = 0
@@ -261,9 +262,11 @@ class Guard:
         new = watched - (self._watched or frozenset())
         for path in sorted(new):
             self._journal.send(events.WATCHING, path=FilePath(path))
-        for path, reason in sorted(unwatched.items()):
-            if self._unwatched.get(path) != reason:
-                self._journal.send(events.UNWATCHED, path=FilePath(path), reason=reason)
+        # A mount that cannot be watched may come and go all night: who does that is asked elsewhere.
+        untold = sorted(unwatched.items() - self._told)
+        for path, reason in untold:
+            self._journal.send(events.UNWATCHED, path=FilePath(path), reason=reason)
+        self._told = {(path, reason) for path, reason in self._told if path not in watched} | set(untold)
         if new:
             # What happened before it was watched, nobody has told.
             self._requests.ask("a folder is watched that was not before")

@@ -314,6 +314,30 @@ def test_root_that_cannot_be_watched_is_told_once_and_stays_in_the_status(world:
     assert world.watcher.marked == [[ROOT]]
 
 
+def test_mount_that_cannot_be_watched_and_comes_and_goes_is_told_once_for_each_reason(world: World) -> None:
+    world.fstab = (MountPoint(path="/mnt/cloud", type="fuse.rclone"),)
+    there = Mounts(points=(*DISK, MountPoint(path="/mnt/cloud", type="fuse.rclone")))
+    guard = world.guard("/mnt/cloud")
+    for mounts in (there, Mounts(points=DISK), there, Mounts(points=DISK), there):
+        world.mounts = mounts
+        world.watcher.mount_changes = [world.clock.monotonic_s() + 3.0]
+        guard.cycle()
+
+    assert world.journal.names == ["perms.unwatched", "perms.unwatched"]
+
+
+def test_root_that_is_not_watched_any_more_is_told_again(world: World) -> None:
+    world.fstab = (MountPoint(path=ROOT, type="ext4"),)
+    there = Mounts(points=(*DISK, MountPoint(path=ROOT, type="ext4")))
+    guard = world.guard()
+    for mounts in (Mounts(points=DISK), there, Mounts(points=DISK)):
+        world.mounts = mounts
+        world.watcher.mount_changes = [world.clock.monotonic_s() + 3.0]
+        guard.cycle()
+
+    assert world.journal.names.count("perms.unwatched") == 2
+
+
 def test_mount_that_comes_later_is_watched_and_audited(world: World) -> None:
     world.fstab = (MountPoint(path=ROOT, type="ext4"),)
     guard = world.guard()
