@@ -1,9 +1,14 @@
-"""Measure everything and write build/bench.json: a list of {name, ours, reference, unit, ratio, note}."""
+"""Measure everything against what is asked of it, and write build/bench.md for people and build/bench.json for programs."""
 
+import argparse
 import json
+import os
+import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import (
@@ -25,46 +30,104 @@ from tests.bench import (
 )
 from tests.bench.measure import ROOT, Row
 
-_RESULT = ROOT / "build/bench.json"
+_PARTS = {
+    module.__name__.rpartition(".")[2]: module.measure
+    for module in (
+        perms,
+        guard,
+        logwatch,
+        probe,
+        outages,
+        notify,
+        status,
+        proxy,
+        mounts,
+        cloud,
+        db,
+        db_paths,
+        db_check,
+        work,
+        delta,
+    )
+}
+_HEAD = ("name", "ours", "unit", "reference", "ratio", "target", "met", "note")
+_BUILD = ROOT / "build"
+_MADE, _END = "<!-- made by `make bench` -->", "<!-- end -->"
 
 
-def _measure() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
-        yield from perms.measure(Path(folder))
-    with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
-        yield from guard.measure(Path(folder))
-    yield from logwatch.measure()
-    with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
-        yield from probe.measure(Path(folder))
-    yield from outages.measure()
-    with tempfile.TemporaryDirectory(prefix="plexguard-bench-") as folder:
-        yield from notify.measure(Path(folder))
-    yield from status.measure()
-    yield from proxy.measure()
-    yield from mounts.measure()
-    yield from cloud.measure()
-    # Not in /tmp, which may be memory.
-    with tempfile.TemporaryDirectory(prefix="plexguard-bench-", dir="/var/tmp") as folder:
-        yield from db.measure(Path(folder))
-        yield from db_paths.measure(Path(folder))
-        yield from db_check.measure(Path(folder))
-        yield from work.measure(Path(folder))
-        yield from delta.measure(Path(folder))
+def _measure(parts: Sequence[str]) -> Iterator[Row]:
+    for part in parts:
+        began = time.monotonic()
+        # Not in /tmp, which may be memory.
+        with tempfile.TemporaryDirectory(prefix="plexguard-bench-", dir="/var/tmp") as folder:
+            yield from _PARTS[part](Path(folder))
+        print(f"({part} took {time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    rows = []
-    print(f"{'name':26}{'ours':>10}{'reference':>12}{'unit':>6}{'ratio':>8}  note")
-    for row in _measure():
+def _cells(row: Row) -> tuple[str, ...]:
+    reference = "-" if row.reference is None else f"{row.reference:.4g}"
+    ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+    met = {True: "yes", False: "NO", None: "-"}[row.is_met]
+    return row.name, f"{row.ours:.4g}", row.unit, reference, ratio, "-" if row.target is None else str(row.target), met, row.note
+
+
+def _print(cells: Sequence[str]) -> None:
+    name, ours, unit, reference, ratio, target, met, note = cells
+    print(f"{name:28}{ours:>9} {unit:5}{reference:>10}{ratio:>8}{target:>11}{met:>5}  {note}", flush=True)
+
+
+def make_table(rows: Sequence[Row], machine: str) -> str:
+    """Return the table in Markdown."""
+    met = [row.is_met for row in rows if row.target is not None]
+    lines = [f"{machine}; {sum(map(bool, met))} of {len(met)} as asked for.", ""]
+    lines += ["| figure | measured | asked for | reference | ratio | what it is |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        name, ours, unit, reference, ratio, target, met_, note = _cells(row)
+        missed = " **missed**" if met_ == "NO" else ""
+        lines.append(f"| `{name}` | {ours} {unit} | {target}{missed} | {reference} | {ratio} | {note} |")
+    return "\n".join(lines) + "\n"
+
+
+def _describe_machine(took_s: float) -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), platform.machine())
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    when = datetime.now(UTC).date().isoformat()
+    kernel = platform.release().partition("-")[0]
+    return (
+        f"{when}, {os.cpu_count()} processors ({model}), {memory_gb:.0f} GB, Linux {kernel}, Python {platform.python_version()}, "
+        f"in {took_s / 60:.0f} min"
+    )
+
+
+def write_into(readme: Path, table: str) -> None:
+    """Put the table where the one of the run before is."""
+    before, _, rest = readme.read_text(encoding="utf-8").partition(_MADE)
+    _, _, after = rest.partition(_END)
+    assert after, f"{readme} has no place for it"
+    readme.write_text(f"{before}{_MADE}\n{table}{_END}{after}", encoding="utf-8")
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description=__doc__)
+    parser.add_argument("part", nargs="*", choices=[[], *_PARTS], help=f"only these of: {', '.join(_PARTS)}")
+    parser.add_argument("--into-readme", action="store_true", help="README.md shows this run")
+    given = parser.parse_args(argv)
+    began, rows = time.monotonic(), []
+    _print(_HEAD)
+    for row in _measure(given.part or tuple(_PARTS)):
         rows.append(row)
-        reference = "-" if row.reference is None else f"{row.reference:.3f}"
-        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
-        print(f"{row.name:26}{row.ours:>10.3f}{reference:>12}{row.unit:>6}{ratio:>8}  {row.note}", flush=True)
-    _RESULT.parent.mkdir(exist_ok=True)
-    _RESULT.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n", encoding="utf-8")
-    print(f"written to {_RESULT.relative_to(ROOT)}")
+        _print(_cells(row))
+    _BUILD.mkdir(exist_ok=True)
+    (_BUILD / "bench.json").write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n", encoding="utf-8")
+    table = make_table(rows, _describe_machine(time.monotonic() - began))
+    (_BUILD / "bench.md").write_text(table, encoding="utf-8")
+    if given.into_readme:
+        write_into(ROOT / "README.md", table)
+    missed = [row.name for row in rows if row.is_met is False]
+    print(f"{(time.monotonic() - began) / 60:.0f} min; written to build/bench.md; not as asked for: {', '.join(missed) or 'none'}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -2,26 +2,26 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from plexguard.db_export.database.files import PlexData
 from plexguard.db_export.database.sqlite import reading
-from tests.bench.libraries import make_large
-from tests.bench.measure import PYTHON, Row, row, wall_s
+from tests.bench.libraries import copied, large
+from tests.bench.measure import PYTHON, Row, at_most, row, wall_s
 from tests.fakes.libraries import MEDIA
 
 _RUNS = 3
 _COMMAND = (PYTHON, "-m", "plexguard.db_export")
-_REMAP_MOST_S, _PATHS_MOST_S = 10.0, 20.0
 
 
 def measure(folder: Path) -> Iterator[Row]:
-    """folder: of the other measurements of databases; what they made is left as it is."""
-    large = make_large(folder, page_bytes=4096)
-    data, media = PlexData(folder=folder / "remapped" / large.folder.name), folder / "media"
-    shutil.copytree(large.folder, data.folder)
+    with copied(folder / "remapped", large(page_bytes=4096)) as data:
+        yield from _measure(folder, data)
+
+
+def _measure(folder: Path, data: PlexData) -> Iterator[Row]:
+    media = folder / "media"
     there = _write_mappings(folder / "there.json", {MEDIA: str(media)})
     back = _write_mappings(folder / "back.json", {str(media): MEDIA})
     ours = []
@@ -30,12 +30,10 @@ def measure(folder: Path) -> Iterator[Row]:
         ours.append(_remap(data, back))
     ours.append(_remap(data, there))
     count = _make_files(data)
-    yield row("db.remap", ours, [_REMAP_MOST_S] * len(ours), unit="s", note=f"{count} files moved, and 10 s at most")
+    yield row("db.remap", ours, None, unit="s", note=f"{count:,} files moved", target=at_most(10))
     command = [*_COMMAND, "paths", "--all", "--data", str(data.folder)]
     looks = [wall_s(command) for _ in range(_RUNS)]
-    yield row("db.paths", looks, [_PATHS_MOST_S] * _RUNS, unit="s", note=f"{count} files looked for, and 20 s at most")
-    shutil.rmtree(media)
-    shutil.rmtree(folder / "remapped")
+    yield row("db.paths", looks, None, unit="s", note=f"{count:,} files looked for", target=at_most(20))
 
 
 def _remap(data: PlexData, mappings: Path) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from tests.bench.libraries import TRACKS, copied, make_large
-from tests.bench.measure import PYTHON, ROOT, Row, row
+from tests.bench.libraries import TRACKS, copied, large
+from tests.bench.measure import PYTHON, ROOT, Row, at_most, row
 from tests.fakes.plex import database
 from tests.system.conftest import DEB
 from tests.system.full_house import HELD, do_run, full_house
@@ -40,15 +40,15 @@ def measure(folder: Path) -> Iterator[Row]:
     assert "(+0)" in told["PLEXGUARD_LIBRARIES"], told
     seconds = {phase: step["seconds"] for phase, step in steps.items()}
     note = (
-        f"all phases but the machine's boot, with {TRACKS:,} tracks in the database and {len(files):,} films scanned; less than "
-        "90 s: " + ", ".join(f"{phase} {spent:.0f}" for phase, spent in seconds.items())
+        f"all phases but the machine's boot, with {TRACKS:,} tracks in the database and {len(files):,} films scanned: "
+        + ", ".join(f"{phase} {spent:.0f}" for phase, spent in seconds.items())
     )
-    yield row("cloud.delta-nothing-new", [sum(seconds.values()) - seconds[_BOOT]], None, unit="s", note=note)
+    yield row("cloud.delta-nothing-new", [sum(seconds.values()) - seconds[_BOOT]], None, unit="s", note=note, target=at_most(90))
 
 
 def _make_reference(folder: Path) -> tuple[Path, list[str]]:
     """Return an archive in which all that is scanned is analysed already, and the files of that."""
-    with copied(folder / "analysed", make_large(folder, page_bytes=_PAGE_BYTES)) as data:
+    with copied(folder / "analysed", large(page_bytes=_PAGE_BYTES)) as data:
         with closing(database.connect(data.library)) as connection:
             connection.execute("UPDATE metadata_items SET user_thumb_url = 'metadata://posters/a' WHERE metadata_type = 1")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from plexguard.perms_audit.guard.decide import SETTLE_S
 from plexguard.perms_audit.guard.fanotify import ATTRIB, CLOSE_WRITE, CREATE, MOVED_TO, ONDIR, Group, Handle, open_handle
-from tests.bench.measure import PYTHON, ROOT, Row
+from tests.bench.measure import PYTHON, ROOT, Row, at_most, row
 
 _RATE = 500
 _SECONDS = 20
@@ -48,31 +48,11 @@ def _measure(folder: Path) -> Iterator[Row]:
     theirs, _, _ = _run([PYTHON, "-m", "tests.bench.guard", str(folder / "media")], folder)
     note = f"from close() to repaired while {_RATE} files a second arrive; reference: a bare loop that waits {SETTLE_S * 1000:.0f} ms too"
     for name, part, limit_ms in (("p50", 50, 50), ("p99", 99, 1000)):
-        mine_ms, other_ms = _percentile_ms(ours, part), _percentile_ms(theirs, part)
-        yield Row(
-            name=f"guard.latency-{name}",
-            ours=round(mine_ms, 2),
-            reference=round(other_ms, 2),
-            unit="ms",
-            ratio=round(mine_ms / other_ms, 3),
-            note=f"{note}; less than {limit_ms}",
-        )
-    yield Row(
-        name="guard.memory",
-        ours=round(memory_mb, 2),
-        reference=None,
-        unit="MB",
-        ratio=None,
-        note="highest resident memory meanwhile; less than 25",
-    )
-    yield Row(
-        name="guard.idle-cpu",
-        ours=round(idle_s * 1000, 2),
-        reference=None,
-        unit="ms",
-        ratio=None,
-        note="processor time in 5 s of idleness after it; less than 20",
-    )
+        latencies = [_percentile_ms(ours, part)], [_percentile_ms(theirs, part)]
+        yield row(f"guard.latency-{name}", *latencies, unit="ms", note=note, target=at_most(limit_ms))
+    yield row("guard.memory", [memory_mb], None, unit="MB", note="highest resident memory meanwhile", target=at_most(25))
+    note = "processor time in 5 s of idleness after it"
+    yield row("guard.idle-cpu", [idle_s * 1000], None, unit="ms", note=note, target=at_most(20))
 
 
 def _percentile_ms(seconds: Sequence[float], part: int) -> float:

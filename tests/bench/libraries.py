@@ -1,4 +1,4 @@
-"""Large libraries for measuring, made once a run and shared by who measures: they take longer to make than most to measure."""
+"""Large libraries for measuring, shared by who measures."""
 
 import shutil
 import sqlite3
@@ -7,51 +7,56 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from plexguard.db_export.database.files import PlexData
+from tests.bench.cache import cached
+from tests.fakes import libraries
 from tests.fakes.libraries import make_plex
+from tests.fakes.plex import database
 
 TRACKS = 456_534
 NAME = "Plex Media Server"
 _FILES_OF_ALBUM = 200
+_MAKERS = (Path(libraries.__file__), Path(database.__file__), Path(database.__file__).with_name("schema.sql"))
 
 
-def make_large(folder: Path, *, page_bytes: int) -> PlexData:
-    """Return a library of 456,534 tracks, 2,000 films and 20,000 episodes below a folder; made when it is not there yet."""
-    place = folder / f"pages-of-{page_bytes}"
-    if not place.exists():
-        making = folder / f"pages-of-{page_bytes}.making"
-        shutil.rmtree(making, ignore_errors=True)
-        make_plex(making / NAME, films=2_000, episodes=20_000, tracks=TRACKS, page_bytes=page_bytes)
-        making.rename(place)
-    return PlexData(folder=place / NAME)
+def large(*, page_bytes: int) -> PlexData:
+    """Return a library of 456,534 tracks, 2,000 films and 20,000 episodes."""
+
+    def make(place: Path) -> None:
+        make_plex(place / NAME, films=2_000, episodes=20_000, tracks=TRACKS, page_bytes=page_bytes)
+
+    return PlexData(folder=cached(f"library-of-{page_bytes}", make, *_MAKERS) / NAME)
 
 
-def make_huge(folder: Path, data: PlexData, *, size_bytes: int) -> PlexData:
-    """Return a copy of a library that is as large as wanted, by repetition of its largest table."""
-    huge = PlexData(folder=folder / "huge" / NAME)
-    if not huge.library.exists():
-        shutil.copytree(data.folder, huge.folder)
-        with closing(sqlite3.connect(huge.library, isolation_level=None)) as connection:
+def huge(*, size_bytes: int) -> PlexData:
+    """Return a large library that is as large as wanted, by repetition of its largest table."""
+
+    def make(place: Path) -> None:
+        made = PlexData(folder=place / NAME)
+        shutil.copytree(large(page_bytes=4096).folder, made.folder)
+        with closing(sqlite3.connect(made.library, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode=OFF")
             connection.execute("PRAGMA synchronous=OFF")
             number = 0
-            while huge.library.stat().st_size < size_bytes:
+            while made.library.stat().st_size < size_bytes:
                 number += 1
                 connection.execute(f"CREATE TABLE again_{number} AS SELECT * FROM media_streams")
             connection.execute("PRAGMA journal_mode=WAL")
-    return huge
+
+    return PlexData(folder=cached("library-huge", make, *_MAKERS, Path(__file__)) / NAME)
 
 
-def make_crowded(folder: Path, *, files: int) -> PlexData:
+def crowded(*, files: int) -> PlexData:
     """Return a small library with so many small files in Metadata, as Plex lays them."""
-    crowded = PlexData(folder=folder / "crowded" / NAME)
-    if not crowded.library.exists():
-        make_plex(crowded.folder, films=3, episodes=3, tracks=3)
+
+    def make(place: Path) -> None:
+        make_plex(place / NAME, films=3, episodes=3, tracks=3)
         for number in range(0, files, _FILES_OF_ALBUM):
-            album = crowded.folder / f"Metadata/Albums/{number:07x}.bundle/Contents/_combined/posters"
+            album = place / NAME / f"Metadata/Albums/{number:07x}.bundle/Contents/_combined/posters"
             album.mkdir(parents=True)
             for poster in range(_FILES_OF_ALBUM):
                 (album / f"tv.plex.agents.music_{number + poster:032x}").write_bytes(b"%d" % number)
-    return crowded
+
+    return PlexData(folder=cached("library-crowded", make, *_MAKERS, Path(__file__)) / NAME)
 
 
 @contextmanager

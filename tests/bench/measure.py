@@ -13,26 +13,62 @@ ROOT = Path(__file__).parent.parent.parent
 PYTHON = "/usr/bin/python3"
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked of a figure. is_least: a lower limit, else an upper one. of_ratio: of the ratio, else of the figure itself."""
+
+    limit: float
+    is_least: bool = False
+    of_ratio: bool = False
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.is_least else '<='} {self.limit:g}{' x' if self.of_ratio else ''}"
+
+
+def at_most(limit: float) -> Target:
+    return Target(limit)
+
+
+def at_most_times(limit: float) -> Target:
+    return Target(limit, of_ratio=True)
+
+
+def at_least_times(limit: float) -> Target:
+    return Target(limit, is_least=True, of_ratio=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure. ours and reference in the unit; ratio: ours / reference, None where there is no reference."""
+    """One figure. ours and reference in the unit; ratio: ours / reference, None where there is no reference; target: None where none is asked for."""
 
     name: str
     ours: float
     reference: float | None
     unit: str
     ratio: float | None
+    target: Target | None
     note: str
 
+    @property
+    def is_met(self) -> bool | None:
+        """None where nothing is asked for."""
+        if self.target is None:
+            return None
+        value = self.ratio if self.target.of_ratio else self.ours
+        assert value is not None, f"{self.name} has no reference"
+        return value >= self.target.limit if self.target.is_least else value <= self.target.limit
+
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        return {**asdict(self), "target": None if self.target is None else str(self.target), "met": self.is_met}
 
 
-def row(name: str, ours: Sequence[float], reference: Sequence[float] | None, *, unit: str, note: str) -> Row:
+def row(
+    name: str, ours: Sequence[float], reference: Sequence[float] | None, *, unit: str, note: str, target: Target | None = None
+) -> Row:
     """Return the row of some runs: medians, and the median of the ratios pair by pair, which drift does not move."""
     mine = statistics.median(ours)
     if reference is None:
-        return Row(name=name, ours=round(mine, 4), reference=None, unit=unit, ratio=None, note=note)
+        return Row(name=name, ours=round(mine, 4), reference=None, unit=unit, ratio=None, target=target, note=note)
     ratio = statistics.median(a / b for a, b in zip(ours, reference, strict=True))
     return Row(
         name=name,
@@ -40,6 +76,7 @@ def row(name: str, ours: Sequence[float], reference: Sequence[float] | None, *, 
         reference=round(statistics.median(reference), 4),
         unit=unit,
         ratio=round(ratio, 3),
+        target=target,
         note=note,
     )
 

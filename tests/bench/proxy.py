@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
+from pathlib import Path
 
 from plexguard.proxy.config import Config
 from plexguard.proxy.decide import Phase
-from tests.bench.measure import Row, row
+from tests.bench.measure import Row, at_least_times, at_most, row
 from tests.fakes.upstream import Upstream
 from tests.integration.proxy.door import HAPROXY, Door
 from tests.loopback import free_port
@@ -51,7 +52,7 @@ http.createServer((ask, answer) => {
 """
 
 
-def measure() -> Iterator[Row]:
+def measure(folder: Path) -> Iterator[Row]:
     yield from _measure_requests()
     yield from _measure_bodies()
     yield from _measure_hang()
@@ -122,25 +123,22 @@ def _measure_requests() -> Iterator[Row]:
         for _ in range(_RUNS):
             for name, port in ports.items():
                 rates[name].append(_wrk(port, 32)[0])
-        note = "requests/s with 32 connections; reference: {}"
-        yield row(
-            "proxy.small-requests", rates["door"], rates["plain"], unit="/s", note=note.format("HAProxy without rules; >= 0.8")
-        )
-        yield row("proxy.small-requests-node", rates["door"], rates["node"], unit="/s", note=note.format("Node's http; >= 5"))
+        for name, other, what, least in (("", "plain", "HAProxy without rules", 0.8), ("-node", "node", "Node's http", 5)):
+            note = f"requests/s with 32 connections; reference: {what}"
+            target = at_least_times(least)
+            yield row(f"proxy.small-requests{name}", rates["door"], rates[other], unit="/s", note=note, target=target)
         pairs = [(_wrk(door.port, 1), _wrk(plex, 1)) for _ in range(_RUNS)]
-        for name, place, most in (("p50", 1, "0.3"), ("p99", 2, "2")):
+        for name, place, most in (("p50", 1, 0.3), ("p99", 2, 2)):
             added = [max(0.0, ours[place] - direct[place]) for ours, direct in pairs]
-            yield row(f"proxy.latency-{name}", added, None, unit="ms", note=f"added to the straight way; at most {most} ms")
+            yield row(f"proxy.latency-{name}", added, None, unit="ms", note="added to the straight way", target=at_most(most))
 
 
 def _measure_bodies() -> Iterator[Row]:
-    note = "a media part of 1 GB; reference: the straight way; >= {}"
-    yield _measure_body("proxy.body-throughput", runs=_RUNS, note=note.format(0.6))
-    paced = note.format(0.98) + ", at 1 Gbit/s"
-    yield _measure_body("proxy.body-throughput-1gbit", runs=2, note=paced, bytes_per_s=_GIGABIT_BYTES_PER_S)
+    yield _measure_body("", runs=_RUNS, least=0.6)
+    yield _measure_body("-1gbit", runs=2, least=0.98, bytes_per_s=_GIGABIT_BYTES_PER_S)
 
 
-def _measure_body(name: str, *, runs: int, note: str, bytes_per_s: int = 0) -> Row:
+def _measure_body(name: str, *, runs: int, least: float, bytes_per_s: int = 0) -> Row:
     """bytes_per_s: the speed of Plex's line, 0 for none."""
     with tempfile.TemporaryFile(dir="/dev/shm") as file:
         file.truncate(_BODY_BYTES)
@@ -159,7 +157,8 @@ def _measure_body(name: str, *, runs: int, note: str, bytes_per_s: int = 0) -> R
             times = [(_fetch_s(door.port), _fetch_s(plex.port)) for _ in range(runs)]
         plex.close()
     ours, direct = [_BODY_BYTES / a / 1e6 for a, _ in times], [_BODY_BYTES / b / 1e6 for _, b in times]
-    return row(name, ours, direct, unit="MB/s", note=note)
+    note = f"a media part of 1 GB{' at 1 Gbit/s' if bytes_per_s else ''}; reference: the straight way"
+    return row(f"proxy.body-throughput{name}", ours, direct, unit="MB/s", note=note, target=at_least_times(least))
 
 
 def _fetch_s(port: int) -> float:
@@ -203,12 +202,13 @@ def _measure_hang() -> Iterator[Row]:
     assert opened_s is not None
     fast = sorted(took for at, took, _ in got if at > opened_s + 0.5)
     impact = {int(at) for at, took, _ in got if took > _HONEST_S}
-    yield row("proxy.breaker-open", [opened_s], None, unit="s", note="Plex hangs under 10 requests/s; less than 15 s")
+    yield row("proxy.breaker-open", [opened_s], None, unit="s", note="Plex hangs under 10 requests/s", target=at_most(15))
     p99 = statistics.quantiles(fast, n=100)[98] * 1000
-    yield row("proxy.fail-fast-p99", [p99], None, unit="ms", note="an answer while it is open; less than 20 ms")
-    note = "seconds of a hang of 60 s in which a request had no honest answer within 2 s; less than 30"
-    yield row("proxy.user-impact", [float(len(impact))], None, unit="s", note=note)
-    yield row("proxy.back", [back_s], None, unit="s", note="from the third good check to the first good answer; less than 5 s")
+    yield row("proxy.fail-fast-p99", [p99], None, unit="ms", note="an answer while it is open", target=at_most(20))
+    note = "seconds of a hang of 60 s in which a request had no honest answer within 2 s"
+    yield row("proxy.user-impact", [float(len(impact))], None, unit="s", note=note, target=at_most(30))
+    note = "from the third good check to the first good answer"
+    yield row("proxy.back", [back_s], None, unit="s", note=note, target=at_most(5))
 
 
 def _note(door: Door, began: float, got: list[tuple[float, float, int]]) -> None:
@@ -218,8 +218,3 @@ def _note(door: Door, began: float, got: list[tuple[float, float, int]]) -> None
         got.append((at, answer.took_s, answer.status))
     except OSError:
         got.append((at, 40.0, 0))
-
-
-if __name__ == "__main__":
-    for found in measure():
-        print(found)

@@ -13,7 +13,6 @@ from tests.machine.tree import READY, Tree
 INTERFACE = "eth0"
 # Any name has an address in the internet of a Lan.
 NAME = "plex.tv"
-_TOOLS = READY.with_packages("iputils-ping")
 
 
 class Manager(enum.StrEnum):
@@ -24,16 +23,16 @@ class Manager(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Setup:
-    """tree: what is installed. files: name, content and mode. script: what is done once they are there."""
+    """packages: what is installed. files: name, content and mode. script: what is done once they are there."""
 
-    tree: Tree
+    packages: tuple[str, ...]
     files: tuple[tuple[str, str, int], ...]
     script: str
 
 
 _SETUPS = {
     Manager.NETWORKD: _Setup(
-        tree=_TOOLS.with_packages("systemd-resolved"),
+        packages=("systemd-resolved",),
         files=(
             ("/etc/systemd/network/50-lan.network", f"[Match]\nName={INTERFACE}\n\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n", 0o644),
         ),
@@ -42,7 +41,7 @@ _SETUPS = {
         ),
     ),
     Manager.NETWORK_MANAGER: _Setup(
-        tree=_TOOLS.with_packages("network-manager"),
+        packages=("network-manager",),
         files=(
             (
                 "/etc/NetworkManager/system-connections/lan.nmconnection",
@@ -53,7 +52,7 @@ _SETUPS = {
         script="rm -f /etc/resolv.conf",
     ),
     Manager.IFUPDOWN: _Setup(
-        tree=_TOOLS.with_packages("ifupdown", "isc-dhcp-client"),
+        packages=("ifupdown", "isc-dhcp-client"),
         files=(
             (
                 "/etc/network/interfaces",
@@ -67,19 +66,27 @@ _SETUPS = {
 
 
 def managed(manager: Manager, *, suite: str = "bookworm", deb: Path | None = None) -> Layer:
-    """Return the layer of a machine in which the manager gets an address for eth0 by DHCP; deb: a package to install.
+    """Return the layer of a machine in which the manager gets an address for eth0 by DHCP; deb: a package to install."""
+    tree = READY.with_packages(*needs(manager)).on(suite)
+    return managing(manager, installed(tree, deb) if deb else tree)
 
-    The package comes first: a machine that is prepared has no eth0, and ifupdown's service fails over that.
-    """
+
+def needs(manager: Manager) -> tuple[str, ...]:
+    """Return the packages that a machine must have for managing()."""
+    return ("iputils-ping", *_SETUPS[manager].packages)
+
+
+def managing(manager: Manager, below: Tree | Layer) -> Layer:
+    """Return the layer that hands eth0 to the manager. Whatever else there is comes before it: a machine that is prepared has no eth0, and
+    ifupdown's service fails over that."""
     setup = _SETUPS[manager]
-    tree = setup.tree.on(suite)
 
     def prepare(machine: Machine) -> None:
         for path, text, mode in setup.files:
             machine.write(path, text, mode)
         machine.run(["sh", "-ec", setup.script])
 
-    return Layer(installed(tree, deb) if deb else tree, key=f"{manager} {setup.files} {setup.script}", prepare=prepare)
+    return Layer(below, key=f"{manager} {setup.files} {setup.script}", prepare=prepare)
 
 
 # What a machine sees of its network

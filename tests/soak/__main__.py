@@ -1,5 +1,6 @@
-"""Make every fault of mounts and of scans on a run's machine, exports of a library at work, and kills of whoever rents; build/soak.md
-says what became of them, for people, and build/soak.json for programs.
+"""Spend an evening with everything at work on one machine and troubles one after the other; make every fault of mounts and of scans on a
+run's machine, exports of a library at work, and kills of whoever rents. build/soak.md says what became of them, for people, and
+build/soak.json for programs; build/evening.svg shows the evening.
 
 Several machines are at it side by side, each with its own faults. One that did not come through is put away with what it told, and a
 fresh one goes on. Ends with 0 only if everything was right each time.
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from plexguard.core.errors import PlexguardError
 from tests.machine import Machine, MachineError, can_run
-from tests.soak import exports, kills, scans
+from tests.soak import evening, exports, kills, scans
+from tests.soak.evening import Evening, spend_evening
 from tests.soak.exports import Exports, export_while_written
 from tests.soak.kills import Kills, kill_all
 from tests.soak.reading import Calm, read_slowly
@@ -44,6 +46,7 @@ class Soak:
     met: list[Met] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     calm: list[Calm] = field(default_factory=list)
+    evenings: list[Evening] = field(default_factory=list)
     exports: list[Exports] = field(default_factory=list)
     kills: list[Kills] = field(default_factory=list)
     scans: list[Scanned] = field(default_factory=list)
@@ -100,6 +103,20 @@ def soak_reading(soak: Soak, *, slow_s: float, calm_s: float) -> None:
             soak.note(Failed("heavy slow reading", str(error)))
 
 
+def soak_evening(soak: Soak, *, minutes: float, seed: int) -> None:
+    if not minutes:
+        return
+    try:
+        spent = spend_evening(DEB.resolve(), seconds=60 * minutes, seed=seed)
+    except (MachineError, AssertionError) as error:
+        soak.note(Failed("an evening", str(error)))
+        return
+    soak.evenings.append(spent)
+    evening.draw(spent, _BUILD / "evening.svg")
+    for wrong in spent.all_wrongs:
+        soak.note(Failed("an evening", wrong))
+
+
 def soak_exports(soak: Soak, *, times: int) -> None:
     if not times:
         return
@@ -145,7 +162,8 @@ def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = A
 def _write(soak: Soak) -> None:
     _BUILD.mkdir(exist_ok=True)
     found = {
-        name: [asdict(what) for what in getattr(soak, name)] for name in ("met", "failed", "calm", "exports", "kills", "scans")
+        name: [asdict(what) for what in getattr(soak, name)]
+        for name in ("met", "failed", "calm", "evenings", "exports", "kills", "scans")
     }
     (_BUILD / "soak.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (_BUILD / "soak.md").write_text("\n".join(make_report(soak)) + "\n", encoding="utf-8")
@@ -163,6 +181,8 @@ def make_report(soak: Soak) -> Iterator[str]:
     for calm in soak.calm:
         yield f"\nHeavy slow reading for {calm.seconds:.0f} s: {calm.read_bytes / 1e6:.0f} MB read, {calm.remounts} remounts, "
         yield f"told: {', '.join(sorted(set(calm.story))) or 'nothing'}."
+    for spent in soak.evenings:
+        yield from evening.describe(spent)
     for exported in soak.exports:
         yield from exports.describe(exported)
     for killed in soak.kills:
@@ -199,6 +219,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--times", type=int, default=20, help="how often each fault is made (default: 20)")
     parser.add_argument("--slow-s", type=float, default=600, help="how long reads take 30 s each (default: ten minutes)")
     parser.add_argument("--calm-s", type=float, default=3600, help="how long many read slowly (default: an hour)")
+    parser.add_argument(
+        "--evening-min", type=float, default=240, help="how long everything is at work on one machine (default: 240)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="of the order of an evening's troubles (default: the time)"
+    )
     parser.add_argument("--exports", type=int, default=200, help="how many exports are made of a library at work (default: 200)")
     parser.add_argument("--no-kills", action="store_true", help="whoever rents is not killed")
     parser.add_argument("--no-scans", action="store_true", help="nothing happens in the midst of scans on a run's machine")
@@ -211,6 +237,7 @@ def main(argv: Sequence[str]) -> int:
     faults = [fault for fault in ALL if not given.fault or fault.name in given.fault]
     began = time.monotonic()
     soak = run(times=given.times, slow_s=given.slow_s, calm_s=given.calm_s, faults=faults)
+    soak_evening(soak, minutes=given.evening_min, seed=given.seed)
     soak_exports(soak, times=given.exports)
     if not given.no_kills:
         soak_kills(soak)

@@ -79,6 +79,8 @@ def _oom(stand: Stand) -> None:
     finally:
         reading.communicate(timeout=60)
         if folder.is_dir():
+            for left in (folder / "cgroup.procs").read_text(encoding="ascii").split():
+                (_V1_MEMORY / "cgroup.procs").write_text(left, encoding="ascii")
             folder.rmdir()
         else:
             stand.machine.systemctl("set-property", "--runtime", stand.mount_unit, "MemoryMax=infinity")
@@ -111,12 +113,22 @@ _SILENT = frozenset({"mount.hung"})
 _FAILS = frozenset({"mount.degraded"})
 _REFUSES = frozenset({"mount.refusing"})
 
+OUT_OF_MEMORY = Fault(name="rclone killed for want of memory", cause=_oom, told=_GONE, is_remounted=True, mends_itself=True)
+CACHE_FULL = Fault(
+    name="the cache's disk is full",
+    cause=_fill_cache,
+    told=frozenset({"mount.cache-full", "mount.degraded"}),
+    is_remounted=None,
+    mend=_free_cache,
+)
+# They need a cache, of a size.
+WITH_CACHE = (OUT_OF_MEMORY, CACHE_FULL)
 OF_RCLONE = (
     Fault(name="rclone killed", cause=lambda s: s.signal_rclone("KILL"), told=_GONE, is_remounted=True, mends_itself=True),
     Fault(
         name="rclone stopped (SIGSTOP)", cause=lambda s: s.signal_rclone("STOP"), told=_SILENT, is_remounted=True, mends_itself=True
     ),
-    Fault(name="rclone killed for want of memory", cause=_oom, told=_GONE, is_remounted=True, mends_itself=True),
+    OUT_OF_MEMORY,
     Fault(
         name="another mount on top",
         cause=_cover_by_another,
@@ -124,13 +136,7 @@ OF_RCLONE = (
         is_remounted=True,
         mends_itself=True,
     ),
-    Fault(
-        name="the cache's disk is full",
-        cause=_fill_cache,
-        told=frozenset({"mount.cache-full", "mount.degraded"}),
-        is_remounted=None,
-        mend=_free_cache,
-    ),
+    CACHE_FULL,
 )
 OF_STORAGE = (
     Fault(name="storage stopped", cause=lambda s: s.faults.refuse(), told=_FAILS),
