@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.libraries import TRACKS, large
 from tests.bench.measure import PYTHON, Row, at_most_times, peak_pss_mb, row, wall_s
 
-_RUNS = 3
+_RUNS = 2
 
 
 def measure(folder: Path) -> Iterator[Row]:

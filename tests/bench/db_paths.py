@@ -24,11 +24,7 @@ def _measure(folder: Path, data: PlexData) -> Iterator[Row]:
     media = folder / "media"
     there = _write_mappings(folder / "there.json", {MEDIA: str(media)})
     back = _write_mappings(folder / "back.json", {str(media): MEDIA})
-    ours = []
-    for _ in range(_RUNS):
-        ours.append(_remap(data, there))
-        ours.append(_remap(data, back))
-    ours.append(_remap(data, there))
+    ours = [_remap(data, mappings) for mappings in (there, back, there)]
     count = _make_files(data)
     yield row("db.remap", ours, None, unit="s", note=f"{count:,} files moved", target=at_most(10))
     command = [*_COMMAND, "paths", "--all", "--data", str(data.folder)]

@@ -48,7 +48,7 @@ def measure(folder: Path) -> Iterator[Row]:
 
 def _measure_faults() -> Iterator[Row]:
     """Each fault once, told and mended."""
-    soak = run(times=1, slow_s=0, calm_s=0)
+    soak = run(times=1, slow_s=0, calm_s=0, machines=2)
     assert not soak.failed, soak.failed[0].reason
     told = {m.fault: m.told_s for m in soak.met}
     # One that is slow is mounted all the time.

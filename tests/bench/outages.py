@@ -21,7 +21,7 @@ from tests.system.native_plex import UNIT, set_plex
 from tests.system.probing import BUDGET, check_now, main_pid, read_state
 
 # Each has one outage at a time; a machine waits more than it works.
-_MACHINES = 10
+_MACHINES = 8
 _ROUNDS = 2
 _INTERVAL_S = 30.0
 _TIMEOUT_S = 300.0

@@ -21,7 +21,7 @@ from tests.integration.proxy.door import HAPROXY, Door
 from tests.loopback import free_port
 from tests.waiting import await_true
 
-_RUNS = 5
+_RUNS = 3
 _SECONDS = 3
 _BODY_BYTES = 1_000_000_000
 _GIGABIT_BYTES_PER_S = 125_000_000
