@@ -32,28 +32,26 @@ from tests.bench import (
 from tests.bench.measure import ROOT, Row
 
 _PARTS = {
-    module.__name__.rpartition(".")[2]: module.measure
-    for module in (
-        perms,
-        guard,
-        logwatch,
-        probe,
-        outages,
-        notify,
-        status,
-        proxy,
-        mounts,
-        cloud,
-        db,
-        db_paths,
-        db_check,
-        work,
-        delta,
-    )
+    "perms": perms.measure,
+    "guard": guard.measure,
+    "logwatch": logwatch.measure,
+    "probe": probe.measure,
+    "outages": outages.measure,
+    "notify": notify.measure,
+    "status": status.measure,
+    "proxy": proxy.measure,
+    "hang": proxy.measure_hang,
+    "mounts": mounts.measure,
+    "cloud": cloud.measure,
+    "db": db.measure,
+    "db_paths": db_paths.measure,
+    "db_check": db_check.measure,
+    "work": work.measure,
+    "delta": delta.measure,
 }
 # They wait more than they work, and do so side by side; what is measured meanwhile has room to what is asked of it. The others have the
 # machine for themselves.
-_WAITING, _MEANWHILE = ("outages", "mounts"), ("guard", "logwatch", "notify", "status", "cloud")
+_WAITING, _MEANWHILE = ("outages", "mounts", "hang"), ("guard", "logwatch", "notify", "status", "cloud")
 _HEAD = ("name", "ours", "unit", "reference", "ratio", "target", "met", "note")
 _BUILD = ROOT / "build"
 _MADE, _END = "<!-- made by `make bench` -->", "<!-- end -->"

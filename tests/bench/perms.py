@@ -7,7 +7,7 @@ from tests.bench.measure import PYTHON, Row, at_most, at_most_times, peak_pss_mb
 from tests.bench.trees import make_tree
 from tests.fakes.slow_fuse import LOOKUP_S, SlowFuse
 
-_ROUNDS, _SLOW_ROUNDS, _MEMORY_ROUNDS = 7, 2, 3
+_ROUNDS, _SLOW_ROUNDS, _MEMORY_ROUNDS = 7, 1, 2
 # A user without any files: everything is judged by the bits for others.
 _LOOK_AS = ["--as-uid", "54322", "--as-gid", "54322"]
 

@@ -271,7 +271,7 @@ def draw(evening: Evening, file: Path) -> None:
     end_s = max((sample.at_s for sample in evening.samples), default=1.0)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
-        f'<rect width="{width}" height="{height}" fill="#fff"/><text x="{left}" y="18" font-size="14">Memory in MB; a line across is a trouble</text>',
+        f'<rect width="{width}" height="{height}" fill="#fff"/><text x="{left}" y="18" font-size="14">Memory of its own, in MB; a line across is a trouble, a red one what went wrong</text>',
     ]
 
     def at(x_s: float, y_mb: float) -> tuple[float, float]:
@@ -287,7 +287,7 @@ def draw(evening: Evening, file: Path) -> None:
         points = [at(sample.at_s, sample.rss_kb / 1024) for sample in evening.samples if sample.unit == unit]
         parts.append(f'<path d="M{" L".join(f"{x:.1f} {y:.1f}" for x, y in points)}" fill="none" stroke="{colour}"/>')
         parts.append(
-            f'<text x="{width - 210}" y="{40 + number * 15}" fill="{colour}">{escape(unit.removeprefix("plexguard-"))}</text>'
+            f'<text x="{width - 210}" y="{40 + number * 15}" fill="{colour}">{escape(unit.removeprefix("plexguard-").removesuffix(".service"))}</text>'
         )
     parts += [f'<text x="{left - 8}" y="{at(0, mb)[1]:.0f}" text-anchor="end">{mb}</text>' for mb in range(0, int(top_mb) + 1, 20)]
     file.write_text("\n".join((*parts, "</svg>\n")), encoding="utf-8")
