@@ -14,7 +14,7 @@ from tests.bench.libraries import TRACKS, copied, crowded, destroy_pages, huge, 
 from tests.bench.measure import PYTHON, Row, at_most, at_most_times, peak_pss_mb, row, wall_s
 from tests.fakes.libraries import MEDIA
 
-_RUNS = 3
+_RUNS = 2
 _PAGES = (4096, 1024)
 _HUGE_BYTES = 4_000_000_000
 _FILES = 200_000
