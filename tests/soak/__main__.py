@@ -144,11 +144,9 @@ def soak_scans(soak: Soak) -> None:
         soak.note(Failed("scans on a run's machine", str(error)))
 
 
-def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = ALL, machines: int = 1) -> Soak:
-    """machines: for each kind of fault."""
+def run(*, times: int, slow_s: float, calm_s: float, faults: Sequence[Fault] = ALL) -> Soak:
     soak = Soak()
-    groups = [[fault for fault in group if fault in faults] for group in (OF_RCLONE, OF_STORAGE, OF_CONTENT)]
-    parts = [group[number::machines] for group in groups for number in range(machines)]
+    parts = [[fault for fault in group if fault in faults] for group in (OF_RCLONE, OF_STORAGE, OF_CONTENT)]
     # They end with us: whoever keeps a machine sees its owner go.
     threads = [
         threading.Thread(target=soak_faults, args=(soak, part), kwargs={"times": times}, daemon=True) for part in parts if part
