@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from plexguard.db_export.database.files import PlexData
@@ -114,22 +114,26 @@ def _measure_memory(folder: Path, data: PlexData) -> Row:
     largest = huge(size_bytes=_HUGE_BYTES)
     size_gb = largest.library.stat().st_size / 1e9
     peaks = {f"export of {size_gb:.1f} GB": _peak_of_export(folder, largest)}
-    peaks["its verify"] = peak_pss_mb([*_COMMAND, "verify", str(_archive(folder))])
+    peaks["its verify"] = _peak_mb([*_COMMAND, "verify", str(_archive(folder))])
     peaks[f"export of {_FILES:,} files"] = _peak_of_export(folder, crowded(files=_FILES), "--with", "metadata")
-    peaks["its verify"] = max(peaks["its verify"], peak_pss_mb([*_COMMAND, "verify", str(_archive(folder))]))
-    peaks["check"] = peak_pss_mb([*_COMMAND, "check", str(data.library)])
+    peaks["its verify"] = max(peaks["its verify"], _peak_mb([*_COMMAND, "verify", str(_archive(folder))]))
+    peaks["check"] = _peak_mb([*_COMMAND, "check", str(data.library)])
     with copied(folder / "changed", data) as changed:
         mappings = folder / "mappings.json"
         mappings.write_text(json.dumps({"mappings": {MEDIA: "/srv/media"}}), encoding="utf-8")
         # 1: what it looks for afterwards is not there.
-        peaks["remap"] = peak_pss_mb([*_COMMAND, "remap", "--mappings", str(mappings), "--data", str(changed.folder)], codes=(0, 1))
+        peaks["remap"] = _peak_mb([*_COMMAND, "remap", "--mappings", str(mappings), "--data", str(changed.folder)], codes=(0, 1))
     with copied(folder / "damaged", data) as damaged:
         destroy_pages(damaged.library, _DESTROYED)
-        peaks["repair"] = peak_pss_mb([*_COMMAND, "repair", "--force", "--data", str(damaged.folder)])
+        peaks["repair"] = _peak_mb([*_COMMAND, "repair", "--force", "--data", str(damaged.folder)])
     note = ", ".join(f"{what} {peak_mb:.0f}" for what, peak_mb in peaks.items())
     return row("db.memory", [max(peaks.values())], None, unit="MB", note=f"the most of: {note}", target=at_most(150))
 
 
+def _peak_mb(argv: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
+    return peak_pss_mb(argv, codes=codes, every_s=0.05)
+
+
 def _peak_of_export(folder: Path, data: PlexData, *options: str) -> float:
     shutil.rmtree(folder / "archives", ignore_errors=True)
-    return peak_pss_mb([*_export(data, folder / "archives"), *options])
+    return _peak_mb([*_export(data, folder / "archives"), *options])

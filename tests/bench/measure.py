@@ -99,17 +99,18 @@ def cpu_s(argv: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def peak_pss_mb(argv: Sequence[str], *, codes: Sequence[int] = (0,)) -> float:
-    """Run a command and return the highest sum of the memory of it and all its descendants, in MB, looked at every 5 ms.
+def peak_pss_mb(argv: Sequence[str], *, codes: Sequence[int] = (0,), every_s: float = 0.005) -> float:
+    """Run a command and return the highest sum of the memory of it and all its descendants, in MB, looked at every so often.
 
-    A page that several share is counted once in all (proportional set size, proc_pid_smaps(5)): forked workers share most.
+    A page that several share is counted once in all (proportional set size, proc_pid_smaps(5)): forked workers share most. To look
+    holds up who is looked at: what runs for minutes is looked at less often.
     """
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, start_new_session=True)
     peak_kb = 0
     try:
         while process.poll() is None:
             peak_kb = max(peak_kb, sum(map(_pss_kb, _family(process.pid))))
-            time.sleep(0.005)
+            time.sleep(every_s)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
