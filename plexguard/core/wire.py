@@ -33,7 +33,7 @@ def connect(host: str, port: int, deadline: float) -> socket.socket:
         share_s = seconds_left(deadline) / (len(addresses) - number)
         try:
             # As bytes: of a text Python would first ask for its IDNA form, whose tables cost a healthy check 3 ms.
-            return socket.create_connection((address.encode("ascii"), port), timeout=share_s)  # type: ignore[arg-type]  # typeshed knows texts only, socket(7) takes both
+            return socket.create_connection((address.encode("ascii"), port), timeout=share_s)  # type: ignore[arg-type]  # typeshed knows texts only
         except OSError as error:
             failure = error
     raise failure

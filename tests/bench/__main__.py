@@ -59,19 +59,20 @@ _BUILD = ROOT / "build"
 _MADE, _END = "<!-- made by `make bench` -->", "<!-- end -->"
 
 
-def _measure(parts: Sequence[str]) -> Iterator[Row]:
+def _measure(parts: Sequence[str], unmeasured: list[str]) -> Iterator[Row]:
+    """unmeasured: takes the names of the parts that could not be."""
     with ThreadPoolExecutor(len(_WAITING)) as pool:
-        waiting = [pool.submit(lambda part=part: list(_measure_part(part))) for part in parts if part in _WAITING]
+        waiting = [pool.submit(lambda part=part: list(_measure_part(part, unmeasured))) for part in parts if part in _WAITING]
         for part in (part for part in parts if part in _MEANWHILE):
-            yield from _measure_part(part)
+            yield from _measure_part(part, unmeasured)
         for found in waiting:
             yield from found.result()
     for part in (part for part in parts if part not in (*_WAITING, *_MEANWHILE)):
-        yield from _measure_part(part)
+        yield from _measure_part(part, unmeasured)
 
 
-def _measure_part(part: str) -> Iterator[Row]:
-    began, how = time.monotonic(), "took"
+def _measure_part(part: str, unmeasured: list[str]) -> Iterator[Row]:
+    began = time.monotonic()
     try:
         # Not in /tmp, which may be memory.
         with tempfile.TemporaryDirectory(prefix="plexguard-bench-", dir="/var/tmp") as folder:
@@ -79,8 +80,12 @@ def _measure_part(part: str) -> Iterator[Row]:
     except Exception:
         # The others are measured all the same.
         traceback.print_exc()
-        how = "COULD NOT BE MEASURED, after"
-    print(f"({part} {how} {time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+        unmeasured.append(part)
+    print(
+        f"({part} {'COULD NOT BE MEASURED, after' if part in unmeasured else 'took'} {time.monotonic() - began:.0f} s)",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -95,10 +100,11 @@ def _print(cells: Sequence[str]) -> None:
     print(f"{name:28}{ours:>9} {unit:5}{reference:>10}{ratio:>8}{target:>11}{met:>5}  {note}", flush=True)
 
 
-def make_table(rows: Sequence[Row], machine: str) -> str:
+def make_table(rows: Sequence[Row], unmeasured: Sequence[str], machine: str) -> str:
     """Return the table in Markdown."""
     met = [row.is_met for row in rows if row.target is not None]
     lines = [f"{machine}; {sum(map(bool, met))} of {len(met)} as asked for.", ""]
+    lines += [f"**Could not be measured: {', '.join(unmeasured)}.**", ""] if unmeasured else []
     lines += ["| figure | measured | asked for | reference | ratio | what it is |", "|---|---|---|---|---|---|"]
     for row in rows:
         name, ours, unit, reference, ratio, target, met_, note = _cells(row)
@@ -132,19 +138,22 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("part", nargs="*", choices=[[], *_PARTS], help=f"only these of: {', '.join(_PARTS)}")
     parser.add_argument("--into-readme", action="store_true", help="README.md shows this run")
     given = parser.parse_args(argv)
-    began, rows = time.monotonic(), []
+    if given.part and given.into_readme:
+        parser.error("README.md shows whole runs only")
+    began, rows, unmeasured = time.monotonic(), list[Row](), list[str]()
     _print(_HEAD)
-    for row in _measure(given.part or tuple(_PARTS)):
+    for row in _measure(given.part or tuple(_PARTS), unmeasured):
         rows.append(row)
         _print(_cells(row))
     _BUILD.mkdir(exist_ok=True)
     (_BUILD / "bench.json").write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n", encoding="utf-8")
-    table = make_table(rows, _describe_machine(time.monotonic() - began))
+    table = make_table(rows, unmeasured, _describe_machine(time.monotonic() - began))
     (_BUILD / "bench.md").write_text(table, encoding="utf-8")
     if given.into_readme:
         write_into(ROOT / "README.md", table)
     missed = [row.name for row in rows if row.is_met is False]
     print(f"{(time.monotonic() - began) / 60:.0f} min; written to build/bench.md; not as asked for: {', '.join(missed) or 'none'}")
+    print(f"could not be measured: {', '.join(unmeasured) or 'none'}")
     return 0
 
 

@@ -26,6 +26,8 @@ _WATCHERS = ("notify", "log-watch", "proxy-breaker", "perms-guard", "rclone-watc
 # The manager asks these whether they still work.
 _ASKED = ("notify", "log-watch", "proxy-breaker", "perms-guard", "rclone-watchdog@media")
 _PATIENCE_S = 180.0
+# An outage with no restart left lasts so long after it is told: longer than a restart takes to be asked for and made.
+_UNHELPED_S = 30.0
 # What was repaired and is closed again is left alone for an hour.
 _numbers = itertools.count(10)
 
@@ -48,8 +50,15 @@ def troubles(chosen: random.Random, lan: Lan, deb: Path) -> list[Trouble]:
     watcher, asked = (f"plexguard-{chosen.choice(names)}.service" for names in (_WATCHERS, _ASKED))
     answer = chosen.choice(("500", "503", "hang"))
     return [
-        Trouble(name="Plex hangs", play=_outage("hung"), tells=frozenset({"plex.hung", "plex.recovered"}), does=RESTART),
-        Trouble(name="Plex refuses", play=_outage("refusing"), tells=frozenset({"plex.down", "plex.recovered"}), does=RESTART),
+        Trouble(
+            name="Plex hangs", play=_outage("plex.hung", "hung"), tells=frozenset({"plex.hung", "plex.recovered"}), does=RESTART
+        ),
+        Trouble(
+            name="Plex refuses",
+            play=_outage("plex.down", "refusing"),
+            tells=frozenset({"plex.down", "plex.recovered"}),
+            does=RESTART,
+        ),
         Trouble(name="Plex is silent for 6 s", play=_stutter),
         Trouble(name="Plex crashes", play=_crash),
         Trouble(name="Plex is slow", play=_told("plex.degraded", mode="slow", delay_s="0.8"), tells=_pair("plex.degraded")),
@@ -120,7 +129,7 @@ def _pair(name: str) -> frozenset[str]:
     return frozenset({name, "plex.recovered"})
 
 
-def _outage(mode: str) -> Callable[[Stand], list[str]]:
+def _outage(name: str, mode: str) -> Callable[[Stand], list[str]]:
     """An outage that a restart cures; without one left for today it is told, and lasts until somebody comes."""
 
     def play(stand: Stand) -> list[str]:
@@ -128,7 +137,9 @@ def _outage(mode: str) -> Callable[[Stand], list[str]]:
         before = len(events(machine, "plex.restarting"))
         set_plex(machine, mode=mode)
         if before >= MOST_RESTARTS:
-            await_event(machine, "plex.restart-refused", since_cursor=since, timeout_s=_PATIENCE_S)
+            # That a restart is refused is told once an hour only.
+            await_event(machine, name, since_cursor=since, timeout_s=_PATIENCE_S)
+            time.sleep(_UNHELPED_S)
             set_plex(machine, mode="healthy")
         await_event(machine, "plex.recovered", since_cursor=since, timeout_s=_PATIENCE_S)
         restarted = len(events(machine, "plex.restarting")) - before
@@ -223,7 +234,8 @@ def _halt(stand: Stand, unit: str) -> list[str]:
 
 
 def _pid(machine: Machine, unit: str) -> str:
-    return machine.wait_for(lambda: machine.unit(unit)["MainPID"].strip("0"), timeout_s=60, what=f"{unit} runs")
+    machine.wait_for(lambda: machine.unit(unit)["MainPID"] != "0", timeout_s=60, what=f"{unit} runs")
+    return machine.unit(unit)["MainPID"]
 
 
 def _await_new(machine: Machine, unit: str, before: str) -> None:

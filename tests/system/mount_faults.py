@@ -1,6 +1,7 @@
 """The faults that a mount and its storage can have, each made on purpose, and what became of mount and Plex in each: for tests, for
 `make soak` and `make bench` alike."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def _oom(stand: Stand) -> None:
         reading.communicate(timeout=60)
         if folder.is_dir():
             for left in (folder / "cgroup.procs").read_text(encoding="ascii").split():
-                (_V1_MEMORY / "cgroup.procs").write_text(left, encoding="ascii")
+                with contextlib.suppress(ProcessLookupError):
+                    (_V1_MEMORY / "cgroup.procs").write_text(left, encoding="ascii")
             folder.rmdir()
         else:
             stand.machine.systemctl("set-property", "--runtime", stand.mount_unit, "MemoryMax=infinity")

@@ -99,7 +99,7 @@ class Tape:
         self._take(size)
         while size:
             chunk = self._buffer[: min(size, CHUNK)]
-            found = self._stream.readinto(chunk)  # type: ignore[attr-defined]  # every stream of bytes has it, typeshed forgets it in BinaryIO
+            found = self._stream.readinto(chunk)  # type: ignore[attr-defined]  # typeshed forgets it
             if not found:
                 raise CutShort("it is cut short")
             size -= found
